@@ -1,0 +1,1 @@
+//! The C boundary: an exported function checks, converts, calls one core function and maps the error.

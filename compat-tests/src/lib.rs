@@ -1,0 +1,1 @@
+//! The same tests against the C library and ours.

@@ -1,0 +1,1 @@
+//! The description of the types of libxl, and its generator.

@@ -1,0 +1,193 @@
+//! What can go wrong, said once: the status for the caller, what was tried, on which domain, what to do.
+
+use std::fmt;
+
+use crate::Domid;
+
+/// The status that a C caller sees (`ERROR_*` of libxl.h); numbers are never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(i32)]
+pub enum Code {
+    /// Unspecific failure of old interfaces.
+    Nonspecific = -1,
+    /// Caller and library disagree about the interface version.
+    Version = -2,
+    /// The operation failed.
+    Fail = -3,
+    /// Not implemented.
+    Ni = -4,
+    /// Out of memory.
+    Nomem = -5,
+    /// An argument makes no sense.
+    Inval = -6,
+    /// Failed, and the undo failed too.
+    Badfail = -7,
+    /// The guest did not react in time.
+    GuestTimedout = -8,
+    /// Something other than the guest did not react in time.
+    Timedout = -9,
+    /// The guest has no paravirtual drivers for this.
+    Noparavirt = -10,
+    /// No event is pending.
+    NotReady = -11,
+    /// An application hook refused to register a descriptor or a timer.
+    OseventRegFail = -12,
+    /// The poll array is too small.
+    Bufferfull = -13,
+    /// The child is not one of the library's.
+    UnknownChild = -14,
+    /// A lock could not be had.
+    LockFail = -15,
+    /// The domain has no stored configuration.
+    JsonConfigEmpty = -16,
+    /// Such a device is there already.
+    DeviceExists = -17,
+    /// Remus: the device's operations do not match.
+    CheckpointDevopsDoesNotMatch = -18,
+    /// Remus: the device cannot be checkpointed.
+    CheckpointDeviceNotSupported = -19,
+    /// The vNUMA configuration contradicts itself.
+    VnumaConfigInvalid = -20,
+    /// There is no such domain.
+    DomainNotfound = -21,
+    /// The caller aborted the operation.
+    Aborted = -22,
+    /// The thing asked for is not there.
+    Notfound = -23,
+    /// The domain went away during the operation.
+    DomainDestroyed = -24,
+    /// The feature was removed from Xen.
+    FeatureRemoved = -25,
+    /// QEMU broke the machine protocol.
+    ProtocolErrorQmp = -26,
+    /// QEMU sent an error class nobody knows.
+    UnknownQmpError = -27,
+    /// QEMU refused the command.
+    QmpGenericError = -28,
+    /// QEMU does not know the command.
+    QmpCommandNotFound = -29,
+    /// QEMU could not activate the device.
+    QmpDeviceNotActive = -30,
+    /// QEMU does not have the device.
+    QmpDeviceNotFound = -31,
+    /// QEMU's answer lacks a member it must have.
+    QemuApi = -32,
+}
+
+/// One failure. `Display` gives the whole sentence that goes to the log.
+#[derive(Debug)]
+pub struct Error {
+    code: Code,
+    what: String,
+    domid: Option<Domid>,
+    hint: Option<String>,
+    errno: Option<i32>,
+}
+
+/// Shorthand used by the whole core.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// A failure with the status `code`; `what` says what was tried and what came back.
+    pub fn new(code: Code, what: impl Into<String>) -> Self {
+        Self {
+            code,
+            what: what.into(),
+            domid: None,
+            hint: None,
+            errno: None,
+        }
+    }
+
+    /// [`Code::Fail`], the most frequent one.
+    pub fn fail(what: impl Into<String>) -> Self {
+        Self::new(Code::Fail, what)
+    }
+
+    /// [`Code::Inval`]: the caller's argument cannot be used.
+    pub fn inval(what: impl Into<String>) -> Self {
+        Self::new(Code::Inval, what)
+    }
+
+    /// [`Code::Fail`] from a system error; keeps its errno for the log.
+    pub fn io(what: impl fmt::Display, source: &std::io::Error) -> Self {
+        let mut error = Self::fail(format!("{what}: {source}"));
+        error.errno = source.raw_os_error();
+        error
+    }
+
+    /// Says which domain the failure is about, unless a step below already did.
+    #[must_use]
+    pub fn domain(mut self, domid: Domid) -> Self {
+        self.domid.get_or_insert(domid);
+        self
+    }
+
+    /// Adds what the user can do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Puts what the caller was doing in front of what failed below it.
+    #[must_use]
+    pub fn context(mut self, doing: impl fmt::Display) -> Self {
+        self.what = format!("{doing}: {}", self.what);
+        self
+    }
+
+    /// Replaces the status, keeping the text.
+    #[must_use]
+    pub fn code_as(mut self, code: Code) -> Self {
+        self.code = code;
+        self
+    }
+
+    /// The status for a C caller.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The system's error number behind the failure, where there is one.
+    pub fn errno(&self) -> Option<i32> {
+        self.errno
+    }
+
+    /// The domain the failure is about.
+    pub fn domid(&self) -> Option<Domid> {
+        self.domid
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        match &self.hint {
+            Some(hint) => write!(f, " ({hint})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_and_what_to_do() {
+        let error = Error::fail("cannot open the kernel /boot/k")
+            .context("building the guest")
+            .domain(3)
+            .domain(4)
+            .hint("check kernel= in the configuration");
+        assert_eq!(
+            error.to_string(),
+            "building the guest: cannot open the kernel /boot/k (check kernel= in the configuration)"
+        );
+        assert_eq!(error.domid(), Some(3));
+        assert_eq!(error.code() as i32, -3);
+    }
+}

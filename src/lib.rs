@@ -1,0 +1,15 @@
+//! The core of libxenlight: creates, wires, watches and removes Xen domains and their device models.
+//!
+//! Safe Rust throughout: foreign calls live in [`sys`], the C interface in the crate `xenlight-capi`.
+//! ARCHITECTURE.md at the top of the tree draws the map.
+
+pub mod error;
+pub mod log;
+
+pub use error::{Code, Error, Result};
+
+/// A domain's number, as the hypervisor counts them; guests are 1 to 0x7fef.
+pub type Domid = u32;
+
+/// The toolstack's own domain on every host this library supports.
+pub const DOM0: Domid = 0;
