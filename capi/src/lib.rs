@@ -1,1 +1,10 @@
 //! The C boundary: an exported function checks, converts, calls one core function and maps the error.
+//!
+//! `boundary` holds what every export shares, `mem` what is handed to C, `ni` the exports that are not built yet.
+#![allow(non_camel_case_types)]
+
+mod boundary;
+mod ctx;
+mod mem;
+mod ni;
+mod opaque;

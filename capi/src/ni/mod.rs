@@ -1,0 +1,18 @@
+//! Every export that is not built yet, a file per area. A function leaves this folder when it becomes real.
+
+mod console;
+mod context_events;
+mod device_model;
+mod disk;
+mod domain;
+mod flask;
+mod host;
+mod memory;
+mod nic;
+mod pci;
+mod psr;
+mod pvdev;
+mod save;
+mod sched;
+mod usb;
+mod vfb_vkb;

@@ -1,0 +1,281 @@
+//! Exports of the area "vtpm/p9/pvcalls/vdispl/vsnd" that are not built yet: each logs its name once and returns ERROR_NI.
+
+use std::ffi::c_int;
+
+use crate::boundary::not_yet;
+use crate::opaque::{
+    libxl_asyncop_how, libxl_ctx, libxl_device_p9, libxl_device_pvcallsif, libxl_device_vdispl,
+    libxl_device_vsnd, libxl_device_vtpm, libxl_uuid, libxl_vdisplinfo, libxl_vsndinfo,
+    libxl_vtpminfo,
+};
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_p9_destroy(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _p9: *mut libxl_device_p9,
+    _ao_how: *const libxl_asyncop_how,
+) -> c_int {
+    not_yet(ctx, "libxl_device_p9_destroy")
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_p9_remove(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _p9: *mut libxl_device_p9,
+    _ao_how: *const libxl_asyncop_how,
+) -> c_int {
+    not_yet(ctx, "libxl_device_p9_remove")
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_pvcallsif_destroy(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _pvcallsif: *mut libxl_device_pvcallsif,
+    _ao_how: *const libxl_asyncop_how,
+) -> c_int {
+    not_yet(ctx, "libxl_device_pvcallsif_destroy")
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_pvcallsif_remove(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _pvcallsif: *mut libxl_device_pvcallsif,
+    _ao_how: *const libxl_asyncop_how,
+) -> c_int {
+    not_yet(ctx, "libxl_device_pvcallsif_remove")
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_vdispl_add(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _displ: *mut libxl_device_vdispl,
+    _ao_how: *const libxl_asyncop_how,
+) -> c_int {
+    not_yet(ctx, "libxl_device_vdispl_add")
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_vdispl_destroy(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _vdispl: *mut libxl_device_vdispl,
+    _ao_how: *const libxl_asyncop_how,
+) -> c_int {
+    not_yet(ctx, "libxl_device_vdispl_destroy")
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_vdispl_getinfo(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _vdispl: *const libxl_device_vdispl,
+    _vdisplinfo: *mut libxl_vdisplinfo,
+) -> c_int {
+    not_yet(ctx, "libxl_device_vdispl_getinfo")
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_vdispl_list(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _num: *mut c_int,
+) -> *mut libxl_device_vdispl {
+    not_yet(ctx, "libxl_device_vdispl_list");
+    std::ptr::null_mut()
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_vdispl_list_free(_list: *mut libxl_device_vdispl, _num: c_int) {
+    not_yet(std::ptr::null_mut(), "libxl_device_vdispl_list_free");
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_vdispl_remove(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _vdispl: *mut libxl_device_vdispl,
+    _ao_how: *const libxl_asyncop_how,
+) -> c_int {
+    not_yet(ctx, "libxl_device_vdispl_remove")
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_vsnd_add(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _vsnd: *mut libxl_device_vsnd,
+    _ao_how: *const libxl_asyncop_how,
+) -> c_int {
+    not_yet(ctx, "libxl_device_vsnd_add")
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_vsnd_destroy(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _vsnd: *mut libxl_device_vsnd,
+    _ao_how: *const libxl_asyncop_how,
+) -> c_int {
+    not_yet(ctx, "libxl_device_vsnd_destroy")
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_vsnd_getinfo(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _vsnd: *const libxl_device_vsnd,
+    _vsndlinfo: *mut libxl_vsndinfo,
+) -> c_int {
+    not_yet(ctx, "libxl_device_vsnd_getinfo")
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_vsnd_list(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _num: *mut c_int,
+) -> *mut libxl_device_vsnd {
+    not_yet(ctx, "libxl_device_vsnd_list");
+    std::ptr::null_mut()
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_vsnd_list_free(_list: *mut libxl_device_vsnd, _num: c_int) {
+    not_yet(std::ptr::null_mut(), "libxl_device_vsnd_list_free");
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_vsnd_remove(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _vsnd: *mut libxl_device_vsnd,
+    _ao_how: *const libxl_asyncop_how,
+) -> c_int {
+    not_yet(ctx, "libxl_device_vsnd_remove")
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_vtpm_add(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _vtpm: *mut libxl_device_vtpm,
+    _ao_how: *const libxl_asyncop_how,
+) -> c_int {
+    not_yet(ctx, "libxl_device_vtpm_add")
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_vtpm_destroy(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _vtpm: *mut libxl_device_vtpm,
+    _ao_how: *const libxl_asyncop_how,
+) -> c_int {
+    not_yet(ctx, "libxl_device_vtpm_destroy")
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_vtpm_getinfo(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _vtpm: *const libxl_device_vtpm,
+    _vtpminfo: *mut libxl_vtpminfo,
+) -> c_int {
+    not_yet(ctx, "libxl_device_vtpm_getinfo")
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_vtpm_list(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _num: *mut c_int,
+) -> *mut libxl_device_vtpm {
+    not_yet(ctx, "libxl_device_vtpm_list");
+    std::ptr::null_mut()
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_vtpm_list_free(_arg0: *mut libxl_device_vtpm, _num: c_int) {
+    not_yet(std::ptr::null_mut(), "libxl_device_vtpm_list_free");
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_vtpm_remove(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _vtpm: *mut libxl_device_vtpm,
+    _ao_how: *const libxl_asyncop_how,
+) -> c_int {
+    not_yet(ctx, "libxl_device_vtpm_remove")
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_devid_to_device_vdispl(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _devid: c_int,
+    _vdispl: *mut libxl_device_vdispl,
+) -> c_int {
+    not_yet(ctx, "libxl_devid_to_device_vdispl")
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_devid_to_device_vsnd(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _devid: c_int,
+    _vsnd: *mut libxl_device_vsnd,
+) -> c_int {
+    not_yet(ctx, "libxl_devid_to_device_vsnd")
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_devid_to_device_vtpm(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _devid: c_int,
+    _vtpm: *mut libxl_device_vtpm,
+) -> c_int {
+    not_yet(ctx, "libxl_devid_to_device_vtpm")
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_uuid_to_device_vtpm(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _uuid: *mut libxl_uuid,
+    _vtpm: *mut libxl_device_vtpm,
+) -> c_int {
+    not_yet(ctx, "libxl_uuid_to_device_vtpm")
+}

@@ -1,0 +1,131 @@
+//! Exports of the area "usb" that are not built yet: each logs its name once and returns ERROR_NI.
+
+use std::ffi::c_int;
+
+use crate::boundary::not_yet;
+use crate::opaque::{
+    libxl_asyncop_how, libxl_ctx, libxl_device_usbctrl, libxl_device_usbdev, libxl_usbctrlinfo,
+};
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_ctrlport_to_device_usbdev(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _ctrl: c_int,
+    _port: c_int,
+    _usbdev: *mut libxl_device_usbdev,
+) -> c_int {
+    not_yet(ctx, "libxl_ctrlport_to_device_usbdev")
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_usbctrl_add(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _usbctrl: *mut libxl_device_usbctrl,
+    _ao_how: *const libxl_asyncop_how,
+) -> c_int {
+    not_yet(ctx, "libxl_device_usbctrl_add")
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_usbctrl_destroy(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _usbctrl: *mut libxl_device_usbctrl,
+    _ao_how: *const libxl_asyncop_how,
+) -> c_int {
+    not_yet(ctx, "libxl_device_usbctrl_destroy")
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_usbctrl_getinfo(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _usbctrl: *const libxl_device_usbctrl,
+    _usbctrlinfo: *mut libxl_usbctrlinfo,
+) -> c_int {
+    not_yet(ctx, "libxl_device_usbctrl_getinfo")
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_usbctrl_list(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _num: *mut c_int,
+) -> *mut libxl_device_usbctrl {
+    not_yet(ctx, "libxl_device_usbctrl_list");
+    std::ptr::null_mut()
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_usbctrl_list_free(_list: *mut libxl_device_usbctrl, _nr: c_int) {
+    not_yet(std::ptr::null_mut(), "libxl_device_usbctrl_list_free");
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_usbctrl_remove(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _usbctrl: *mut libxl_device_usbctrl,
+    _ao_how: *const libxl_asyncop_how,
+) -> c_int {
+    not_yet(ctx, "libxl_device_usbctrl_remove")
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_usbdev_add(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _usbdev: *mut libxl_device_usbdev,
+    _ao_how: *const libxl_asyncop_how,
+) -> c_int {
+    not_yet(ctx, "libxl_device_usbdev_add")
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_usbdev_list(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _num: *mut c_int,
+) -> *mut libxl_device_usbdev {
+    not_yet(ctx, "libxl_device_usbdev_list");
+    std::ptr::null_mut()
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_usbdev_list_free(_list: *mut libxl_device_usbdev, _nr: c_int) {
+    not_yet(std::ptr::null_mut(), "libxl_device_usbdev_list_free");
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_device_usbdev_remove(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _usbdev: *mut libxl_device_usbdev,
+    _ao_how: *const libxl_asyncop_how,
+) -> c_int {
+    not_yet(ctx, "libxl_device_usbdev_remove")
+}
+
+/// Not built yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_devid_to_device_usbctrl(
+    ctx: *mut libxl_ctx,
+    _domid: u32,
+    _devid: c_int,
+    _usbctrl: *mut libxl_device_usbctrl,
+) -> c_int {
+    not_yet(ctx, "libxl_devid_to_device_usbctrl")
+}
