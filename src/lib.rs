@@ -5,6 +5,7 @@
 
 pub mod error;
 pub mod log;
+pub mod qmp;
 
 pub use error::{Code, Error, Result};
 
