@@ -1,0 +1,90 @@
+# The front door. `make help` lists what there is.
+
+VERSION   := 4.17
+SONAME    := libxenlight.so.$(VERSION)
+REALNAME  := $(SONAME).0
+NODE      := VERS_$(VERSION).0
+EXPORTS   := capi/abi/exports-$(VERSION).tsv
+
+PREFIX    ?= /usr
+LIBDIR    ?= $(PREFIX)/lib/$(shell $(CC) -print-multiarch)
+INCLUDEDIR ?= $(PREFIX)/include
+BOOTDIR   ?= $(PREFIX)/lib/xen-$(VERSION)/boot
+DESTDIR   ?=
+
+CC        ?= cc
+CARGO     ?= cargo
+BUILD     := build
+LIB       := $(BUILD)/lib
+STATICLIB := target/release/libxenlight_capi.a
+XEN_LIBS  := -lxentoollog -lxenevtchn -lxenctrl -lxenguest -lyajl
+
+BUILD_PACKAGES := gcc libc6-dev libclang-dev libxen-dev libyajl-dev make pkg-config
+TEST_PACKAGES  := qemu-system-x86 debootstrap e2fsprogs cpio busybox-static valgrind shellcheck xz-utils zstd
+
+.PHONY: all
+all: $(LIB)/$(REALNAME) $(BUILD)/xenlight.pc ## build the library (build/lib) and xenlight.pc
+
+# Debian 12's own rustc is too old for the 2024 edition; its rustc-web is kept current.
+.PHONY: prerequisites
+prerequisites:
+	@compat-tests/prerequisites $(BUILD_PACKAGES)
+
+.PHONY: test-prerequisites
+test-prerequisites: prerequisites
+	@compat-tests/prerequisites $(TEST_PACKAGES)
+
+.PHONY: FORCE
+FORCE:
+$(STATICLIB): FORCE
+	$(CARGO) build --release --package xenlight-capi
+
+$(BUILD)/exports.map: $(EXPORTS) Makefile
+	@mkdir -p $(@D)
+	@{ echo '$(NODE) {'; echo ' global:'; awk '!/^#/ { print "  " $$1 ";" }' $(EXPORTS); \
+	   echo ' local: *;'; echo '};'; } > $@
+
+# A cdylib cannot carry the version node, so the linker makes the library from the static one.
+$(LIB)/$(REALNAME): $(STATICLIB) $(BUILD)/exports.map
+	@mkdir -p $(LIB)
+	$(CC) -shared -o $@ -Wl,--whole-archive $(STATICLIB) -Wl,--no-whole-archive \
+	    -Wl,--gc-sections -Wl,--version-script=$(BUILD)/exports.map -Wl,-soname,$(SONAME) \
+	    -Wl,-z,defs,-z,relro,-z,now,-z,text -Wl,--no-undefined-version -Wl,--as-needed \
+	    $(LDFLAGS) $(XEN_LIBS) -lgcc_s -lm -lpthread -ldl -lc
+	@ln -sf $(REALNAME) $(LIB)/$(SONAME)
+	@ln -sf $(SONAME) $(LIB)/libxenlight.so
+
+$(BUILD)/xenlight.pc: capi/xenlight.pc.in Makefile
+	@mkdir -p $(@D)
+	@sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION).0|' $< > $@
+
+.PHONY: install
+install: all ## install library, links, headers and xenlight.pc (DESTDIR= PREFIX= LIBDIR=)
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
+	install -m 644 $(LIB)/$(REALNAME) $(DESTDIR)$(LIBDIR)/$(REALNAME)
+	ln -sf $(REALNAME) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libxenlight.so
+	install -m 644 include/*.h $(DESTDIR)$(INCLUDEDIR)/
+	install -m 644 $(BUILD)/xenlight.pc $(DESTDIR)$(LIBDIR)/pkgconfig/xenlight.pc
+
+.PHONY: stubdom
+stubdom: ## assemble the stub domain's kernel and ramdisk (build/stubdom)
+	stubdom/build $(BUILD)/stubdom
+
+.PHONY: install-stubdom
+install-stubdom: stubdom ## put the stub domain image where libxl looks for it
+	install -d $(DESTDIR)$(BOOTDIR)
+	install -m 644 $(BUILD)/stubdom/qemu-stubdom-linux-kernel $(BUILD)/stubdom/qemu-stubdom-linux-rootfs $(DESTDIR)$(BOOTDIR)/
+
+.PHONY: status
+status: all ## which functions are real, counted from the code, by area
+	@$(CARGO) run --quiet --package xenlight-compat-tests --bin status
+
+.PHONY: clean
+clean: ## remove what make built, keep the test bed's images
+	$(CARGO) clean
+	rm -rf $(LIB) $(BUILD)/exports.map $(BUILD)/xenlight.pc
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,153 @@
+//! Prints which exports are real and which answer ERROR_NI, by area, from the built library and the code of capi/.
+//!
+//! An export is real when the library defines its symbol and its body is not a call to `not_yet`.
+//! `--check README.md` fails when the table between the `status` markers of that file is not this one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use object::{Object, ObjectSymbol};
+use syn::visit::Visit;
+
+const LIBRARY: &str = "build/lib/libxenlight.so.4.17.0";
+const EXPORTS: &str = "capi/abi/exports-4.17.tsv";
+const BOUNDARY: &str = "capi/src";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let defined = defined_symbols(Path::new(LIBRARY))?;
+    let pending = pending_functions(Path::new(BOUNDARY))?;
+    let areas = count(&fs::read_to_string(EXPORTS)?, &defined, &pending)?;
+    let table = table(&areas);
+
+    let mut arguments = std::env::args().skip(1);
+    match arguments.next().as_deref() {
+        Some("--check") => {
+            let file = arguments.next().ok_or("--check needs a file")?;
+            check(&file, &table)
+        }
+        Some("--list") => {
+            pending.iter().for_each(|name| println!("{name}"));
+            Ok(())
+        }
+        Some(other) => Err(format!("unknown argument {other}").into()),
+        None => {
+            print!("{table}");
+            Ok(())
+        }
+    }
+}
+
+/// The dynamic symbols that the library itself defines.
+fn defined_symbols(library: &Path) -> Result<BTreeSet<String>, Box<dyn Error>> {
+    let bytes = fs::read(library)
+        .map_err(|error| format!("{}: {error}; run make first", library.display()))?;
+    let file = object::File::parse(&*bytes)?;
+    Ok(file
+        .dynamic_symbols()
+        .filter(|symbol| symbol.is_definition())
+        .filter_map(|symbol| symbol.name().ok().map(str::to_owned))
+        .collect())
+}
+
+/// The functions below `folder` whose body is a call to `not_yet`.
+fn pending_functions(folder: &Path) -> Result<BTreeSet<String>, Box<dyn Error>> {
+    let mut found = Pending::default();
+    for file in rust_files(folder)? {
+        let text = fs::read_to_string(&file)?;
+        let syntax =
+            syn::parse_file(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+        found.visit_file(&syntax);
+    }
+    Ok(found.names)
+}
+
+fn rust_files(folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(rust_files(&path)?);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
+
+#[derive(Default)]
+struct Pending {
+    names: BTreeSet<String>,
+}
+
+impl<'ast> Visit<'ast> for Pending {
+    fn visit_item_fn(&mut self, function: &'ast syn::ItemFn) {
+        let expression = match function.block.stmts.first() {
+            Some(syn::Stmt::Expr(expression, _)) => expression,
+            _ => return,
+        };
+        if let syn::Expr::Call(call) = expression
+            && let syn::Expr::Path(path) = &*call.func
+            && path.path.is_ident("not_yet")
+        {
+            self.names.insert(function.sig.ident.to_string());
+        }
+    }
+}
+
+#[derive(Default)]
+struct Area {
+    real: usize,
+    pending: usize,
+}
+
+/// Sorts the public symbols into areas; a symbol that the library lacks is not real.
+fn count(
+    exports: &str,
+    defined: &BTreeSet<String>,
+    pending: &BTreeSet<String>,
+) -> Result<BTreeMap<String, Area>, Box<dyn Error>> {
+    let mut areas = BTreeMap::<String, Area>::new();
+    for line in exports.lines().filter(|line| !line.starts_with('#')) {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let &[name, _, _, area] = fields.as_slice() else {
+            return Err(format!("{EXPORTS}: not four fields: {line}").into());
+        };
+        let area = areas.entry(area.to_owned()).or_default();
+        if defined.contains(name) && !pending.contains(name) {
+            area.real += 1;
+        } else {
+            area.pending += 1;
+        }
+    }
+    Ok(areas)
+}
+
+fn table(areas: &BTreeMap<String, Area>) -> String {
+    let mut text = String::from("| area | real | not yet |\n|---|---:|---:|\n");
+    let mut total = Area::default();
+    for (name, area) in areas {
+        let _ = writeln!(text, "| {name} | {} | {} |", area.real, area.pending);
+        total.real += area.real;
+        total.pending += area.pending;
+    }
+    let _ = writeln!(text, "| **all** | {} | {} |", total.real, total.pending);
+    text
+}
+
+fn check(file: &str, table: &str) -> Result<(), Box<dyn Error>> {
+    let text = fs::read_to_string(file)?;
+    let held = text
+        .split_once("<!-- status -->\n")
+        .and_then(|(_, rest)| rest.split_once("<!-- /status -->"))
+        .map(|(held, _)| held)
+        .ok_or_else(|| format!("{file}: no status markers"))?;
+    if held.trim() == table.trim() {
+        println!("{file}: the status table is current");
+        return Ok(());
+    }
+    print!("{table}");
+    Err(format!("{file}: the status table is stale; put the one above between its markers").into())
+}
