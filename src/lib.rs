@@ -3,9 +3,11 @@
 //! Safe Rust throughout: foreign calls live in [`sys`], the C interface in the crate `xenlight-capi`.
 //! ARCHITECTURE.md at the top of the tree draws the map.
 
+pub mod engine;
 pub mod error;
 pub mod log;
 pub mod qmp;
+pub mod store;
 
 pub use error::{Code, Error, Result};
 

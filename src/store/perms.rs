@@ -1,0 +1,149 @@
+//! Who may do what with a xenstore node, in the daemon's own notation (`n0`, `r5`).
+
+use std::fmt;
+
+use crate::{Domid, Error, Result};
+
+/// What a domain may do with a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Nothing (`n`).
+    None,
+    /// Read (`r`).
+    Read,
+    /// Write (`w`).
+    Write,
+    /// Both (`b`).
+    Both,
+}
+
+impl Access {
+    fn letter(self) -> char {
+        match self {
+            Access::None => 'n',
+            Access::Read => 'r',
+            Access::Write => 'w',
+            Access::Both => 'b',
+        }
+    }
+
+    fn from_letter(letter: u8) -> Option<Self> {
+        Some(match letter {
+            b'n' => Access::None,
+            b'r' => Access::Read,
+            b'w' => Access::Write,
+            b'b' => Access::Both,
+            _ => return None,
+        })
+    }
+}
+
+/// The permissions of one node. The first entry names the owner, who may always do everything; its letter is
+/// what domains that are not listed get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Perms(Vec<(Domid, Access)>);
+
+impl Perms {
+    /// Owned by `owner`, everybody else gets `others`.
+    pub fn new(owner: Domid, others: Access) -> Self {
+        Self(vec![(owner, others)])
+    }
+
+    /// `n<owner>`: nobody but the owner (and dom0).
+    pub fn owner_only(owner: Domid) -> Self {
+        Self::new(owner, Access::None)
+    }
+
+    /// `n<owner>,r<reader>`: the owner, and `reader` may read.
+    pub fn owner_read(owner: Domid, reader: Domid) -> Self {
+        Self::owner_only(owner).and(reader, Access::Read)
+    }
+
+    /// Adds an entry for another domain.
+    #[must_use]
+    pub fn and(mut self, domid: Domid, access: Access) -> Self {
+        self.0.push((domid, access));
+        self
+    }
+
+    /// The domain that owns the node.
+    pub fn owner(&self) -> Domid {
+        self.0[0].0
+    }
+
+    /// All entries, the owner's first.
+    pub fn entries(&self) -> &[(Domid, Access)] {
+        &self.0
+    }
+
+    /// The wire form: each entry ends in a NUL.
+    pub(crate) fn to_wire(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        for (domid, access) in &self.0 {
+            out.extend_from_slice(format!("{}{domid}\0", access.letter()).as_bytes());
+        }
+        out
+    }
+
+    /// Reads the wire form; anything but `letter digits NUL` entries is an error.
+    pub(crate) fn from_wire(bytes: &[u8]) -> Result<Self> {
+        let bad = || {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            Error::fail(format!(
+                "xenstored sent permissions nobody can read: {text:?}"
+            ))
+        };
+        let body = bytes.strip_suffix(b"\0").ok_or_else(bad)?;
+        let mut entries = Vec::new();
+        for entry in body.split(|byte| *byte == 0) {
+            let (letter, digits) = entry.split_first().ok_or_else(bad)?;
+            let access = Access::from_letter(*letter).ok_or_else(bad)?;
+            let digits = std::str::from_utf8(digits).map_err(|_| bad())?;
+            if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                return Err(bad());
+            }
+            entries.push((digits.parse().map_err(|_| bad())?, access));
+        }
+        Ok(Self(entries))
+    }
+}
+
+impl fmt::Display for Perms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (domid, access)) in self.0.iter().enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            write!(f, "{comma}{}{domid}", access.letter())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wire_form_goes_both_ways() {
+        let perms = Perms::owner_read(0, 5).and(7, Access::Both);
+        assert_eq!(perms.to_wire(), b"n0\0r5\0b7\0");
+        assert_eq!(Perms::from_wire(b"n0\0r5\0b7\0").unwrap(), perms);
+        assert_eq!(perms.to_string(), "n0,r5,b7");
+        assert_eq!(perms.owner(), 0);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for bad in [
+            &b""[..],
+            b"\0",
+            b"n0",
+            b"x0\0",
+            b"n\0",
+            b"n+1\0",
+            b"n99999999999\0",
+            b"n0\0\0",
+        ] {
+            assert!(Perms::from_wire(bad).is_err(), "{bad:?}");
+        }
+    }
+}
