@@ -5,74 +5,7 @@ use std::fmt;
 use crate::Domid;
 
 /// The status that a C caller sees (`ERROR_*` of libxl.h); numbers are never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(i32)]
-pub enum Code {
-    /// Unspecific failure of old interfaces.
-    Nonspecific = -1,
-    /// Caller and library disagree about the interface version.
-    Version = -2,
-    /// The operation failed.
-    Fail = -3,
-    /// Not implemented.
-    Ni = -4,
-    /// Out of memory.
-    Nomem = -5,
-    /// An argument makes no sense.
-    Inval = -6,
-    /// Failed, and the undo failed too.
-    Badfail = -7,
-    /// The guest did not react in time.
-    GuestTimedout = -8,
-    /// Something other than the guest did not react in time.
-    Timedout = -9,
-    /// The guest has no paravirtual drivers for this.
-    Noparavirt = -10,
-    /// No event is pending.
-    NotReady = -11,
-    /// An application hook refused to register a descriptor or a timer.
-    OseventRegFail = -12,
-    /// The poll array is too small.
-    Bufferfull = -13,
-    /// The child is not one of the library's.
-    UnknownChild = -14,
-    /// A lock could not be had.
-    LockFail = -15,
-    /// The domain has no stored configuration.
-    JsonConfigEmpty = -16,
-    /// Such a device is there already.
-    DeviceExists = -17,
-    /// Remus: the device's operations do not match.
-    CheckpointDevopsDoesNotMatch = -18,
-    /// Remus: the device cannot be checkpointed.
-    CheckpointDeviceNotSupported = -19,
-    /// The vNUMA configuration contradicts itself.
-    VnumaConfigInvalid = -20,
-    /// There is no such domain.
-    DomainNotfound = -21,
-    /// The caller aborted the operation.
-    Aborted = -22,
-    /// The thing asked for is not there.
-    Notfound = -23,
-    /// The domain went away during the operation.
-    DomainDestroyed = -24,
-    /// The feature was removed from Xen.
-    FeatureRemoved = -25,
-    /// QEMU broke the machine protocol.
-    ProtocolErrorQmp = -26,
-    /// QEMU sent an error class nobody knows.
-    UnknownQmpError = -27,
-    /// QEMU refused the command.
-    QmpGenericError = -28,
-    /// QEMU does not know the command.
-    QmpCommandNotFound = -29,
-    /// QEMU could not activate the device.
-    QmpDeviceNotActive = -30,
-    /// QEMU does not have the device.
-    QmpDeviceNotFound = -31,
-    /// QEMU's answer lacks a member it must have.
-    QemuApi = -32,
-}
+pub use crate::types::Error as Code;
 
 /// One failure. `Display` gives the whole sentence that goes to the log.
 #[derive(Debug)]

@@ -8,6 +8,7 @@ pub mod error;
 pub mod log;
 pub mod qmp;
 pub mod store;
+pub mod types;
 
 pub use error::{Code, Error, Result};
 
