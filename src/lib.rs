@@ -9,7 +9,9 @@ pub mod error;
 pub mod log;
 pub mod qmp;
 pub mod store;
+pub mod sys;
 pub mod types;
+pub mod xen;
 
 pub use error::{Code, Error, Result};
 

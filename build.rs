@@ -1,0 +1,119 @@
+//! Finds the installed Xen and binds what the crate xenctrl-sys does not cover.
+//!
+//! xenctrl-sys covers xenctrl.h. libxenguest, libxenevtchn, libxentoollog and libxenhypfs are bound here, their enums as
+//! plain integers: values come from the C side, and a Rust enum must never hold one it does not know.
+//! `XENLIGHT_XEN_PREFIX` points at a Xen that is not installed under /usr.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+const LIBRARIES: [&str; 5] = [
+    "xenguest",
+    "xenevtchn",
+    "xentoollog",
+    "xenhypfs",
+    "xenforeignmemory",
+];
+
+const GUEST: &str = "
+#include <stdbool.h>
+#include <stdint.h>
+#include <xenctrl.h>
+#include <xenguest.h>
+#include <xenevtchn.h>
+#include <xenforeignmemory.h>
+#include <xenhypfs.h>
+";
+
+/// What xenctrl-sys wraps, for the build without it.
+const CONTROL: &str = "#include <xenctrl.h>\n";
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-env-changed=XENLIGHT_XEN_PREFIX");
+    let include = find_headers();
+    println!(
+        "cargo:rerun-if-changed={}",
+        include.join("xenguest.h").display()
+    );
+    for library in LIBRARIES {
+        println!("cargo:rustc-link-lib=dylib={library}");
+    }
+
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    write(guest(&include), &out.join("guest.rs"));
+    if env::var_os("CARGO_FEATURE_XENCTRL_SYS").is_none() {
+        println!("cargo:rustc-link-lib=dylib=xenctrl");
+        write(control(&include), &out.join("control.rs"));
+    }
+}
+
+/// The directory with Xen's headers; ends the build with what to install when there is none.
+fn find_headers() -> PathBuf {
+    let prefixes = match env::var_os("XENLIGHT_XEN_PREFIX") {
+        Some(prefix) => vec![PathBuf::from(prefix)],
+        None => vec!["/usr".into(), "/usr/local".into()],
+    };
+    for prefix in &prefixes {
+        let include = prefix.join("include");
+        if include.join("xenctrl.h").exists() && include.join("xenguest.h").exists() {
+            if prefix != Path::new("/usr") {
+                println!("cargo:rustc-link-search={}", prefix.join("lib").display());
+            }
+            return include;
+        }
+    }
+    eprintln!(
+        "Xen's headers xenctrl.h and xenguest.h are not in {}.\n\
+         Install Debian's package libxen-dev (and libclang-dev, for reading them), \
+         or set XENLIGHT_XEN_PREFIX to where Xen 4.17 is installed.",
+        prefixes
+            .iter()
+            .map(|prefix| prefix.join("include").display().to_string())
+            .collect::<Vec<_>>()
+            .join(" or ")
+    );
+    std::process::exit(1);
+}
+
+fn builder(include: &Path, text: &str) -> bindgen::Builder {
+    bindgen::Builder::default()
+        .header_contents("xen.h", text)
+        .clang_arg(format!("-I{}", include.display()))
+        .layout_tests(false)
+        .derive_default(true)
+        .generate_comments(false)
+}
+
+fn guest(include: &Path) -> bindgen::Builder {
+    builder(include, GUEST)
+        .default_enum_style(bindgen::EnumVariation::Consts)
+        .allowlist_function(
+            "xc_dom_.*|xc_cpu_policy_.*|xc_cpuid_.*|xc_get_cpu_.*|xc_set_domain_cpu_policy",
+        )
+        .allowlist_function(
+            "xc_domain_(save|restore|resume|dumpcore)|xc_suspend_.*|xc_await_suspend",
+        )
+        .allowlist_function("xenevtchn_.*|xenhypfs_.*|xtl_.*|xenforeignmemory_(map|unmap)")
+        .allowlist_var("XCFLAGS_.*|X86_HVM_.*|XG_MAX_MODULES|MAX_ACPI_MODULES")
+        .blocklist_file(".*/xenctrl\\.h")
+        .blocklist_file(".*/xen/.*\\.h")
+        .raw_line("use super::control::*;")
+}
+
+fn control(include: &Path) -> bindgen::Builder {
+    builder(include, CONTROL).default_enum_style(bindgen::EnumVariation::Rust {
+        non_exhaustive: false,
+    })
+}
+
+fn write(builder: bindgen::Builder, to: &Path) {
+    let bindings = builder.generate().unwrap_or_else(|error| {
+        eprintln!("cannot read Xen's headers: {error}");
+        std::process::exit(1);
+    });
+    if let Err(error) = bindings.write_to_file(to) {
+        eprintln!("cannot write {}: {error}", to.display());
+        std::process::exit(1);
+    }
+}

@@ -1,0 +1,93 @@
+//! Typed hypercalls, a file per subsystem. All are synchronous: a hypercall does not block for long.
+//!
+//! The device files are opened by the first call, so a context works where there is no Xen as long as it makes none.
+
+mod cpupolicy;
+mod cpupool;
+mod device;
+mod domain;
+mod flask;
+mod host;
+mod hvm;
+mod memory;
+mod sched;
+mod vcpu;
+
+use std::io;
+
+use once_cell::sync::OnceCell;
+
+use crate::sys::log::CLogger;
+use crate::sys::xc::Xc;
+use crate::{Domid, Error, Result};
+
+pub use cpupolicy::CpuPolicy;
+pub use cpupool::Cpupool;
+pub use domain::{
+    CreateDomain, CreateFlags, DOMID_FIRST_RESERVED, DomainFlags, DomainInfo, IommuOptions,
+    ShutdownReason, Trigger,
+};
+pub use host::{ConsoleChunk, CpuTopology, NumaNode, PhysInfo};
+pub use hvm::HvmParam;
+pub use memory::{E820Region, E820Type, VNuma, VNumaRange};
+pub use sched::{Credit2Params, Credit2Pool, CreditParams, CreditPool, RtdsParams, Scheduler};
+pub use vcpu::{Affinity, VcpuInfo};
+
+pub use crate::sys::xc::Version;
+
+/// Bytes of a page.
+pub const PAGE_SIZE: u64 = crate::sys::xc::PAGE_SIZE as u64;
+
+/// The hypervisor, reached through libxenctrl.
+///
+/// After a fork, the child must make a handle of its own.
+#[derive(Debug)]
+pub struct Xen {
+    logger: Option<CLogger>,
+    xc: OnceCell<Xc>,
+}
+
+impl Xen {
+    /// A handle that opens nothing yet. The C libraries' own lines go to `logger`, or to stderr.
+    pub fn new(logger: Option<CLogger>) -> Self {
+        Self {
+            logger,
+            xc: OnceCell::new(),
+        }
+    }
+
+    /// Opens the devices now, to learn early that there is no Xen.
+    pub fn open(&self) -> Result<()> {
+        self.xc().map(drop)
+    }
+
+    /// The logger that the C libraries write to.
+    pub fn logger(&self) -> Option<&CLogger> {
+        self.logger.as_ref()
+    }
+
+    pub(crate) fn xc(&self) -> Result<&Xc> {
+        self.xc.get_or_try_init(|| {
+            Xc::open(self.logger.clone()).map_err(|error| {
+                Error::io("cannot open the hypervisor's interface", &error).hint(
+                    "is this dom0 of a running Xen, are you root, and is the module xen-privcmd loaded?",
+                )
+            })
+        })
+    }
+
+    /// A call about one domain; `doing` reads like "pausing the domain".
+    fn domctl<T>(
+        &self,
+        domid: Domid,
+        doing: &str,
+        call: impl FnOnce(&Xc) -> io::Result<T>,
+    ) -> Result<T> {
+        call(self.xc()?).map_err(|error| Error::io(doing, &error).domain(domid))
+    }
+
+    /// A call about the machine.
+    fn sysctl<T>(&self, doing: &str, call: impl FnOnce(&Xc) -> io::Result<T>) -> Result<T> {
+        call(self.xc()?).map_err(|error| Error::io(doing, &error))
+    }
+}
