@@ -4,6 +4,7 @@
 //! ARCHITECTURE.md at the top of the tree draws the map.
 
 pub mod dm;
+pub mod domain;
 pub mod engine;
 pub mod error;
 pub mod log;
