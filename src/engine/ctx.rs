@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 
 use super::op::Op;
 use crate::log::Logger;
 use crate::store::Store;
+use crate::xen::Xen;
 use crate::{Code, Error, Result};
 
 /// How the end of an asynchronous operation is announced.
@@ -38,6 +40,7 @@ pub struct How {
 #[derive(Clone)]
 pub struct Ctx {
     log: Logger,
+    xen: Arc<Xen>,
 }
 
 impl fmt::Debug for Ctx {
@@ -49,12 +52,20 @@ impl fmt::Debug for Ctx {
 impl Ctx {
     /// A context that logs to `log`. Opens nothing that needs Xen.
     pub fn new(log: Logger) -> Result<Self> {
-        Ok(Self { log })
+        Ok(Self {
+            log,
+            xen: Arc::new(Xen::new(None)),
+        })
     }
 
     /// Where this context logs.
     pub fn log(&self) -> &Logger {
         &self.log
+    }
+
+    /// The hypervisor, opened at the first call that needs it.
+    pub fn xen(&self) -> Result<&Xen> {
+        Ok(&self.xen)
     }
 
     /// The connection to xenstored, opened at the first call.

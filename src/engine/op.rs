@@ -10,6 +10,7 @@ use super::event::{EventKind, ProgressHow};
 use super::rollback::Rollback;
 use crate::log::Logger;
 use crate::store::{Store, Watch};
+use crate::xen::Xen;
 use crate::{Code, Domid, Error, Result};
 
 fn ni<T>() -> Result<T> {
@@ -31,6 +32,11 @@ impl Op {
     /// Where to log.
     pub fn log(&self) -> &Logger {
         self.ctx.log()
+    }
+
+    /// The hypervisor.
+    pub fn xen(&self) -> Result<&Xen> {
+        self.ctx.xen()
     }
 
     /// The connection to xenstored.

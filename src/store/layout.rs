@@ -74,7 +74,7 @@ pub fn domain_type(domid: Domid) -> String {
 
 /// `/local/domain/N/device/KIND/DEVID`. The first console is older than the scheme and lives in
 /// `/local/domain/N/console`.
-pub fn frontend(domid: Domid, kind: &str, devid: u32) -> String {
+pub fn frontend(domid: Domid, kind: &str, devid: i32) -> String {
     if kind == "console" && devid == 0 {
         return console(domid);
     }
