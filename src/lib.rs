@@ -3,8 +3,8 @@
 //! Safe Rust throughout: foreign calls live in [`sys`], the C interface in the crate `xenlight-capi`.
 //! ARCHITECTURE.md at the top of the tree draws the map.
 
+pub mod device;
 pub mod dm;
-pub mod domain;
 pub mod engine;
 pub mod error;
 pub mod log;

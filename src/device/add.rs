@@ -1,0 +1,152 @@
+//! Adding devices, the same way for every kind.
+
+use std::time::Duration;
+
+use super::guest::{self, Guest};
+use super::hotplug::{self, Action};
+use super::kind::{Device, DeviceKind};
+use super::remove::{self, Force};
+use super::state::{self, Seen, XenbusState};
+use super::{Kind, record};
+use crate::engine::Op;
+use crate::log::Level;
+use crate::{Code, DOM0, Error, Result, log_line};
+
+/// How long a backend may take to get ready for the hotplug script.
+const READY: Duration = Duration::from_secs(10);
+
+/// Whether the guest is being made or already there; some defaults differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Part of a new domain, whose failure removes all its devices.
+    Creation,
+    /// Added to an existing domain; a failure removes this device.
+    Hotplug,
+}
+
+/// Adds one device to `guest` and waits until its backend and its script are done.
+///
+/// Fills in what the configuration left open. [`Code::DeviceExists`] when the number is taken, [`Code::Timedout`]
+/// when the backend (10 s) or the script (40 s) does not finish.
+pub async fn add<K: Kind>(op: &Op, guest: &Guest, config: &mut K, when: When) -> Result<Device> {
+    op.with_rollback(|undo| async move {
+        let device = place(op, guest, config, when).await?;
+        if when == When::Hotplug {
+            undo.push(
+                format!("remove {}", device.record()),
+                move |op: Op| async move { remove::remove(&op, &device, Force::On).await },
+            );
+        }
+        connect(op, &device).await?;
+        Ok(device)
+    })
+    .await
+}
+
+/// Adds all of `configs` to a new domain: their nodes one after the other, so that each sees the numbers taken before
+/// it, then their backends and scripts side by side. Returns the first error after all have finished.
+pub async fn add_all<K: Kind>(op: &Op, guest: &Guest, configs: &mut [K]) -> Result<Vec<Device>> {
+    let mut devices = Vec::with_capacity(configs.len());
+    for config in configs {
+        devices.push(place(op, guest, config, When::Creation).await?);
+    }
+    let connections = devices.iter().map(|device| connect(op, device));
+    let outcomes = op.join(connections.collect()).await;
+    outcomes.into_iter().collect::<Result<()>>()?;
+    Ok(devices)
+}
+
+/// Fills in what the configuration left open, but for the device's number: the serving domain and the kind's defaults.
+pub async fn set_defaults<K: Kind>(
+    op: &Op,
+    guest: &Guest,
+    config: &mut K,
+    when: When,
+) -> Result<()> {
+    let (name, domid) = config.backend_domain();
+    if let Some(name) = name {
+        *domid = guest::domid_of(op, name).await?;
+    }
+    let done = config.set_defaults(op.log(), guest, when);
+    done.map_err(|error| error.domain(guest.domid))
+}
+
+async fn set_number<K: Kind>(op: &Op, guest: &Guest, config: &mut K) -> Result<()> {
+    if let Some((kind, devid)) = config.numbered() {
+        if *devid == -1 {
+            *devid = record::next_devid(op, guest.domid, kind).await?;
+        }
+        if *devid < 0 {
+            let what = format!("{} cannot have the number {devid}", kind.name());
+            return Err(Error::fail(what).domain(guest.domid));
+        }
+    }
+    Ok(())
+}
+
+/// Writes the device's nodes. Until a backend driver looks at them, nothing has happened.
+pub async fn place<K: Kind>(op: &Op, guest: &Guest, config: &mut K, when: When) -> Result<Device> {
+    set_defaults(op, guest, config, when).await?;
+    set_number(op, guest, config).await?;
+    let device = config
+        .device(guest.domid)
+        .map_err(|e| e.domain(guest.domid))?;
+    let nodes = config
+        .nodes(&device, guest)
+        .map_err(|e| e.domain(guest.domid))?;
+    let batch = nodes.batch(&device);
+    let (store, record, batch) = (op.store()?, &device.record(), &batch);
+    let written = store.transaction(|tx| async move {
+        if tx.read(record).await?.is_some() {
+            let what = format!("{} {} exists already", device.kind.name(), device.devid);
+            return Err(Error::new(Code::DeviceExists, what));
+        }
+        tx.apply(batch).await
+    });
+    written.await.map_err(|e| e.domain(guest.domid))?;
+    log_line!(
+        op.log(),
+        Level::Debug,
+        device.domid,
+        "{} written",
+        device.record()
+    );
+    Ok(device)
+}
+
+/// Waits for the backend and runs the script.
+async fn connect(op: &Op, device: &Device) -> Result<()> {
+    let fail = |error: Error| {
+        error
+            .context(format!("adding {}", device.record()))
+            .domain(device.domid)
+    };
+    if waits_for_backend(device.backend_kind) {
+        let seen = state::wait(op, &device.backend(), XenbusState::InitWait, READY).await;
+        if seen.map_err(fail)? == Seen::Gone {
+            return Err(fail(Error::inval("the backend was removed meanwhile")));
+        }
+    }
+    if device.backend_domid != DOM0 {
+        let (record, backend) = (device.record(), device.backend_domid);
+        log_line!(
+            op.log(),
+            Level::Debug,
+            device.domid,
+            "scripts of {record} are run by domain {backend}"
+        );
+        return Ok(());
+    }
+    let facts = record::hotplug_facts(op, device).await?;
+    let runs = hotplug::runs(device, Action::Add, &facts)?;
+    hotplug::execute(op, device, Action::Add, &runs).await
+}
+
+/// QEMU connects by itself, consoles have no handshake, and a mere record has no backend.
+fn waits_for_backend(kind: DeviceKind) -> bool {
+    let silent = matches!(
+        kind,
+        DeviceKind::None | DeviceKind::Console | DeviceKind::Vuart
+    );
+    !silent && !kind.is_qemu_backend()
+}

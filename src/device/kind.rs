@@ -1,0 +1,202 @@
+//! The kinds of devices, as xenstore names them, and where a device stands in it.
+
+use crate::Domid;
+use crate::store::layout;
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)+) => {
+        /// What a device is: the directory under `device/` or `backend/` that holds it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum DeviceKind { $($(#[$doc])* $variant,)+ }
+
+        impl DeviceKind {
+            /// The directory's name.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// The kind of that name, if there is one.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// Nothing but a record: an emulated device that has no paravirtual backend.
+    None = "none",
+    /// Network interface.
+    Vif = "vif",
+    /// Block device; as a backend, the kernel's.
+    Vbd = "vbd",
+    /// Block backend in QEMU.
+    Qdisk = "qdisk",
+    /// PCI passthrough.
+    Pci = "pci",
+    /// Framebuffer.
+    Vfb = "vfb",
+    /// Keyboard and pointer; as a backend, QEMU's.
+    Vkbd = "vkbd",
+    /// Console.
+    Console = "console",
+    /// Trusted platform module.
+    Vtpm = "vtpm",
+    /// USB controller.
+    Vusb = "vusb",
+    /// USB backend in QEMU.
+    Qusb = "qusb",
+    /// Shared file system.
+    P9 = "9pfs",
+    /// Display.
+    Vdispl = "vdispl",
+    /// Virtual UART (Arm).
+    Vuart = "vuart",
+    /// Socket calls.
+    Pvcalls = "pvcalls",
+    /// Sound card.
+    Vsnd = "vsnd",
+    /// Keyboard and pointer backend outside QEMU.
+    Vinput = "vinput",
+    /// Disk over virtio.
+    VirtioDisk = "virtio_disk",
+}
+
+impl DeviceKind {
+    /// Whether the backend lives in QEMU: it connects by itself, without a stop for hotplug scripts.
+    pub fn is_qemu_backend(self) -> bool {
+        matches!(
+            self,
+            Self::Qdisk | Self::Vfb | Self::Qusb | Self::P9 | Self::Vkbd
+        )
+    }
+}
+
+/// One device: who has it, which one it is, and who serves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Device {
+    /// The domain that has the device.
+    pub domid: Domid,
+    /// What the guest sees.
+    pub kind: DeviceKind,
+    /// Its number among the guest's devices of this kind.
+    pub devid: i32,
+    /// The domain that serves it.
+    pub backend_domid: Domid,
+    /// What serves it.
+    pub backend_kind: DeviceKind,
+}
+
+impl Device {
+    /// A device whose backend has the same kind as its frontend.
+    pub fn plain(domid: Domid, kind: DeviceKind, devid: i32, backend_domid: Domid) -> Self {
+        Self {
+            domid,
+            kind,
+            devid,
+            backend_domid,
+            backend_kind: kind,
+        }
+    }
+
+    /// Whether this is the guest's first console, which predates the common layout.
+    pub fn is_primary_console(&self) -> bool {
+        self.kind == DeviceKind::Console && self.devid == 0
+    }
+
+    /// The guest's directory.
+    pub fn frontend(&self) -> String {
+        let (kind, devid) = (self.kind.name(), self.devid);
+        match self.kind {
+            DeviceKind::Vuart => layout::domain_sub(self.domid, &format!("{kind}/{devid}")),
+            _ => layout::frontend(self.domid, kind, devid),
+        }
+    }
+
+    /// The server's directory.
+    pub fn backend(&self) -> String {
+        layout::backend(
+            self.backend_domid,
+            self.backend_kind.name(),
+            self.domid,
+            self.devid,
+        )
+    }
+
+    /// The toolstack's own record, which no guest can write.
+    pub fn record(&self) -> String {
+        layout::libxl_device(self.domid, self.kind.name(), self.devid)
+    }
+
+    /// The device recorded as `kind`/`devid` of `domid`, from the backend path in the record.
+    ///
+    /// `None` unless the path has exactly the form that the toolstack writes.
+    pub fn from_record(domid: Domid, kind: DeviceKind, devid: i32, backend: &str) -> Option<Self> {
+        let mut parts = backend.strip_prefix("/local/domain/")?.split('/');
+        let backend_domid = decimal(parts.next()?)?;
+        if parts.next()? != "backend" {
+            return None;
+        }
+        let backend_kind = DeviceKind::from_name(parts.next()?)?;
+        let found = Self {
+            domid: decimal(parts.next()?)?,
+            kind,
+            devid: parts.next()?.parse().ok()?,
+            backend_domid,
+            backend_kind,
+        };
+        let whole = parts.next().is_none() && found.domid == domid && found.devid == devid;
+        whole.then_some(found)
+    }
+}
+
+/// A decimal number without sign, blanks or leading zeros.
+pub(crate) fn decimal(text: &str) -> Option<u32> {
+    let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    plain.then(|| text.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_those_of_the_device_protocols() {
+        let disk = Device {
+            backend_kind: DeviceKind::Qdisk,
+            ..Device::plain(5, DeviceKind::Vbd, 51712, 0)
+        };
+        assert_eq!(disk.frontend(), "/local/domain/5/device/vbd/51712");
+        assert_eq!(disk.backend(), "/local/domain/0/backend/qdisk/5/51712");
+        assert_eq!(disk.record(), "/libxl/5/device/vbd/51712");
+        let console = |devid| Device::plain(5, DeviceKind::Console, devid, 0).frontend();
+        assert_eq!(console(0), "/local/domain/5/console");
+        assert_eq!(console(1), "/local/domain/5/device/console/1");
+    }
+
+    #[test]
+    fn a_record_is_believed_only_when_it_fits() {
+        let parse = |path| Device::from_record(5, DeviceKind::Vbd, 51712, path);
+        let disk = parse("/local/domain/0/backend/qdisk/5/51712").unwrap();
+        assert_eq!(disk.backend(), "/local/domain/0/backend/qdisk/5/51712");
+        for path in [
+            "",
+            "/local/domain/0/backend/qdisk/5",
+            "/local/domain/0/backend/qdisk/6/51712",
+            "/local/domain/0/backend/qdisk/5/51713",
+            "/local/domain/0/backend/qdisk/5/51712/../../1",
+            "/local/domain/-1/backend/qdisk/5/51712",
+            "/local/domain/0/backend/nosuch/5/51712",
+            "/local/domain/00/backend/qdisk/5/51712",
+        ] {
+            assert_eq!(parse(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn names_go_both_ways() {
+        assert_eq!(DeviceKind::from_name("9pfs"), Some(DeviceKind::P9));
+        assert_eq!(DeviceKind::from_name("VBD"), None);
+        assert_eq!(DeviceKind::VirtioDisk.name(), "virtio_disk");
+    }
+}

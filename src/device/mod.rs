@@ -1,0 +1,88 @@
+//! Devices of domains: paravirtual ones with a frontend in the guest and a backend elsewhere.
+//!
+//! A kind of device is a configuration type that implements [`Kind`]: it fills in its defaults and says which nodes it
+//! puts into xenstore. Adding ([`add()`]), removing ([`remove()`], [`remove_all`]), waiting for backends and running hotplug
+//! scripts are written once. What is read back comes from the toolstack's own record alone ([`record`]).
+
+mod add;
+mod channel;
+mod console;
+mod disk;
+mod guest;
+mod hotplug;
+mod kind;
+mod nic;
+mod nic_colo;
+mod nodes;
+mod record;
+mod remove;
+mod state;
+pub mod vdev;
+mod vfb;
+mod vkb;
+
+pub use add::{When, add, add_all, place, set_defaults};
+pub use channel::console_of_channel;
+pub use console::{Console, ConsoleBackend, OUTPUT_LIMIT, Ring};
+pub use guest::{Guest, domid_of};
+pub use hotplug::nic_name;
+pub use kind::{Device, DeviceKind};
+pub use nic::number_nics;
+pub use nodes::{Entries, Nodes};
+pub use record::{next_devid, stubdom_of};
+pub use remove::{Force, remove, remove_all};
+pub use state::XenbusState;
+
+use crate::log::Logger;
+use crate::{Domid, Result};
+
+/// Where the host keeps its hotplug scripts.
+pub const SCRIPT_DIR: &str = "/etc/xen/scripts";
+
+/// One kind of device, as its configuration type sees it. Implementations touch neither store nor hypervisor.
+pub trait Kind: Send {
+    /// The serving domain: its name, if the configuration gives one, and where its number goes.
+    fn backend_domain(&mut self) -> (Option<&str>, &mut Domid);
+
+    /// The device's number, -1 when it is to be chosen, and the kind among which it is counted; `None` when the number
+    /// follows from something else.
+    fn numbered(&mut self) -> Option<(DeviceKind, &mut i32)>;
+
+    /// Fills in what the configuration left open and refuses what contradicts itself.
+    fn set_defaults(&mut self, log: &Logger, guest: &Guest, when: When) -> Result<()>;
+
+    /// Which device this is, once its defaults are set.
+    fn device(&self, domid: Domid) -> Result<Device>;
+
+    /// What the device puts into xenstore.
+    fn nodes(&self, device: &Device, guest: &Guest) -> Result<Nodes>;
+}
+
+/// A script's absolute path; relative names are those of the host's script directory.
+fn script_path(script: &str) -> String {
+    if script.starts_with('/') {
+        script.to_owned()
+    } else {
+        format!("{SCRIPT_DIR}/{script}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Op;
+    use crate::types::{DeviceDisk, DeviceNic};
+
+    #[allow(dead_code, reason = "it must only compile")]
+    fn operations_can_move_between_threads(
+        op: &Op,
+        guest: &Guest,
+        disk: &mut DeviceDisk,
+        nics: &mut [DeviceNic],
+    ) {
+        fn send(_: impl Send) {}
+        send(add(op, guest, disk, When::Hotplug));
+        send(add_all(op, guest, nics));
+        send(remove_all(op, guest.domid, Force::On));
+    }
+}

@@ -1,0 +1,97 @@
+//! The toolstack's own record of a domain's devices, `/libxl/DOMID/device`, which no guest can write. Everything that
+//! is read back about a device comes from here.
+
+use super::hotplug::Facts;
+use super::kind::{Device, DeviceKind, decimal};
+use crate::engine::Op;
+use crate::store::{Store, layout};
+use crate::types::NicType;
+use crate::{Domid, Error, Result};
+
+/// All recorded devices of `domid`; entries that no toolstack writes are skipped.
+pub(super) async fn all(op: &Op, domid: Domid) -> Result<Vec<Device>> {
+    let store = op.store()?;
+    let mut devices = Vec::new();
+    for name in store.list(&layout::libxl_devices(domid)).await? {
+        let Some(kind) = DeviceKind::from_name(&name) else {
+            continue;
+        };
+        devices.extend(of_kind(&store, domid, kind).await?);
+    }
+    Ok(devices)
+}
+
+/// The recorded devices of one kind, in the order of the store.
+pub(super) async fn of_kind(store: &Store, domid: Domid, kind: DeviceKind) -> Result<Vec<Device>> {
+    let mut devices = Vec::new();
+    for devid in devids(store, domid, kind).await? {
+        devices.extend(one(store, domid, kind, devid).await?);
+    }
+    Ok(devices)
+}
+
+/// The recorded device, if there is one with a backend path of the right form.
+pub(super) async fn one(
+    store: &Store,
+    domid: Domid,
+    kind: DeviceKind,
+    devid: i32,
+) -> Result<Option<Device>> {
+    let path = format!(
+        "{}/backend",
+        layout::libxl_device(domid, kind.name(), devid)
+    );
+    let backend = store.read_str(&path).await?;
+    Ok(backend.and_then(|path| Device::from_record(domid, kind, devid, &path)))
+}
+
+/// The numbers of the recorded devices of one kind.
+pub(super) async fn devids(store: &Store, domid: Domid, kind: DeviceKind) -> Result<Vec<i32>> {
+    let names = store
+        .list(&layout::libxl_device_kind(domid, kind.name()))
+        .await?;
+    let numbers = names.iter().filter_map(|name| decimal(name));
+    Ok(numbers.filter_map(|n| i32::try_from(n).ok()).collect())
+}
+
+/// The number after the highest one in use.
+pub async fn next_devid(op: &Op, domid: Domid, kind: DeviceKind) -> Result<i32> {
+    let taken = devids(&op.store()?, domid, kind).await?;
+    let next = taken
+        .into_iter()
+        .max()
+        .map_or(Some(0), |highest| highest.checked_add(1));
+    next.ok_or_else(|| {
+        let what = format!("no {} number is left", kind.name());
+        Error::fail(what).domain(domid)
+    })
+}
+
+/// What the hotplug scripts of `device` need to know.
+pub(super) async fn hotplug_facts(op: &Op, device: &Device) -> Result<Facts> {
+    if !matches!(device.backend_kind, DeviceKind::Vbd | DeviceKind::Vif) {
+        return Ok(Facts::default());
+    }
+    let record = device.record();
+    let store = op.store()?;
+    let mut facts = Facts {
+        script: store.read_str(&format!("{record}/script")).await?,
+        ..Facts::default()
+    };
+    if device.backend_kind == DeviceKind::Vif {
+        let nic_type = store.read_str(&format!("{record}/type")).await?;
+        facts.nic_type = nic_type.as_deref().and_then(NicType::from_name);
+        facts.gatewaydev = store.read_str(&format!("{record}/gatewaydev")).await?;
+        facts.stubdom = stubdom_of(&store, device.domid).await?.is_some();
+    }
+    Ok(facts)
+}
+
+/// The stub domain that runs the device model of `domid`, if one does.
+pub async fn stubdom_of(store: &Store, domid: Domid) -> Result<Option<Domid>> {
+    let text = store.read_str(&layout::dm_domid(domid)).await?;
+    Ok(text
+        .as_deref()
+        .and_then(layout::parse_domid)
+        .filter(|domid| *domid != 0))
+}

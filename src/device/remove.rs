@@ -1,0 +1,233 @@
+//! Removing devices, the same way for every kind.
+
+use std::time::Duration;
+
+use super::hotplug::{self, Action};
+use super::kind::{Device, DeviceKind};
+use super::record;
+use super::state::{self, Seen, XenbusState};
+use crate::engine::Op;
+use crate::log::Level;
+use crate::store::{Tx, layout};
+use crate::{Code, DOM0, Domid, Result, log_line};
+
+/// How long a backend may take to close, and a serving domain to clean up.
+const CLOSED: Duration = Duration::from_secs(10);
+/// How long QEMU may take to let go of a device whose guest does not run any more.
+const QEMU_LETS_GO: Duration = Duration::from_secs(2);
+/// How often a QEMU that is on its way out is looked at.
+const QEMU_POLL: Duration = Duration::from_millis(50);
+
+/// How much the guest's consent counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Force {
+    /// The guest must agree (`safe_remove`).
+    Off,
+    /// Ask the guest, then go on without it (`remove`).
+    Auto,
+    /// Do not ask: the guest's side is deleted first (`destroy`).
+    On,
+}
+
+/// Removes one device: closes the backend, runs the script, erases the nodes and the parents left empty.
+///
+/// [`Code::Timedout`] when the guest holds on to the device and `force` is [`Force::Off`]. With [`Force::On`] the nodes
+/// are erased even when a step fails.
+pub async fn remove(op: &Op, device: &Device, force: Force) -> Result<()> {
+    let mut force = force;
+    let mut closed = close(op, device, force).await;
+    if force == Force::Auto && matches!(&closed, Err(e) if e.code() == Code::Timedout) {
+        log_line!(
+            op.log(),
+            Level::Debug,
+            device.domid,
+            "{} does not close, forcing it",
+            device.backend()
+        );
+        force = Force::On;
+        closed = close(op, device, force).await;
+    }
+    let outcome = match closed {
+        Ok(()) => detach(op, device).await,
+        Err(error) => Err(error),
+    };
+    let aborted = matches!(&outcome, Err(e) if e.code() == Code::Aborted);
+    if aborted || (outcome.is_err() && force != Force::On) {
+        return outcome;
+    }
+    outcome.and(erase(op, device).await)
+}
+
+/// Removes every device that the toolstack recorded for `domid`, all side by side. Errors are logged and do not stop
+/// the others; the first is returned.
+pub async fn remove_all(op: &Op, domid: Domid, force: Force) -> Result<()> {
+    let devices = record::all(op, domid).await?;
+    // Console backends have no closing handshake; xenconsoled and QEMU watch the nodes themselves.
+    let (consoles, others): (Vec<_>, Vec<_>) = devices
+        .into_iter()
+        .partition(|device| matches!(device.backend_kind, DeviceKind::Console | DeviceKind::Vuart));
+    let mut first = Ok(());
+    for console in &consoles {
+        first = first.and(logged(op, erase(op, console).await));
+    }
+    let removals = others.iter().map(|device| remove(op, device, force));
+    for outcome in op.join(removals.collect()).await {
+        first = first.and(logged(op, outcome));
+    }
+    first
+}
+
+fn logged(op: &Op, outcome: Result<()>) -> Result<()> {
+    if let Err(error) = &outcome {
+        op.log().failure(error);
+    }
+    outcome
+}
+
+/// Brings the backend to a stop.
+async fn close(op: &Op, device: &Device, force: Force) -> Result<()> {
+    if device.backend_kind == DeviceKind::None {
+        return Ok(());
+    }
+    if device.backend_kind.is_qemu_backend() && !guest_runs(op, device.domid)? {
+        return close_after_qemu(op, device).await;
+    }
+    let dir = device.backend();
+    let frontend = (force == Force::On).then(|| device.frontend());
+    let store = op.store()?;
+    let there = store.transaction(|tx| start_closing(tx, frontend.as_deref(), &dir));
+    if !there.await? {
+        log_line!(
+            op.log(),
+            Level::Info,
+            device.domid,
+            "{dir} is gone already, cleaning up the rest"
+        );
+        return Ok(());
+    }
+    match state::wait(op, &dir, XenbusState::Closed, CLOSED).await {
+        Ok(Seen::Reached | Seen::Gone) => Ok(()),
+        Err(error) => Err(error.domain(device.domid)),
+    }
+}
+
+/// Tells the backend to close; false when it is not there.
+async fn start_closing(tx: Tx, frontend: Option<&str>, dir: &str) -> Result<bool> {
+    if let Some(frontend) = frontend {
+        cleanup(&tx, frontend).await?;
+    }
+    let path = format!("{dir}/state");
+    let Some(state) = tx.read(&path).await? else {
+        return Ok(false);
+    };
+    tx.write(&format!("{dir}/online"), "0").await?;
+    if XenbusState::parse(&state) != Some(XenbusState::Closed) {
+        tx.write(&path, XenbusState::Closing.number().to_string())
+            .await?;
+    }
+    Ok(true)
+}
+
+fn guest_runs(op: &Op, domid: Domid) -> Result<bool> {
+    let info = op.xen()?.domain_info(domid)?;
+    Ok(info.is_some_and(|info| {
+        let flags = info.flags;
+        !(flags.paused() || flags.dying() || flags.shutdown())
+    }))
+}
+
+/// QEMU does not follow the handshake for a guest that stands still, and says nothing when it exits: give it a moment,
+/// less when its process is gone, and close the device in its place.
+async fn close_after_qemu(op: &Op, device: &Device) -> Result<()> {
+    let path = format!("{}/state", device.backend());
+    let pid = qemu_pid(op, device).await?;
+    let mut waited = Duration::ZERO;
+    while waited < QEMU_LETS_GO && pid.is_none_or(is_alive) {
+        match op.store()?.read(&path).await? {
+            Some(state) if XenbusState::parse(&state) != Some(XenbusState::Closed) => {}
+            _ => return Ok(()),
+        }
+        op.sleep(QEMU_POLL).await?;
+        waited += QEMU_POLL;
+    }
+    let (store, path) = (op.store()?, &path);
+    let close = |tx: Tx| async move {
+        match tx.read(path).await? {
+            Some(_) => {
+                tx.write(path, XenbusState::Closed.number().to_string())
+                    .await
+            }
+            None => Ok(()),
+        }
+    };
+    store.transaction(close).await
+}
+
+/// The dom0 process that serves the guest's QEMU backends, from a node that only dom0 writes.
+async fn qemu_pid(op: &Op, device: &Device) -> Result<Option<u32>> {
+    if device.backend_domid != DOM0 {
+        return Ok(None);
+    }
+    let text = op.store()?.read_str(&layout::dm_pid(device.domid)).await?;
+    Ok(text.as_deref().and_then(layout::parse_number))
+}
+
+fn is_alive(pid: u32) -> bool {
+    std::path::Path::new(&format!("/proc/{pid}")).exists()
+}
+
+/// Runs the script, or waits for the serving domain to do its part.
+async fn detach(op: &Op, device: &Device) -> Result<()> {
+    if device.backend_kind == DeviceKind::None {
+        return Ok(());
+    }
+    if device.backend_domid == DOM0 {
+        let facts = record::hotplug_facts(op, device).await?;
+        let runs = hotplug::runs(device, Action::Remove, &facts)?;
+        return hotplug::execute(op, device, Action::Remove, &runs).await;
+    }
+    let dir = device.backend();
+    let watch = op.watch(&dir).await?;
+    let what = format!("removal of {dir} by domain {}", device.backend_domid);
+    let gone = op.timeout(CLOSED, &what, async {
+        while op.store()?.read(&dir).await?.is_some() {
+            watch.changed().await?;
+        }
+        Ok(())
+    });
+    gone.await.map_err(|error| error.domain(device.domid))
+}
+
+/// Takes the device's nodes away, and the directories that this leaves empty.
+async fn erase(op: &Op, device: &Device) -> Result<()> {
+    let mut paths = vec![device.record()];
+    if device.backend_kind != DeviceKind::None {
+        paths.splice(..0, [device.frontend(), device.backend()]);
+    }
+    let (store, paths) = (op.store()?, &paths);
+    let erased = store.transaction(|tx| async move {
+        for path in paths {
+            cleanup(&tx, path).await?;
+        }
+        Ok(())
+    });
+    erased.await.map_err(|error| error.domain(device.domid))
+}
+
+/// Removes `path`, then each parent that has neither value nor children.
+async fn cleanup(tx: &Tx, path: &str) -> Result<()> {
+    if tx.read(path).await?.is_none() {
+        return Ok(());
+    }
+    tx.rm(path).await?;
+    let mut dir = path;
+    while let Some(parent) = layout::parent(dir).filter(|parent| *parent != "/") {
+        let empty = tx.read(parent).await?.is_some_and(|value| value.is_empty());
+        if !empty || !tx.list(parent).await?.is_empty() {
+            break;
+        }
+        tx.rm(parent).await?;
+        dir = parent;
+    }
+    Ok(())
+}

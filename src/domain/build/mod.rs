@@ -1,3 +1,0 @@
-//! From an empty domain to one with memory, image and parameters.
-
-pub mod acpi;

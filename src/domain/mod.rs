@@ -1,3 +1,0 @@
-//! Domains: create, build, destroy, query, power.
-
-pub mod build;
