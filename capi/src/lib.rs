@@ -8,3 +8,4 @@ mod ctx;
 mod mem;
 mod ni;
 mod opaque;
+mod types;

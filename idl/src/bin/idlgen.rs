@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use xenlight_idl::{native, parse};
+use xenlight_idl::{c, native, parse};
 
 /// The release that the tree is built for.
 const RELEASE: &str = "4.17";
@@ -34,6 +34,9 @@ fn run() -> Result<bool, Box<dyn std::error::Error>> {
     let mut files: Vec<(PathBuf, String)> = Vec::new();
     for (name, content) in native::files(&idl) {
         files.push((Path::new("src/types").join(name), content));
+    }
+    for (name, content) in c::files(&idl) {
+        files.push((Path::new("capi/src/types").join(name), content));
     }
 
     let mut clean = true;

@@ -1,0 +1,48 @@
+//! The C side of libxl's types: layouts as in libxl.h, and conversions to the native types and back.
+//!
+//! Most of it is generated from `idl/libxl.idl`; `builtin` and `hooks` are written by hand.
+
+mod builtin;
+mod config;
+mod convert;
+mod device;
+mod disk;
+mod display;
+mod error;
+mod event;
+mod hooks;
+mod host;
+mod macros;
+mod nic;
+mod passthrough;
+mod query;
+mod sched;
+mod sound;
+
+pub use builtin::*;
+pub use config::*;
+pub(crate) use convert::*;
+pub use device::*;
+pub use disk::*;
+pub use display::*;
+#[allow(unused_imports, reason = "no function takes one but its own")]
+pub use error::*;
+pub use event::*;
+pub use hooks::*;
+pub use host::*;
+pub use nic::*;
+pub use passthrough::*;
+pub use query::*;
+pub use sched::*;
+pub use sound::*;
+
+/// What the generated files need.
+mod prelude {
+    pub(super) use std::ffi::{c_char, c_int};
+
+    pub(super) use xenlight::{Error, Result, types};
+
+    pub(super) use super::convert::*;
+    pub(super) use super::macros::{c_enum, c_struct, c_union};
+    pub(super) use super::*;
+}
