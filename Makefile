@@ -76,6 +76,24 @@ install-stubdom: stubdom ## put the stub domain image where libxl looks for it
 	install -d $(DESTDIR)$(BOOTDIR)
 	install -m 644 $(BUILD)/stubdom/qemu-stubdom-linux-kernel $(BUILD)/stubdom/qemu-stubdom-linux-rootfs $(DESTDIR)$(BOOTDIR)/
 
+# cargo-deny has no Debian package; it is built once and kept.
+DENY := $(or $(shell command -v cargo-deny 2>/dev/null),$(BUILD)/tools/bin/cargo-deny)
+$(BUILD)/tools/bin/cargo-deny:
+	@echo "installing cargo-deny from crates.io into $(BUILD)/tools"
+	$(CARGO) install --quiet --locked --root $(BUILD)/tools cargo-deny@0.20.2
+
+SHELL_SCRIPTS = $(shell git ls-files -z | xargs -0 grep -lE '^\#!/bin/(ba)?sh|^\#!/usr/bin/env bash')
+
+.PHONY: check
+check: $(DENY) ## format, lints, generated files, licences, shell scripts
+	$(CARGO) fmt --all --check
+	@if $(CARGO) clippy --version >/dev/null 2>&1; then \
+	    set -x; $(CARGO) clippy --workspace --all-targets -- --deny warnings; \
+	else echo "clippy is not part of this Rust toolchain (Debian packages none): skipped"; fi
+	$(CARGO) run --quiet --package xenlight-idl --bin idlgen -- --check
+	$(DENY) --log-level error check licenses bans sources
+	shellcheck --external-sources $(SHELL_SCRIPTS)
+
 .PHONY: status
 status: all ## which functions are real, counted from the code, by area
 	@$(CARGO) run --quiet --package xenlight-compat-tests --bin status

@@ -5,6 +5,7 @@
 
 pub mod device;
 pub mod dm;
+pub mod domain;
 pub mod engine;
 pub mod error;
 pub mod log;

@@ -1,0 +1,3 @@
+//! From an empty domain to one with memory, image and parameters.
+
+pub mod acpi;

@@ -1,0 +1,3 @@
+//! Domains: create, build, destroy, query, power.
+
+pub mod build;
