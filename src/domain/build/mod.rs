@@ -1,3 +1,121 @@
-//! From an empty domain to one with memory, image and parameters.
+//! From an empty domain to one that holds a bootable image: everything between "made" and "has devices" that the
+//! hypervisor must be told.
+//!
+//! The caller runs [`pre`], [`image`] and [`post`] in this order and writes the values that they return to the store.
+//! Nothing here waits, and nothing but the hypervisor and the image files is touched.
 
 pub mod acpi;
+mod create;
+
+use std::sync::Arc;
+
+use crate::log::Logger;
+use crate::types::DomainConfig;
+use crate::xen::Xen;
+use crate::{Domid, Result};
+
+pub use create::create_config;
+
+/// The domains in which xenstored and xenconsoled run: `/tool/xenstored/domid`, `/tool/xenconsoled/domid`, 0 when
+/// those nodes are missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Daemons {
+    /// xenstored's.
+    pub store: Domid,
+    /// xenconsoled's.
+    pub console: Domid,
+}
+
+/// Event channels between the guest and the daemons.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Channels {
+    /// Whom they lead to.
+    pub daemons: Daemons,
+    /// The guest's port for the store.
+    pub store_port: u32,
+    /// The guest's port for the console.
+    pub console_port: u32,
+}
+
+/// A kernel or ramdisk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BootFile {
+    /// A file that is there when the image is built.
+    Path(String),
+    /// A file that a bootloader left and that is gone; `path` is what the store shows.
+    Bytes {
+        /// Where it was.
+        path: String,
+        /// What it held.
+        bytes: Arc<[u8]>,
+    },
+}
+
+impl BootFile {
+    /// The path for the store.
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Path(path) | Self::Bytes { path, .. } => path,
+        }
+    }
+}
+
+/// What a PV or PVH guest boots, after a bootloader had its say. HVM guests leave it empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Boot {
+    /// The kernel.
+    pub kernel: Option<BootFile>,
+    /// Its ramdisk.
+    pub ramdisk: Option<BootFile>,
+    /// Its command line.
+    pub cmdline: Option<String>,
+}
+
+/// A built image, as far as the store has to know.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Built {
+    /// The page of the store ring: a guest frame, for PV a machine frame.
+    pub store_frame: u64,
+    /// The page of the console ring, likewise.
+    pub console_frame: u64,
+    /// Keys below the domain's path that tell hvmloader where firmware modules are.
+    pub keys: Vec<(String, String)>,
+}
+
+/// Limits, affinity, parameters, CPU policy, and the event channels to the daemons. `restore`: the image comes from a
+/// stream, which brings the policy with it.
+///
+/// NUMA placement notes its choice in the configuration, so that a rebuilt domain goes to the same place.
+pub fn pre(
+    _log: &Logger,
+    _xen: &Xen,
+    _domid: Domid,
+    _config: &mut DomainConfig,
+    _daemons: Daemons,
+    _restore: bool,
+) -> Result<Channels> {
+    Err(crate::Error::new(crate::Code::Ni, "not landed yet"))
+}
+
+/// Loads the image: kernel and ramdisk for PV and PVH, firmware for HVM. Reserved device memory found on the way is
+/// noted in the configuration's `rdms`.
+pub fn image(
+    _log: &Logger,
+    _xen: &Xen,
+    _domid: Domid,
+    _config: &mut DomainConfig,
+    _boot: &Boot,
+    _channels: &Channels,
+) -> Result<Built> {
+    Err(crate::Error::new(crate::Code::Ni, "not landed yet"))
+}
+
+/// Scheduler parameters, soft affinity of virtual nodes, generation id. Returns keys below the domain's path.
+pub fn post(
+    _log: &Logger,
+    _xen: &Xen,
+    _domid: Domid,
+    _config: &DomainConfig,
+) -> Result<Vec<(String, String)>> {
+    Err(crate::Error::new(crate::Code::Ni, "not landed yet"))
+}
