@@ -1,7 +1,7 @@
 //! The only foreign calls into Xen's C libraries. Everything here is safe to call from the rest of the crate.
 #![allow(unsafe_code)]
 
-pub mod fork;
+pub mod clock;
 pub mod log;
 mod raw;
 pub mod xc;

@@ -1,0 +1,92 @@
+//! Stopping and starting a guest's vCPUs, and asking the guest itself to go down.
+
+use std::time::Duration;
+
+use super::query;
+use crate::engine::Op;
+use crate::store::layout;
+use crate::types::DomainType;
+use crate::xen::HvmParam;
+use crate::{Code, Domid, Error, Result, dm};
+
+/// How long a guest may take to confirm that it has seen the request.
+const ACKNOWLEDGE: Duration = Duration::from_secs(60);
+
+/// What a guest can be asked for through `control/shutdown`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Shut down and stay down.
+    Poweroff,
+    /// Shut down and come back.
+    Reboot,
+}
+
+impl Request {
+    fn word(self) -> &'static str {
+        match self {
+            Request::Poweroff => "poweroff",
+            Request::Reboot => "reboot",
+        }
+    }
+}
+
+/// Stops the vCPUs; the device model goes on.
+pub async fn pause(op: &Op, domid: Domid) -> Result<()> {
+    op.xen()?.pause(domid)
+}
+
+/// Lets the vCPUs run. QEMU first: it may have been started stopped.
+pub async fn unpause(op: &Op, domid: Domid) -> Result<()> {
+    if query::type_of(op, domid).await? == DomainType::Hvm {
+        dm::unpause(op, domid).await?;
+    }
+    op.xen()?.unpause(domid)
+}
+
+/// Asks the guest to go down, and waits until it has taken the request, not until it is down.
+///
+/// `ERROR_NOPARAVIRT` when nothing in the guest listens; `ERROR_TIMEDOUT` when it does not take the request in a minute.
+pub async fn request(op: &Op, domid: Domid, request: Request) -> Result<()> {
+    if !listens(op, domid).await? {
+        return Err(Error::new(
+            Code::Noparavirt,
+            "the guest has no paravirtual drivers that could take the request",
+        )
+        .domain(domid)
+        .hint("use its virtual power button (xl shutdown -F) or destroy it"));
+    }
+    let path = layout::control_shutdown(domid);
+    op.store()?.write(&path, request.word()).await?;
+    let what = format!(
+        "waiting for the guest to take the {} request",
+        request.word()
+    );
+    op.timeout(ACKNOWLEDGE, &what, taken(op, &path))
+        .await
+        .map_err(|e| e.domain(domid))
+}
+
+/// The guest takes a request by emptying or removing the node. What else it writes there does not matter.
+async fn taken(op: &Op, path: &str) -> Result<()> {
+    let watch = op.watch(path).await?;
+    loop {
+        watch.changed().await?;
+        if op.store()?.read(path).await?.is_none_or(|v| v.is_empty()) {
+            return Ok(());
+        }
+    }
+}
+
+/// Whether the guest has drivers that look at `control/shutdown`: always but in an HVM guest without them.
+async fn listens(op: &Op, domid: Domid) -> Result<bool> {
+    if query::type_of(op, domid).await? != DomainType::Hvm {
+        return Ok(true);
+    }
+    Ok(op.xen()?.hvm_param_get(domid, HvmParam::CallbackIrq)? != 0)
+}
+
+/// Hands the guest's kernel a "magic SysRq" letter.
+pub async fn sysrq(op: &Op, domid: Domid, letter: u8) -> Result<()> {
+    let path = layout::domain_sub(domid, "control/sysrq");
+    op.store()?.write(&path, [letter]).await
+}

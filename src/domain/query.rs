@@ -1,0 +1,157 @@
+//! Asking about domains: what runs, under which name, of which type, with which stub domain.
+
+use crate::engine::Op;
+use crate::store::{Store, layout};
+use crate::types::{DomainType, Dominfo, ShutdownReason, Uuid, Vminfo};
+use crate::xen::{DomainInfo, PAGE_SIZE, Xen};
+use crate::{Code, Domid, Error, Result};
+
+/// Guests have numbers 1 up to this one; what is above belongs to Xen itself.
+const LAST_GUEST: Domid = 0x7fef;
+
+/// Whether a guest can have this number.
+pub fn is_guest_domid(domid: Domid) -> bool {
+    (1..=LAST_GUEST).contains(&domid)
+}
+
+/// What Xen knows of one domain. `ERROR_DOMAIN_NOTFOUND` when there is none.
+pub fn info(xen: &Xen, domid: Domid) -> Result<Dominfo> {
+    match xen.domain_info(domid)? {
+        Some(info) => Ok(dominfo(xen, &info)),
+        None => Err(not_found(domid)),
+    }
+}
+
+/// All domains, in the order of their numbers.
+pub fn list(xen: &Xen) -> Result<Vec<Dominfo>> {
+    let domains = xen.domain_list()?;
+    Ok(domains.iter().map(|info| dominfo(xen, info)).collect())
+}
+
+fn dominfo(xen: &Xen, info: &DomainInfo) -> Dominfo {
+    let kb = |pages: u64| pages.wrapping_mul(PAGE_SIZE / 1024);
+    let flags = info.flags;
+    let reason = ShutdownReason::from_raw(info.shutdown_code.into());
+    Dominfo {
+        uuid: Uuid(info.handle),
+        domid: info.domid,
+        ssidref: info.ssidref,
+        // Without the label the rest is still worth having.
+        ssid_label: xen.flask_label(info.ssidref).ok().flatten(),
+        running: flags.running(),
+        blocked: flags.blocked(),
+        paused: flags.paused(),
+        shutdown: flags.shutdown(),
+        dying: flags.dying(),
+        never_stop: flags.xs_domain(),
+        shutdown_reason: reason
+            .filter(|_| flags.shutdown())
+            .unwrap_or(ShutdownReason::Unknown),
+        outstanding_memkb: kb(info.outstanding_pages),
+        current_memkb: kb(info.tot_pages),
+        shared_memkb: kb(info.shr_pages),
+        paged_memkb: kb(info.paged_pages),
+        max_memkb: kb(info.max_pages),
+        cpu_time: info.cpu_time,
+        vcpu_max_id: info.max_vcpu_id,
+        vcpu_online: info.nr_online_vcpus,
+        cpupool: info.cpupool,
+        gpaddr_bits: info.gpaddr_bits,
+        domain_type: if flags.hvm() {
+            DomainType::Hvm
+        } else {
+            DomainType::Pv
+        },
+    }
+}
+
+/// All virtual machines: domains that are no other domain's stub domain.
+pub async fn list_vm(op: &Op) -> Result<Vec<Vminfo>> {
+    let store = op.store()?;
+    let mut machines = Vec::new();
+    for info in op.xen()?.domain_list()? {
+        if target_of(&store, info.domid).await?.is_none() {
+            machines.push(Vminfo {
+                uuid: Uuid(info.handle),
+                domid: info.domid,
+            });
+        }
+    }
+    Ok(machines)
+}
+
+/// A domain's name, `None` when it has none.
+pub async fn name(store: &Store, domid: Domid) -> Result<Option<String>> {
+    store.read_str(&layout::name(domid)).await
+}
+
+/// The domain called `name`. `ERROR_INVAL` when no domain is.
+pub async fn by_name(op: &Op, name: &str) -> Result<Domid> {
+    let store = op.store()?;
+    for info in op.xen()?.domain_list()? {
+        if self::name(&store, info.domid).await?.as_deref() == Some(name) {
+            return Ok(info.domid);
+        }
+    }
+    Err(Error::inval(format!("no domain is called {name:?}")))
+}
+
+/// The domain that `text` means: a number as it stands, or the name of a domain.
+pub async fn by_qualifier(op: &Op, text: &str) -> Result<Domid> {
+    if text.is_empty() {
+        return Err(Error::inval("an empty string names no domain"));
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return by_name(op, text).await;
+    }
+    text.parse()
+        .map_err(|_| Error::inval(format!("{text} is no domain's number")))
+}
+
+/// PV, PVH or HVM. Xen tells PV from the others, the toolstack's own note tells HVM from PVH.
+pub async fn type_of(op: &Op, domid: Domid) -> Result<DomainType> {
+    let info = op.xen()?.domain_info(domid)?;
+    let info = info.ok_or_else(|| not_found(domid).code_as(Code::Fail))?;
+    if !info.flags.hvm() {
+        return Ok(DomainType::Pv);
+    }
+    let note = op.store()?.read_str(&layout::domain_type(domid)).await?;
+    let noted = note.as_deref().and_then(DomainType::from_name);
+    Ok(noted.unwrap_or_else(|| {
+        crate::log_line!(
+            op.log(),
+            crate::log::Level::Warn,
+            domid,
+            "unable to get the domain's type, assuming HVM"
+        );
+        DomainType::Hvm
+    }))
+}
+
+/// The stub domain that runs the device model of `domid`.
+pub async fn stubdom_of(store: &Store, domid: Domid) -> Result<Option<Domid>> {
+    let text = store.read_str(&layout::dm_domid(domid)).await?;
+    let stub = text.as_deref().and_then(layout::parse_domid);
+    Ok(stub.filter(|&stub| stub != 0))
+}
+
+/// The guest that the stub domain `domid` serves; `None` when `domid` is no stub domain.
+pub async fn target_of(store: &Store, domid: Domid) -> Result<Option<Domid>> {
+    let text = store.read_str(&layout::target(domid)).await?;
+    Ok(text.as_deref().and_then(layout::parse_domid))
+}
+
+/// Seconds since the epoch at which the virtual machine was built.
+pub async fn start_time(op: &Op, domid: Domid) -> Result<u32> {
+    let store = op.store()?;
+    let unknown = || Error::fail("the store does not tell when the domain started").domain(domid);
+    let vm = store.read_str(&layout::vm_link(domid)).await?;
+    let path = format!("{}/start_time", vm.ok_or_else(unknown)?);
+    let text = store.read_str(&path).await?.ok_or_else(unknown)?;
+    let seconds = text.split('.').next().unwrap_or_default();
+    layout::parse_number(seconds).ok_or_else(unknown)
+}
+
+pub(super) fn not_found(domid: Domid) -> Error {
+    Error::new(Code::DomainNotfound, format!("there is no domain {domid}")).domain(domid)
+}

@@ -1,0 +1,112 @@
+//! Giving a domain another name; and setting a crashed one aside so that its successor can take its place.
+
+use super::query;
+use crate::engine::Op;
+use crate::store::{Perms, Tx, layout};
+use crate::types::Uuid;
+use crate::{DOM0, Domid, Error, Result};
+
+/// Renames `domid`, and its stub domain with it. With `old`, only if that is its name now.
+pub async fn rename(op: &Op, domid: Domid, old: Option<&str>, new: &str) -> Result<()> {
+    let names = Names::read(op, domid, old, new).await?;
+    op.store()?
+        .transaction(|tx| {
+            let names = &names;
+            async move { names.apply(&tx).await }
+        })
+        .await
+}
+
+/// Sets `domid` aside: it becomes NAME + `suffix` with the VM node of `uuid`, so that name and UUID are free again.
+pub async fn preserve(op: &Op, domid: Domid, name: &str, suffix: &str, uuid: Uuid) -> Result<()> {
+    let new = format!("{name}{suffix}");
+    let names = Names::read(op, domid, Some(name), &new).await?;
+    let vm = layout::vm(uuid);
+    op.store()?
+        .transaction(|tx| {
+            let (names, vm, new) = (&names, &vm, &new);
+            async move {
+                tx.rm(vm).await?;
+                tx.mkdir(vm).await?;
+                tx.set_perms(vm, &Perms::owner_read(DOM0, domid)).await?;
+                tx.write(&layout::vm_link(domid), vm).await?;
+                names.apply(&tx).await?;
+                tx.write(&format!("{vm}/name"), new).await?;
+                tx.write(&format!("{vm}/uuid"), uuid.to_string()).await
+            }
+        })
+        .await
+}
+
+/// The renaming of a domain and of the stub domain that carries its name.
+struct Names {
+    changes: Vec<Change>,
+    /// Everybody else's number: their names must differ.
+    others: Vec<Domid>,
+}
+
+struct Change {
+    domid: Domid,
+    /// The UUID by which Xen knows the domain.
+    uuid: Uuid,
+    old: Option<String>,
+    new: String,
+}
+
+impl Names {
+    async fn read(op: &Op, domid: Domid, old: Option<&str>, new: &str) -> Result<Self> {
+        let change = |domid: Domid, ending: &str| -> Result<Change> {
+            Ok(Change {
+                domid,
+                uuid: query::info(op.xen()?, domid)?.uuid,
+                old: old.map(|old| format!("{old}{ending}")),
+                new: format!("{new}{ending}"),
+            })
+        };
+        let mut changes = vec![change(domid, "")?];
+        if let Some(stub) = query::stubdom_of(&op.store()?, domid).await? {
+            changes.push(change(stub, "-dm")?);
+        }
+        let others = op.xen()?.domain_list()?;
+        let others = others.iter().map(|info| info.domid).collect();
+        Ok(Self { changes, others })
+    }
+
+    async fn apply(&self, tx: &Tx) -> Result<()> {
+        for change in &self.changes {
+            ensure_free(tx, change.domid, &change.new, &self.others).await?;
+            let path = layout::name(change.domid);
+            if let Some(old) = &change.old {
+                let now = tx.read_str(&path).await?;
+                if now.as_ref() != Some(old) {
+                    return Err(Error::fail(format!(
+                        "the domain is not called {old:?} but {:?}",
+                        now.unwrap_or_default()
+                    ))
+                    .domain(change.domid));
+                }
+            }
+            tx.write(&path, &change.new).await?;
+            tx.write(&layout::vm_sub(change.uuid, "name"), &change.new)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// `ERROR_INVAL` when one of `others` has the name `name` already; an empty name may occur any number of times.
+pub(super) async fn ensure_free(tx: &Tx, domid: Domid, name: &str, others: &[Domid]) -> Result<()> {
+    if name.is_empty() {
+        return Ok(());
+    }
+    for &other in others.iter().filter(|&&other| other != domid) {
+        if tx.read_str(&layout::name(other)).await?.as_deref() == Some(name) {
+            return Err(Error::inval(format!(
+                "Domain with name {name:?} already exists: it is domain {other}"
+            ))
+            .domain(domid)
+            .hint("choose another name=, or destroy that domain"));
+        }
+    }
+    Ok(())
+}
