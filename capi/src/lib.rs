@@ -5,7 +5,7 @@
 
 mod boundary;
 mod ctx;
+mod handles;
 mod mem;
 mod ni;
-mod opaque;
 mod types;

@@ -3,10 +3,9 @@
 use std::ffi::{c_char, c_int};
 
 use crate::boundary::not_yet;
-use crate::opaque::{
-    libxl_channelinfo, libxl_console_type, libxl_ctx, libxl_device_channel,
-    libxl_xen_console_reader,
-};
+use crate::ctx::libxl_ctx;
+use crate::handles::libxl_xen_console_reader;
+use crate::types::{libxl_channelinfo, libxl_console_type, libxl_device_channel};
 
 /// Not built yet.
 #[unsafe(no_mangle)]

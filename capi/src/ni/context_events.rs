@@ -5,9 +5,11 @@ use std::ffi::{c_int, c_short, c_uint, c_void};
 use libc::{pid_t, pollfd, timeval};
 
 use crate::boundary::not_yet;
-use crate::opaque::{
-    libxl_asyncop_how, libxl_childproc_hooks, libxl_ctx, libxl_event, libxl_event_hooks,
-    libxl_event_predicate, libxl_evgen_domain_death, libxl_osevent_hooks, xentoollog_logger,
+use crate::ctx::libxl_ctx;
+use crate::handles::{libxl_evgen_domain_death, xentoollog_logger};
+use crate::types::{
+    libxl_asyncop_how, libxl_childproc_hooks, libxl_event, libxl_event_hooks,
+    libxl_event_predicate, libxl_osevent_hooks,
 };
 
 /// Not built yet.

@@ -3,10 +3,9 @@
 use std::ffi::{c_char, c_int};
 
 use crate::boundary::not_yet;
-use crate::opaque::{
-    libxl_asyncop_how, libxl_ctx, libxl_device_disk, libxl_disk_backend, libxl_diskinfo,
-    libxl_evgen_disk_eject,
-};
+use crate::ctx::libxl_ctx;
+use crate::handles::libxl_evgen_disk_eject;
+use crate::types::{libxl_asyncop_how, libxl_device_disk, libxl_disk_backend, libxl_diskinfo};
 
 /// Not built yet.
 #[unsafe(no_mangle)]

@@ -3,9 +3,10 @@
 use std::ffi::{c_char, c_int};
 
 use crate::boundary::not_yet;
-use crate::opaque::{
-    libxl_asyncop_how, libxl_asyncprogress_how, libxl_ctx, libxl_domain_config,
-    libxl_domain_create_info, libxl_dominfo, libxl_trigger, libxl_uuid, libxl_vminfo,
+use crate::ctx::libxl_ctx;
+use crate::types::{
+    libxl_asyncop_how, libxl_asyncprogress_how, libxl_domain_config, libxl_domain_create_info,
+    libxl_dominfo, libxl_trigger, libxl_uuid, libxl_vminfo,
 };
 
 /// Not built yet.

@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_int, c_void};
 
 use crate::boundary::not_yet;
-use crate::opaque::libxl_ctx;
+use crate::ctx::libxl_ctx;
 
 /// Not built yet.
 #[unsafe(no_mangle)]

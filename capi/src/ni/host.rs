@@ -3,7 +3,8 @@
 use std::ffi::{c_char, c_int};
 
 use crate::boundary::not_yet;
-use crate::opaque::{libxl_ctx, libxl_pcitopology, libxl_physinfo, libxl_version_info};
+use crate::ctx::libxl_ctx;
+use crate::types::{libxl_pcitopology, libxl_physinfo, libxl_version_info};
 
 /// Not built yet.
 #[unsafe(no_mangle)]

@@ -3,7 +3,8 @@
 use std::ffi::{c_char, c_int, c_uint, c_ulong};
 
 use crate::boundary::not_yet;
-use crate::opaque::{libxl_ctx, libxl_domain_build_info, libxl_domain_config};
+use crate::ctx::libxl_ctx;
+use crate::types::{libxl_domain_build_info, libxl_domain_config};
 
 /// Not built yet.
 #[unsafe(no_mangle)]

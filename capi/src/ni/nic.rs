@@ -3,7 +3,8 @@
 use std::ffi::{c_char, c_int};
 
 use crate::boundary::not_yet;
-use crate::opaque::{libxl_asyncop_how, libxl_ctx, libxl_device_nic, libxl_nicinfo};
+use crate::ctx::libxl_ctx;
+use crate::types::{libxl_asyncop_how, libxl_device_nic, libxl_nicinfo};
 
 /// Not built yet.
 #[unsafe(no_mangle)]

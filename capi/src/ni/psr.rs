@@ -3,9 +3,10 @@
 use std::ffi::{c_int, c_uint};
 
 use crate::boundary::not_yet;
-use crate::opaque::{
-    libxl_bitmap, libxl_ctx, libxl_psr_cat_info, libxl_psr_cbm_type, libxl_psr_cmt_type,
-    libxl_psr_feat_type, libxl_psr_hw_info, libxl_psr_type,
+use crate::ctx::libxl_ctx;
+use crate::types::{
+    libxl_bitmap, libxl_psr_cat_info, libxl_psr_cbm_type, libxl_psr_cmt_type, libxl_psr_feat_type,
+    libxl_psr_hw_info,
 };
 
 /// Not built yet.
@@ -152,7 +153,7 @@ pub extern "C" fn libxl_psr_get_hw_info(
 pub extern "C" fn libxl_psr_get_val(
     ctx: *mut libxl_ctx,
     _domid: u32,
-    _type: libxl_psr_type,
+    _type: libxl_psr_cbm_type,
     _target: c_uint,
     _val: *mut u64,
 ) -> c_int {
@@ -170,7 +171,7 @@ pub extern "C" fn libxl_psr_hw_info_list_free(_list: *mut libxl_psr_hw_info, _nr
 pub extern "C" fn libxl_psr_set_val(
     ctx: *mut libxl_ctx,
     _domid: u32,
-    _type: libxl_psr_type,
+    _type: libxl_psr_cbm_type,
     _target_map: *mut libxl_bitmap,
     _val: u64,
 ) -> c_int {

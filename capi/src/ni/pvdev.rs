@@ -3,8 +3,9 @@
 use std::ffi::c_int;
 
 use crate::boundary::not_yet;
-use crate::opaque::{
-    libxl_asyncop_how, libxl_ctx, libxl_device_p9, libxl_device_pvcallsif, libxl_device_vdispl,
+use crate::ctx::libxl_ctx;
+use crate::types::{
+    libxl_asyncop_how, libxl_device_p9, libxl_device_pvcallsif, libxl_device_vdispl,
     libxl_device_vsnd, libxl_device_vtpm, libxl_uuid, libxl_vdisplinfo, libxl_vsndinfo,
     libxl_vtpminfo,
 };

@@ -3,9 +3,10 @@
 use std::ffi::c_int;
 
 use crate::boundary::not_yet;
-use crate::opaque::{
-    libxl_asyncop_how, libxl_asyncprogress_how, libxl_ctx, libxl_domain_config,
-    libxl_domain_remus_info, libxl_domain_restore_params,
+use crate::ctx::libxl_ctx;
+use crate::types::{
+    libxl_asyncop_how, libxl_asyncprogress_how, libxl_domain_config, libxl_domain_remus_info,
+    libxl_domain_restore_params,
 };
 
 /// Not built yet.

@@ -3,8 +3,9 @@
 use std::ffi::{c_char, c_int, c_uint};
 
 use crate::boundary::not_yet;
-use crate::opaque::{
-    libxl_asyncop_how, libxl_bitmap, libxl_cpupoolinfo, libxl_cputopology, libxl_ctx,
+use crate::ctx::libxl_ctx;
+use crate::types::{
+    libxl_asyncop_how, libxl_bitmap, libxl_cpupoolinfo, libxl_cputopology,
     libxl_domain_sched_params, libxl_numainfo, libxl_sched_credit_params,
     libxl_sched_credit2_params, libxl_scheduler, libxl_uuid, libxl_vcpu_sched_params,
     libxl_vcpuinfo,

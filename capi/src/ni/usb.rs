@@ -3,8 +3,9 @@
 use std::ffi::c_int;
 
 use crate::boundary::not_yet;
-use crate::opaque::{
-    libxl_asyncop_how, libxl_ctx, libxl_device_usbctrl, libxl_device_usbdev, libxl_usbctrlinfo,
+use crate::ctx::libxl_ctx;
+use crate::types::{
+    libxl_asyncop_how, libxl_device_usbctrl, libxl_device_usbdev, libxl_usbctrlinfo,
 };
 
 /// Not built yet.

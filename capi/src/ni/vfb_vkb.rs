@@ -3,9 +3,8 @@
 use std::ffi::c_int;
 
 use crate::boundary::not_yet;
-use crate::opaque::{
-    libxl_asyncop_how, libxl_ctx, libxl_device_vfb, libxl_device_vkb, libxl_vkbinfo,
-};
+use crate::ctx::libxl_ctx;
+use crate::types::{libxl_asyncop_how, libxl_device_vfb, libxl_device_vkb, libxl_vkbinfo};
 
 /// Not built yet.
 #[unsafe(no_mangle)]
