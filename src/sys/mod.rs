@@ -5,3 +5,4 @@ pub mod clock;
 pub mod log;
 mod raw;
 pub mod xc;
+pub mod yajl;

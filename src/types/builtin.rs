@@ -247,6 +247,24 @@ pub struct MsrPolicy {
     pub bits: [u8; 64],
 }
 
+/// Moves a deprecated member to its successor, unless both are set.
+pub(super) fn move_member<T: Default + PartialEq>(
+    name: &str,
+    old: &mut T,
+    new: &mut T,
+) -> crate::Result<()> {
+    let unset = T::default();
+    if *old != unset && *new != unset {
+        return Err(crate::Error::inval(format!(
+            "{name} is set in its deprecated place and in its own"
+        )));
+    }
+    if *new == unset {
+        *new = std::mem::take(old);
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,7 @@
 //! How the generated files spell types: one macro for each of the three sorts the description knows.
 
+pub(super) use crate::types::json::{Json, Value, Writer, Written, parse_member, write_member};
+
 /// An enumeration: `Name default Variant { Variant = number => "text", … }`.
 macro_rules! native_enum {
     ($(#[$meta:meta])* $name:ident $(default $default:ident)? {
@@ -49,6 +51,41 @@ macro_rules! native_enum {
                 Self::$default
             }
         })?
+
+        impl Json for $name {
+            fn write_json(&self, out: &mut Writer) -> Written {
+                out.string(self.name())
+            }
+
+            fn parse_json(value: &Value) -> $crate::Result<Self> {
+                let name = value.string()?;
+                Self::from_name(name).ok_or_else(|| {
+                    $crate::Error::fail(format!(concat!("{:?} is not a ", stringify!($name)), name))
+                })
+            }
+
+            fn left_out(&self, init: &Self) -> bool {
+                self == init
+            }
+        }
+
+        /// For members that hold no enumerator until they are set.
+        impl Json for Option<$name> {
+            fn write_json(&self, out: &mut Writer) -> Written {
+                match self {
+                    Some(value) => value.write_json(out),
+                    None => out.null(),
+                }
+            }
+
+            fn parse_json(value: &Value) -> $crate::Result<Self> {
+                $name::parse_json(value).map(Some)
+            }
+
+            fn left_out(&self, init: &Self) -> bool {
+                self == init
+            }
+        }
     };
 }
 
@@ -71,7 +108,42 @@ macro_rules! native_struct {
                 }
             }
         }
+
+        impl Json for $name {
+            fn write_json(&self, out: &mut Writer) -> Written {
+                let init = Self::default();
+                out.map_open()?;
+                $(native_struct!(@write [$($how)?] out self init $field);)*
+                out.map_close()
+            }
+
+            fn parse_json(value: &Value) -> $crate::Result<Self> {
+                value.map()?;
+                let mut parsed = Self::default();
+                $(native_struct!(@parse [$($how)?] value parsed $field);)*
+                Ok(parsed)
+            }
+
+            /// A struct is always written, however little it says.
+            fn left_out(&self, _: &Self) -> bool {
+                false
+            }
+        }
     };
+    (@write [] $out:ident $value:ident $init:ident $field:ident) => {
+        write_member($out, stringify!($field), &$value.$field, &$init.$field)?
+    };
+    (@write [union] $out:ident $value:ident $init:ident $field:ident) => {
+        $value.$field.write_member($out)?
+    };
+    (@write [unmanaged] $out:ident $value:ident $init:ident $field:ident) => { let _ = &$init; };
+    (@parse [] $json:ident $parsed:ident $field:ident) => {
+        parse_member($json, stringify!($field), &mut $parsed.$field)?
+    };
+    (@parse [union] $json:ident $parsed:ident $field:ident) => {
+        $parsed.$field.parse_member($json)?
+    };
+    (@parse [unmanaged] $json:ident $parsed:ident $field:ident) => {};
     (@init) => { Default::default() };
     (@init $init:expr) => { $init };
 }
@@ -138,7 +210,42 @@ macro_rules! native_union {
                     $(native_union!(@pattern $arm $($ty)?) => Some($key::$arm),)*
                 }
             }
+
+            /// Writes the arm as a member named after the key and the arm.
+            fn write_member(&self, out: &mut Writer) -> Written {
+                match self {
+                    $(Self::$unset => Ok(()),)?
+                    $(native_union!(@pattern $arm $($ty)? as arm) => {
+                        out.string($text)?;
+                        native_union!(@write out $($ty arm)?)
+                    })*
+                }
+            }
+
+            /// Reads the arm that the object has a member for; two arms contradict each other.
+            fn parse_member(&mut self, object: &Value) -> $crate::Result<()> {
+                let mut found = None;
+                $(if let Some(value) = object.get($text) {
+                    value.map().map_err(|error| error.context($text))?;
+                    if let Some(other) = found.replace($text) {
+                        return Err($crate::Error::fail(format!(concat!("both {} and ", $text), other)));
+                    }
+                    *self = native_union!(@parse value $text $arm $($ty)?);
+                })*
+                Ok(())
+            }
         }
+    };
+    (@pattern $arm:ident as $bound:ident) => { Self::$arm };
+    (@pattern $arm:ident $ty:ident as $bound:ident) => { Self::$arm($bound) };
+    (@write $out:ident) => {{
+        $out.map_open()?;
+        $out.map_close()
+    }};
+    (@write $out:ident $ty:ident $arm:ident) => { $arm.write_json($out) };
+    (@parse $value:ident $text:literal $arm:ident) => { Self::$arm };
+    (@parse $value:ident $text:literal $arm:ident $ty:ident) => {
+        Self::$arm($ty::parse_json($value).map_err(|error| error.context($text))?)
     };
     (@init $arm:ident) => { Self::$arm };
     (@init $arm:ident $ty:ident) => { Self::$arm($ty::default()) };
@@ -146,4 +253,11 @@ macro_rules! native_union {
     (@pattern $arm:ident $ty:ident) => { Self::$arm(_) };
 }
 
-pub(crate) use {native_enum, native_struct, native_union};
+/// Moves deprecated members to their successors; returns an error from the function around it.
+macro_rules! move_members {
+    ($old:ident, $new:ident { $($from:ident => $to:ident,)* }) => {
+        $(crate::types::builtin::move_member(stringify!($from), &mut $old.$from, &mut $new.$to)?;)*
+    };
+}
+
+pub(crate) use {move_members, native_enum, native_struct, native_union};
