@@ -1,13 +1,25 @@
 //! The device model: its command line, the QEMU in dom0, the stub domain, their consoles, and taking them down.
 
+pub mod args;
+mod console;
+mod destroy;
+mod local;
+mod logfile;
+mod minios;
+mod process;
+mod proxy;
+mod stubdom;
+mod user;
+
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
 use std::time::Duration;
 
 use crate::engine::{Op, Rollback};
-use crate::types::DomainConfig;
-use crate::{Code, Domid, Error, Result};
+use crate::store::layout;
+use crate::types::{DeviceModelVersion, DiskBackend, DomainConfig, UsbctrlType};
+use crate::{DOM0, Domid, Error, Result, device, qmp};
 
 /// How long a QEMU in dom0 may take to say that it runs, and a device model to go on.
 pub const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -36,7 +48,6 @@ pub trait DomainMaker: Send + Sync {
     /// Fills in the defaults of `config`, a PV domain with kernel, ramdisk and command line in `b_info`, then makes and
     /// builds it and introduces it to xenstored. It is left paused, without devices and without stored JSON.
     ///
-    /// `config.c_info.soft_reset` and names that are taken are not its business: a stub domain's name may exist twice.
     /// What was made is pushed onto `undo` before the first thing that can fail after it.
     fn make_pv<'a>(
         &'a self,
@@ -61,20 +72,55 @@ pub struct MadeDomain {
 ///
 /// HVM guests have QEMU in dom0 or in a stub domain; PV and PVH guests have one in dom0 when [`needed`] says so.
 pub async fn spawn(op: &Op, request: Request<'_>) -> Result<()> {
-    let _ = op;
-    Err(Error::new(Code::Ni, "device models are not built").domain(request.domid))
+    if args::is(request.config.b_info.device_model_stubdomain) {
+        return stubdom::spawn(op, request).await;
+    }
+    let local = local::Local {
+        domid: request.domid,
+        config: request.config,
+        saved_state: request.saved_state,
+    };
+    local::spawn(op, local).await
 }
 
-/// Whether a PV or PVH guest needs a QEMU in this domain for its disks, consoles or framebuffers.
+/// Whether a PV or PVH guest needs a QEMU in this domain, for its framebuffers, its file systems, or those of its
+/// disks, USB controllers and channels that this domain serves.
 pub fn needed(config: &DomainConfig) -> bool {
-    let _ = config;
-    false
+    let here = |backend: Domid| backend == DOM0;
+    !config.vfbs.is_empty()
+        || !config.p9s.is_empty()
+        || config
+            .disks
+            .iter()
+            .any(|disk| disk.backend == DiskBackend::Qdisk && here(disk.backend_domid))
+        || config
+            .usbctrls
+            .iter()
+            .any(|usb| usb.type_ == UsbctrlType::Qusb && here(usb.backend_domid))
+        || config.channels.iter().any(|c| here(c.backend_domid))
 }
 
-/// Lets a guest's device model go on: QMP `cont`, or MiniOS's `continue`. Done before a guest is unpaused.
+/// Lets an HVM guest's device model go on: QMP `cont`, or MiniOS's `continue`. Done before the guest is unpaused.
+///
+/// [`Code::Inval`] when the domain has no device model on record, [`Code::Timedout`] after a minute.
 pub async fn unpause(op: &Op, domid: Domid) -> Result<()> {
-    let _ = op;
-    Err(Error::new(Code::Ni, "device models are not built").domain(domid))
+    let recorded = op.store()?.read_str(&layout::dm_version(domid)).await?;
+    let version = recorded.as_deref().and_then(DeviceModelVersion::from_name);
+    let work = async {
+        match version {
+            Some(DeviceModelVersion::QemuXen) => {
+                qmp::Client::connect(op, domid).await?.cont().await
+            }
+            Some(DeviceModelVersion::QemuXenTraditional) => {
+                let dm = stubdom_of(op, domid).await?.unwrap_or(DOM0);
+                minios::go_on(op, dm, domid).await
+            }
+            _ => Err(Error::inval("no device model is on record for the domain")),
+        }
+    };
+    op.timeout(START_TIMEOUT, "letting the device model go on", work)
+        .await
+        .map_err(|error| error.domain(domid))
 }
 
 /// Takes down the device model of a domain that is being destroyed: QEMU in dom0, its sockets, and for a stub domain
@@ -82,18 +128,21 @@ pub async fn unpause(op: &Op, domid: Domid) -> Result<()> {
 ///
 /// Goes on where something fails, and gives the first failure.
 pub async fn destroy(op: &Op, domid: Domid) -> Result<()> {
-    let _ = op;
-    Err(Error::new(Code::Ni, "device models are not built").domain(domid))
+    destroy::all(op, domid).await
+}
+
+/// Where the state of a guest's stub domain lies when it was saved; to be removed with the guest.
+pub fn save_file(domid: Domid) -> String {
+    console::save_file(domid)
 }
 
 /// The stub domain that runs a guest's device model, if there is one.
 pub async fn stubdom_of(op: &Op, domid: Domid) -> Result<Option<Domid>> {
-    let _ = op;
-    Err(Error::new(Code::Ni, "device models are not built").domain(domid))
+    device::stubdom_of(&op.store()?, domid).await
 }
 
 /// The guest that a stub domain serves, if it is one.
 pub async fn target_of(op: &Op, domid: Domid) -> Result<Option<Domid>> {
-    let _ = op;
-    Err(Error::new(Code::Ni, "device models are not built").domain(domid))
+    let text = op.store()?.read_str(&layout::target(domid)).await?;
+    Ok(text.as_deref().and_then(layout::parse_domid))
 }

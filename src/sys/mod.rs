@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod log;
+pub mod passwd;
 mod raw;
 pub mod xc;
 pub mod yajl;

@@ -1,6 +1,7 @@
 //! The types that libxl writes by hand and its description only names.
 
 use std::fmt;
+use std::io::Read;
 
 /// What an unset memory size holds, in KiB.
 pub const MEMKB_DEFAULT: u64 = u64::MAX;
@@ -16,6 +17,15 @@ impl Uuid {
     /// Whether all bytes are zero, which is what an unset UUID holds.
     pub fn is_nil(&self) -> bool {
         self.0 == [0; 16]
+    }
+
+    /// A random one (version 4).
+    pub fn random() -> std::io::Result<Self> {
+        let mut bytes = [0; 16];
+        std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+        bytes[6] = bytes[6] & 0x0f | 0x40;
+        bytes[8] = bytes[8] & 0x3f | 0x80;
+        Ok(Self(bytes))
     }
 
     /// Reads 32 hexadecimal digits with dashes after the 8th, 12th, 16th and 20th.

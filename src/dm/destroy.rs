@@ -1,0 +1,174 @@
+//! Taking device models down: the QEMU in dom0, the QMP proxy of a stub domain, and what they leave behind.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use super::{process, proxy, stubdom_of, target_of};
+use crate::engine::Op;
+use crate::log::Level;
+use crate::store::layout;
+use crate::types::DomainType;
+use crate::{DOM0, Domid, Error, Result, log_line, qmp};
+
+/// How often the processes of a user are looked for before one is reported that keeps coming back.
+const KILL_ROUNDS: u32 = 50;
+
+/// Takes down whatever serves `domid` as a device model, but for a stub domain, which is a domain of its own.
+///
+/// Goes on where something fails, and gives the first failure.
+pub(super) async fn all(op: &Op, domid: Domid) -> Result<()> {
+    let mut outcome = Ok(());
+    if active(op, domid).await? && !serves_elsewhere(op, domid).await? {
+        outcome = local(op, domid).await;
+    }
+    if let Some(target) = target_of(op, domid).await? {
+        // The guest may be gone already, so it is not asked which device model it had.
+        outcome = outcome.and(proxy::end(op, domid, target).await);
+        // The proxy made them, in the name of the guest.
+        outcome = outcome.and(remove_sockets(target));
+    }
+    outcome
+}
+
+/// Ends the QEMU in dom0 that serves `domid`, and removes its nodes and sockets. Fine when there is none.
+pub(super) async fn local(op: &Op, domid: Domid) -> Result<()> {
+    let store = op.store()?;
+    let nodes = store.rm(&layout::dm(DOM0, domid)).await;
+    let kill_uid = store.read_str(&layout::dm_kill_uid(domid)).await?;
+    let ended = match kill_uid {
+        // By user where it has its own: a hostile QEMU may have left, and its process id may be somebody else's.
+        Some(uid) => end_user(op, domid, &uid).await,
+        None => end_qemu(op, domid).await,
+    };
+    nodes.and(ended).and(remove_sockets(domid))
+}
+
+async fn end_qemu(op: &Op, domid: Domid) -> Result<()> {
+    let number = domid.to_string();
+    process::end(op, domid, "device model", &layout::dm_pid(domid), |line| {
+        process::has_pair(line, "-xen-domid", &number) || process::has_pair(line, "-d", &number)
+    })
+    .await
+}
+
+/// Kills all processes of a user until none is left.
+async fn end_user(op: &Op, domid: Domid, uid: &str) -> Result<()> {
+    let path = layout::dm_kill_uid(domid);
+    let uid = layout::parse_number(uid)
+        .filter(|uid| *uid != 0)
+        .ok_or_else(|| {
+            Error::fail(format!(
+                "{path} holds {uid:?}, which cannot be a QEMU's user"
+            ))
+            .domain(domid)
+        })?;
+    log_line!(
+        op.log(),
+        Level::Debug,
+        domid,
+        "killing all processes of user {uid}"
+    );
+    for _ in 0..KILL_ROUNDS {
+        let processes = processes_of(uid)
+            .map_err(|error| Error::io("cannot list processes", &error).domain(domid))?;
+        if processes.is_empty() {
+            return Ok(());
+        }
+        for pid in processes {
+            kill_if_of(pid, uid).map_err(|error| {
+                let what = format!("cannot kill process {}", pid.as_raw_nonzero());
+                Error::io(what, &error.into()).domain(domid)
+            })?;
+        }
+        op.sleep(Duration::from_millis(20)).await?;
+    }
+    let what = format!("processes of user {uid} keep coming back");
+    Err(Error::fail(what)
+        .hint("another guest may run under the same user")
+        .domain(domid))
+}
+
+fn processes_of(uid: u32) -> std::io::Result<Vec<Pid>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let entry = entry?;
+        let pid = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok());
+        let Some(pid) = pid.and_then(Pid::from_raw) else {
+            continue;
+        };
+        // A process that ends meanwhile is not one to kill.
+        if entry.metadata().is_ok_and(|meta| meta.uid() == uid) && !is_zombie(pid) {
+            found.push(pid);
+        }
+    }
+    Ok(found)
+}
+
+fn is_zombie(pid: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+    // The name in parentheses may hold anything; the state follows the last one.
+    stat.ok()
+        .and_then(|stat| {
+            Some(
+                stat.rsplit_once(')')?
+                    .1
+                    .trim_start()
+                    .starts_with(['Z', 'X']),
+            )
+        })
+        .unwrap_or(true)
+}
+
+/// Kills a process unless its number has gone to another user's.
+fn kill_if_of(pid: Pid, uid: u32) -> Result<(), Errno> {
+    let pidfd = match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(pidfd) => pidfd,
+        Err(Errno::SRCH) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let path = format!("/proc/{}", pid.as_raw_nonzero());
+    if !fs::metadata(path).is_ok_and(|meta| meta.uid() == uid) {
+        return Ok(());
+    }
+    match pidfd_send_signal(&pidfd, Signal::KILL) {
+        Ok(()) | Err(Errno::SRCH) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes the sockets on which a domain's QEMU, or the proxy to it, talked.
+pub(super) fn remove_sockets(domid: Domid) -> Result<()> {
+    let mut outcome = Ok(());
+    for path in [qmp::socket_path(domid), qmp::statistics_socket_path(domid)] {
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                let failed = Error::io(format_args!("cannot remove {path}"), &error);
+                outcome = outcome.and(Err(failed.domain(domid)));
+            }
+            _ => {}
+        }
+    }
+    outcome
+}
+
+/// Whether a device model was ever started for the domain.
+async fn active(op: &Op, domid: Domid) -> Result<bool> {
+    let store = op.store()?;
+    let pid = store.read(&layout::dm_pid(domid)).await?;
+    Ok(pid.is_some() || store.read(&layout::dm_domid(domid)).await?.is_some())
+}
+
+/// Whether the domain's device model is in a stub domain.
+async fn serves_elsewhere(op: &Op, domid: Domid) -> Result<bool> {
+    let type_ = op.store()?.read_str(&layout::domain_type(domid)).await?;
+    let hvm = type_.as_deref() == Some(DomainType::Hvm.name());
+    Ok(hvm && stubdom_of(op, domid).await?.is_some())
+}

@@ -1,0 +1,303 @@
+//! The QEMU in dom0: device model of an HVM guest, or backend of a PV guest's disks, consoles and framebuffers.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::time::Duration;
+
+use super::args::{self, CommandLine, Environment, Restore};
+use super::process::{self, Helper};
+use super::{START_TIMEOUT, logfile, user};
+use crate::device::Kind;
+use crate::engine::{Command, Op, Rollback};
+use crate::log::Level;
+use crate::qmp;
+use crate::store::{Batch, layout};
+use crate::types::{DeviceDisk, DeviceModelVersion, DomainConfig};
+use crate::{Code, DOM0, Domid, Error, Result, log_line};
+
+/// Debian's QEMU for Xen.
+pub(super) const QEMU: &str = "/usr/libexec/xen-qemu-system-i386";
+
+/// The old device model; Debian does not ship it.
+const QEMU_TRADITIONAL: &str = "/usr/lib/xen-4.17/bin/qemu-dm";
+
+/// How long QEMU may take to answer the questions that follow its start.
+const QUESTIONS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The number under which QEMU finds the state to restore from.
+const RESTORE_FD: i32 = 3;
+
+/// A domain that gets a QEMU in dom0.
+#[derive(Clone, Copy)]
+pub(super) struct Local<'a> {
+    pub(super) domid: Domid,
+    pub(super) config: &'a DomainConfig,
+    pub(super) saved_state: Option<&'a Path>,
+}
+
+/// Starts QEMU, waits until it runs, and asks it what the toolstack wants to know.
+pub(super) async fn spawn(op: &Op, local: Local<'_>) -> Result<()> {
+    let outcome = op
+        .with_rollback(|undo| async move {
+            start(op, &undo, local).await?;
+            if local.config.b_info.device_model_version == DeviceModelVersion::QemuXen {
+                questions(op, local).await?;
+            }
+            Ok(())
+        })
+        .await;
+    if let Some(state) = local.saved_state {
+        // Whatever became of it, the state has been read or is of no more use.
+        fs::remove_file(state).map_err(|error| {
+            let what = format!("cannot remove the device model's state {}", state.display());
+            Error::io(what, &error).domain(local.domid)
+        })?;
+    }
+    outcome
+}
+
+async fn start(op: &Op, undo: &Rollback, local: Local<'_>) -> Result<()> {
+    let Local { domid, config, .. } = local;
+    let build = &config.b_info;
+    let program = program(config)?;
+    process::check_executable(&program, "device model", domid)?;
+    if args::is(build.dm_restrict) {
+        let what = "dm_restrict: a deprivileged QEMU in dom0 is not supported";
+        return Err(Error::new(Code::Ni, what)
+            .hint("use a stub domain: device_model_stubdomain_override=1")
+            .domain(domid));
+    }
+    let run_as = user::of(config).map_err(|error| error.domain(domid))?;
+    let state = open_state(local)?;
+    let environment = Environment {
+        domid,
+        restore: match (&state, build.device_model_version, local.saved_state) {
+            (Some(_), DeviceModelVersion::QemuXen, _) => Restore::Fd(RESTORE_FD),
+            (_, _, Some(path)) => Restore::File(path.display().to_string()),
+            _ => Restore::No,
+        },
+        monitor_fd: None,
+        run_as: run_as.as_ref().map(|user| user.name.as_str()),
+        chroot: "",
+        console_limit_set: std::env::var_os("XEN_QEMU_CONSOLE_LIMIT").is_some(),
+        igd: false,
+        script_targets: script_targets(op, domid, &config.disks).await?,
+    };
+    let line = args::build(&program, config, &environment)?;
+    for warning in &line.warnings {
+        log_line!(op.log(), Level::Warn, domid, "{warning}");
+    }
+
+    let name = config.c_info.name.as_deref().unwrap_or_default();
+    let log_name = format!("qemu-dm-{name}");
+    let log = logfile::open(&log_name).map_err(|error| error.domain(domid))?;
+
+    undo.push(format!("take down the device model of domain {domid}"), {
+        move |op: Op| async move { super::destroy::local(&op, domid).await }
+    });
+    prepare_store(op, local, run_as.as_ref()).await?;
+    trace(op, domid, &line);
+    let helper = Helper {
+        domid,
+        what: "device model",
+        pid_path: layout::dm_pid(domid),
+        state_path: layout::dm_state(DOM0, domid),
+        log: format!("/var/log/xen/{log_name}.log"),
+    };
+    let ready = helper.running(op);
+    let command = command(&line, log, state)?;
+    helper.start(op, command, START_TIMEOUT, ready).await
+}
+
+/// The program: the configuration's, or the host's for the version.
+pub(super) fn program(config: &DomainConfig) -> Result<String> {
+    let build = &config.b_info;
+    match (&build.device_model, build.device_model_version) {
+        (Some(program), _) => Ok(program.clone()),
+        (None, DeviceModelVersion::QemuXen) => Ok(QEMU.into()),
+        (None, DeviceModelVersion::QemuXenTraditional) => Ok(QEMU_TRADITIONAL.into()),
+        (None, other) => {
+            let what = format!("device_model_version {} cannot run", other.name());
+            Err(Error::inval(what))
+        }
+    }
+}
+
+fn open_state(local: Local<'_>) -> Result<Option<File>> {
+    let Some(path) = local.saved_state else {
+        return Ok(None);
+    };
+    let file = File::open(path).map_err(|error| {
+        let what = format!("cannot open the device model's state {}", path.display());
+        Error::io(what, &error).domain(local.domid)
+    })?;
+    Ok(Some(file))
+}
+
+/// What the hotplug scripts made of those disks that have one and that QEMU does not open itself.
+async fn script_targets(
+    op: &Op,
+    domid: Domid,
+    disks: &[DeviceDisk],
+) -> Result<HashMap<String, String>> {
+    let mut targets = HashMap::new();
+    for disk in disks.iter().filter(|disk| disk.script.is_some()) {
+        let (Some(vdev), Ok(device)) = (&disk.vdev, disk.device(domid)) else {
+            continue;
+        };
+        let path = format!("{}/physical-device-path", device.backend());
+        if let Some(target) = op.store()?.read_str(&path).await? {
+            targets.insert(vdev.clone(), target);
+        }
+    }
+    Ok(targets)
+}
+
+/// Everything in xenstore that QEMU and hvmloader look for, or that ends QEMU later.
+async fn prepare_store(op: &Op, local: Local<'_>, run_as: Option<&user::RunAs>) -> Result<()> {
+    let Local { domid, config, .. } = local;
+    let build = &config.b_info;
+    let mut batch = Batch::new();
+    let traditional = build.device_model_version == DeviceModelVersion::QemuXenTraditional;
+    if let Some(hvm) = args::hvm(build) {
+        batch.write(
+            format!("{}/bios", layout::hvmloader(domid)),
+            hvm.bios.name(),
+        );
+        allow_memory_relocate(&mut batch, domid, config);
+    }
+    // A state left by another domain of this number would look like readiness.
+    let dm = layout::dm(DOM0, domid);
+    batch.rm(&dm).mkdir(&dm);
+    if let Some(hvm) = args::hvm(build).filter(|_| traditional) {
+        let disable = if args::is(hvm.xen_platform_pci) {
+            "0"
+        } else {
+            "1"
+        };
+        batch.write(format!("{dm}/disable_pf"), disable);
+    }
+    if let Some(uid) = run_as.and_then(|user| user.kill_uid) {
+        batch.write(layout::dm_kill_uid(domid), uid.to_string());
+    }
+    let store = op.store()?;
+    if let Some(password) = args::vnc(config).and_then(|vnc| vnc.passwd.as_ref()) {
+        // Only qemu-xen-traditional reads it there, but others show it.
+        if let Some(vm) = store.read_str(&layout::vm_link(domid)).await? {
+            batch.write(format!("{vm}/vncpasswd"), password);
+        }
+    }
+    store.apply(&batch).await.map_err(|e| e.domain(domid))
+}
+
+/// Whether hvmloader may move memory to make the hole for devices larger; only the old device model could follow.
+pub(super) fn allow_memory_relocate(batch: &mut Batch, domid: Domid, config: &DomainConfig) {
+    let build = &config.b_info;
+    let allowed = build.device_model_version == DeviceModelVersion::QemuXenTraditional
+        && build.vnuma_nodes.is_empty();
+    batch.write(
+        format!("{}/allow-memory-relocate", layout::hvmloader(domid)),
+        if allowed { "1" } else { "0" },
+    );
+}
+
+fn trace(op: &Op, domid: Domid, line: &CommandLine) {
+    let log = op.log();
+    log_line!(log, Level::Debug, domid, "starting {} with:", line.program);
+    for arg in &line.args {
+        log_line!(log, Level::Debug, domid, "  {arg}");
+    }
+    for (name, value) in &line.env {
+        log_line!(log, Level::Debug, domid, "  {name}={value} (environment)");
+    }
+}
+
+fn command(line: &CommandLine, log: File, state: Option<File>) -> Result<Command> {
+    let copy = log
+        .try_clone()
+        .map_err(|error| Error::io("cannot share the log file", &error))?;
+    let mut command = Command::new(&line.program).args(&line.args);
+    for (name, value) in &line.env {
+        command = command.env(name, value);
+    }
+    command.stdout = Some(OwnedFd::from(copy));
+    command.stderr = Some(OwnedFd::from(log));
+    if let Some(state) = state {
+        command.fds.push((RESTORE_FD, OwnedFd::from(state)));
+    }
+    command.setsid = true;
+    command.double_fork = true;
+    Ok(command)
+}
+
+/// Asks QEMU for its terminals and its VNC port, publishes them, and sets the VNC password.
+async fn questions(op: &Op, local: Local<'_>) -> Result<()> {
+    let domid = local.domid;
+    let asking = async {
+        let mut client = qmp::Client::connect(op, domid).await?;
+        let mut batch = Batch::new();
+        for chardev in client.query_chardev().await? {
+            if let Some((port, tty)) = serial_terminal(&chardev)? {
+                batch.write(layout::serial_tty(domid, port), tty);
+            }
+        }
+        if let Some(vnc) = args::vnc(local.config) {
+            let console = layout::console(domid);
+            if let Some(server) = client.query_vnc().await? {
+                batch.write(format!("{console}/vnc-listen"), &server.host);
+                batch.write(format!("{console}/vnc-port"), &server.service);
+            }
+            if let Some(password) = vnc.passwd.as_deref().filter(|p| !p.is_empty()) {
+                client.change_vnc_password(password).await?;
+                batch.write(format!("{console}/vnc-pass"), password);
+            }
+        }
+        drop(client);
+        op.store()?.apply(&batch).await
+    };
+    op.timeout(QUESTIONS_TIMEOUT, "asking the device model", asking)
+        .await
+        .map_err(|error| error.domain(domid))
+}
+
+/// The number and terminal of an emulated serial port that has one.
+fn serial_terminal(chardev: &qmp::Chardev) -> Result<Option<(u32, &str)>> {
+    let Some(number) = chardev.label.strip_prefix("serial") else {
+        return Ok(None);
+    };
+    let port = layout::parse_number(number).ok_or_else(|| {
+        let what = format!("QEMU calls a serial port {:?}", chardev.label);
+        Error::new(Code::QemuApi, what)
+    })?;
+    Ok(chardev.filename.strip_prefix("pty:").map(|tty| (port, tty)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chardev(label: &str, filename: &str) -> qmp::Chardev {
+        qmp::Chardev {
+            label: label.into(),
+            filename: filename.into(),
+        }
+    }
+
+    #[test]
+    fn only_serial_ports_with_a_terminal_are_published() {
+        let terminal = |label, filename| {
+            let found = chardev(label, filename);
+            serial_terminal(&found)
+                .unwrap()
+                .map(|(port, tty)| (port, tty.to_owned()))
+        };
+        let expected = Some((1, "/dev/pts/4".to_owned()));
+        assert_eq!(terminal("serial1", "pty:/dev/pts/4"), expected);
+        assert_eq!(terminal("serial0", "file"), None);
+        assert_eq!(terminal("libxl-cmd", "unix:/x"), None);
+        let odd = chardev("serial0x", "pty:/dev/pts/4");
+        assert_eq!(serial_terminal(&odd).unwrap_err().code(), Code::QemuApi);
+    }
+}

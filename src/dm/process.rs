@@ -1,0 +1,245 @@
+//! Helper processes of a domain (QEMU, the QMP proxy): starting, readiness through xenstore, and their end.
+
+use std::fs;
+use std::future::{Future, poll_fn};
+use std::path::Path;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use crate::engine::{Child, Command, Op};
+use crate::log::Level;
+use crate::store::layout;
+use crate::{Code, Domid, Error, Result, log_line};
+
+/// How long a process may take to follow a request to end before it is killed.
+const END_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What a process writes to its state node when it serves.
+const RUNNING: &str = "running";
+
+/// A process that serves a domain.
+pub(super) struct Helper<'a> {
+    /// The domain it serves, for messages.
+    pub(super) domid: Domid,
+    /// What it is, such as "device model".
+    pub(super) what: &'a str,
+    /// Where its process id is recorded.
+    pub(super) pid_path: String,
+    /// Where it says that it is running.
+    pub(super) state_path: String,
+    /// Where it logs, for messages.
+    pub(super) log: String,
+}
+
+impl Helper<'_> {
+    /// Starts the process and waits until `ready`; it outlives this library. When it fails, no process is left.
+    ///
+    /// The process id is recorded before anything else can fail.
+    pub(super) async fn start(
+        &self,
+        op: &Op,
+        command: Command,
+        limit: Duration,
+        ready: impl Future<Output = Result<()>>,
+    ) -> Result<()> {
+        let mut child = op.spawn(command).map_err(|error| self.about(error))?;
+        let pid = child.pid();
+        log_line!(
+            op.log(),
+            Level::Debug,
+            self.domid,
+            "{} is process {pid}",
+            self.what
+        );
+        let store = op.store()?;
+        store.write(&self.pid_path, pid.to_string()).await?;
+        let waiting = format!("waiting for the {} of domain {}", self.what, self.domid);
+        let run = async {
+            let ended = self.ended(&mut child);
+            first(ready, ended).await
+        };
+        let outcome = op.timeout(limit, &waiting, run).await;
+        match outcome {
+            Ok(()) => {
+                child.detach();
+                Ok(())
+            }
+            Err(error) => {
+                // Dropping the child kills it.
+                let hint = format!("its log is {}", self.log);
+                Err(self.about(error).hint(hint))
+            }
+        }
+    }
+
+    /// Waits until the state node says that the process serves.
+    pub(super) async fn running(&self, op: &Op) -> Result<()> {
+        wait_for_state(op, &self.state_path, RUNNING).await
+    }
+
+    async fn ended(&self, child: &mut Child) -> Result<()> {
+        let status = child.wait().await?;
+        Err(Error::fail(format!(
+            "the {} ended before it was ready ({status:?})",
+            self.what
+        )))
+    }
+
+    fn about(&self, error: Error) -> Error {
+        error
+            .context(format_args!("starting the {}", self.what))
+            .domain(self.domid)
+    }
+}
+
+/// Waits until a node has a value. "error" there means that it never will have.
+pub(super) async fn wait_for_state(op: &Op, path: &str, wanted: &str) -> Result<()> {
+    let store = op.store()?;
+    let watch = op.watch(path).await?;
+    loop {
+        watch.changed().await?;
+        match store.read(path).await?.as_deref() {
+            Some(value) if value == wanted.as_bytes() => return Ok(()),
+            Some(b"error") => return Err(Error::fail(format!("{path} says error"))),
+            _ => {}
+        }
+    }
+}
+
+/// Waits for whichever comes first.
+pub(super) async fn first<T>(one: impl Future<Output = T>, other: impl Future<Output = T>) -> T {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    poll_fn(|context| match one.as_mut().poll(context) {
+        Poll::Pending => other.as_mut().poll(context),
+        ready => ready,
+    })
+    .await
+}
+
+/// Ends the process whose id is recorded at `pid_path`, if it is still the one that `is_it` describes.
+///
+/// The record may be old and the number another process's; a pidfd and a look at the command line keep that one safe.
+/// First SIGHUP, so that QEMU can close its images, then SIGKILL.
+pub(super) async fn end(
+    op: &Op,
+    domid: Domid,
+    what: &str,
+    pid_path: &str,
+    is_it: impl Fn(&[Vec<u8>]) -> bool,
+) -> Result<()> {
+    let Some(recorded) = op.store()?.read_str(pid_path).await? else {
+        return Ok(());
+    };
+    let pid = layout::parse_number(&recorded)
+        .and_then(|number| i32::try_from(number).ok())
+        .and_then(Pid::from_raw)
+        .ok_or_else(|| {
+            Error::fail(format!("{pid_path} holds {recorded:?}, not a process id")).domain(domid)
+        })?;
+    let failed = |error: Errno| {
+        let what = format!("cannot end the {what}, process {recorded}");
+        Error::io(what, &error.into()).domain(domid)
+    };
+    let pidfd = match pidfd_open(pid, PidfdFlags::NONBLOCK) {
+        Ok(pidfd) => pidfd,
+        Err(Errno::SRCH) => {
+            log_line!(
+                op.log(),
+                Level::Debug,
+                domid,
+                "the {what} had ended already"
+            );
+            return Ok(());
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    // The pidfd pins the process, so what is read now is about the one that gets the signal.
+    match command_line(pid) {
+        None => return Ok(()),
+        Some(line) if is_it(&line) => {}
+        Some(_) => {
+            log_line!(
+                op.log(),
+                Level::Warn,
+                domid,
+                "process {recorded} is not the {what} any more; it is left alone"
+            );
+            return Ok(());
+        }
+    }
+    for signal in [Signal::HUP, Signal::KILL] {
+        match pidfd_send_signal(&pidfd, signal) {
+            Ok(()) => {}
+            Err(Errno::SRCH) => return Ok(()),
+            Err(error) => return Err(failed(error)),
+        }
+        let waiting = format!("waiting for the {what} to end");
+        match op.timeout(END_TIMEOUT, &waiting, op.readable(&pidfd)).await {
+            Ok(()) => return Ok(()),
+            Err(error) if error.code() == Code::Timedout => {
+                log_line!(
+                    op.log(),
+                    Level::Warn,
+                    domid,
+                    "the {what} did not end in time"
+                );
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// A process's program and arguments; `None` when it has ended.
+fn command_line(pid: Pid) -> Option<Vec<Vec<u8>>> {
+    let path = format!("/proc/{}/cmdline", pid.as_raw_nonzero());
+    let bytes = fs::read(path).ok()?;
+    let line = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
+    if line.is_empty() {
+        // A zombie; there is nothing to end.
+        return None;
+    }
+    Some(line.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect())
+}
+
+/// Whether `option` is followed by `value` on a command line.
+pub(super) fn has_pair(line: &[Vec<u8>], option: &str, value: &str) -> bool {
+    line.windows(2)
+        .any(|pair| pair[0] == option.as_bytes() && pair[1] == value.as_bytes())
+}
+
+/// An error when a program cannot be executed, before anything depends on it.
+pub(super) fn check_executable(program: &str, what: &str, domid: Domid) -> Result<()> {
+    use rustix::fs::{Access, access};
+    access(Path::new(program), Access::EXEC_OK).map_err(|error| {
+        let what = format!("the {what} {program} cannot be executed");
+        Error::io(what, &error.into()).domain(domid)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_is_read_back() {
+        let own = Pid::from_raw(i32::try_from(std::process::id()).unwrap()).unwrap();
+        let line = command_line(own).unwrap();
+        let program = std::env::args().next().unwrap();
+        assert_eq!(line[0], program.as_bytes());
+    }
+
+    #[test]
+    fn an_option_counts_only_with_its_value() {
+        let line: Vec<Vec<u8>> = ["qemu", "-xen-domid", "12", "-name", "1"]
+            .map(|arg| arg.as_bytes().to_vec())
+            .to_vec();
+        assert!(has_pair(&line, "-xen-domid", "12"));
+        assert!(!has_pair(&line, "-xen-domid", "1"));
+        assert!(!has_pair(&line, "-name", "12"));
+    }
+}

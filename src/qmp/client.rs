@@ -1,0 +1,281 @@
+//! A conversation with one QEMU: greeting, capabilities, then a command at a time.
+
+use std::io::{IoSlice, Read, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::BorrowedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix,
+    SocketFlags, SocketType, connect, sendmsg, socket_with,
+};
+use serde_json::{Map, Value};
+
+use super::message::{self, Framer, Message, protocol};
+use super::{Version, socket_path};
+use crate::engine::{FileLock, Op};
+use crate::log::Level;
+use crate::types::Uuid;
+use crate::{Code, Domid, Error, Result, log_line};
+
+/// Ids start here ("xlq" in ASCII), so that a trace shows whose command it is.
+const FIRST_ID: i64 = 0x786c_7100;
+
+/// Messages other than the awaited answer that are read before a command is given up: events of a busy guest are few.
+const MAX_IGNORED: usize = 10_000;
+
+const CHUNK: usize = 4096;
+
+/// A connection to the QEMU of a domain, with the lock on its socket.
+///
+/// After an error of the protocol the conversation cannot go on; a refused command (`ERROR_QMP_*`) leaves it usable.
+pub struct Client {
+    op: Op,
+    domid: Domid,
+    stream: UnixStream,
+    framer: Framer,
+    next_id: i64,
+    version: Version,
+    /// Released after the stream is closed: fields are dropped in this order.
+    _lock: Option<FileLock>,
+}
+
+impl Client {
+    /// Takes the lock, connects to the domain's QMP socket and negotiates.
+    ///
+    /// Waits as long as another process talks to this QEMU; the caller sets the limit with [`Op::timeout`].
+    pub async fn connect(op: &Op, domid: Domid) -> Result<Self> {
+        let uuid = uuid_of(op, domid)?;
+        let lock = FileLock::acquire(op, super::lock_path(domid, uuid)).await?;
+        // The domain may have gone while we waited, and its number may be another's now.
+        if uuid_of(op, domid)? != uuid {
+            return Err(Error::new(Code::LockFail, "the domain is gone").domain(domid));
+        }
+        let path = socket_path(domid);
+        log_line!(op.log(), Level::Debug, domid, "connecting to {path}");
+        let stream = open(op, Path::new(&path))
+            .await
+            .map_err(|error| error.domain(domid))?;
+        Self::converse(op, domid, stream, Some(lock)).await
+    }
+
+    /// Negotiates over an open stream.
+    pub(super) async fn converse(
+        op: &Op,
+        domid: Domid,
+        stream: UnixStream,
+        lock: Option<FileLock>,
+    ) -> Result<Self> {
+        let mut client = Self {
+            op: op.clone(),
+            domid,
+            stream,
+            framer: Framer::default(),
+            next_id: FIRST_ID,
+            version: Version::default(),
+            _lock: lock,
+        };
+        match client.receive().await? {
+            Message::Greeting(version) => client.version = version,
+            _ => return Err(client.about(protocol("QEMU did not greet first"))),
+        }
+        let Version {
+            major,
+            minor,
+            micro,
+        } = client.version;
+        log_line!(
+            op.log(),
+            Level::Debug,
+            domid,
+            "QEMU {major}.{minor}.{micro}"
+        );
+        client
+            .execute("qmp_capabilities", None)
+            .await
+            .map_err(|error| error.code_as(Code::ProtocolErrorQmp))?;
+        Ok(client)
+    }
+
+    /// QEMU's version.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The operation that the conversation is part of.
+    pub fn op(&self) -> &Op {
+        &self.op
+    }
+
+    /// The domain whose QEMU this is.
+    pub fn domid(&self) -> Domid {
+        self.domid
+    }
+
+    /// Sends a command and awaits what it returns; a refusal is an error with one of the `ERROR_QMP_*` statuses.
+    pub async fn execute(
+        &mut self,
+        name: &str,
+        arguments: Option<Map<String, Value>>,
+    ) -> Result<Value> {
+        self.exchange(name, arguments.as_ref(), None).await
+    }
+
+    /// Like [`Client::execute`], and hands QEMU a descriptor with the command.
+    pub async fn execute_with_fd(
+        &mut self,
+        name: &str,
+        arguments: Option<Map<String, Value>>,
+        fd: BorrowedFd<'_>,
+    ) -> Result<Value> {
+        self.exchange(name, arguments.as_ref(), Some(fd)).await
+    }
+
+    async fn exchange(
+        &mut self,
+        name: &str,
+        arguments: Option<&Map<String, Value>>,
+        fd: Option<BorrowedFd<'_>>,
+    ) -> Result<Value> {
+        let id = self.next_id;
+        self.next_id += 1;
+        log_line!(self.op.log(), Level::Debug, self.domid, "QMP {name}");
+        self.send(&message::command_line(name, id, arguments), fd)
+            .await?;
+        self.answer(id)
+            .await
+            .map_err(|error| self.about(error.context(format_args!("QMP {name}"))))
+    }
+
+    async fn answer(&mut self, awaited: i64) -> Result<Value> {
+        for _ in 0..MAX_IGNORED {
+            match self.receive().await? {
+                Message::Event => {}
+                Message::Return { id, value } if id == awaited => return Ok(value),
+                Message::Error {
+                    id: Some(id),
+                    class,
+                    desc,
+                } if id == awaited => {
+                    return Err(Error::new(message::code_of_class(&class), desc));
+                }
+                Message::Greeting(_) => return Err(protocol("QEMU greeted twice")),
+                Message::Return { id, .. } | Message::Error { id: Some(id), .. } => {
+                    return Err(protocol(format!(
+                        "QEMU answered command {id}, not {awaited}"
+                    )));
+                }
+                Message::Error { id: None, desc, .. } => {
+                    return Err(protocol(format!("QEMU could not read us: {desc}")));
+                }
+            }
+        }
+        Err(protocol(format!(
+            "{MAX_IGNORED} events came instead of an answer"
+        )))
+    }
+
+    async fn receive(&mut self) -> Result<Message> {
+        let mut chunk = [0; CHUNK];
+        loop {
+            if let Some(line) = self.framer.next_line() {
+                return Message::parse(&line).map_err(|error| self.about(error));
+            }
+            match self.stream.read(&mut chunk) {
+                Ok(0) => return Err(self.about(protocol("QEMU closed the QMP connection"))),
+                Ok(count) => self.framer.push(&chunk[..count])?,
+                Err(error) => match error.kind() {
+                    std::io::ErrorKind::WouldBlock => self.op.readable(&self.stream).await?,
+                    std::io::ErrorKind::Interrupted => {}
+                    std::io::ErrorKind::ConnectionReset => {
+                        return Err(self.about(protocol("QEMU reset the QMP connection")));
+                    }
+                    _ => return Err(self.about(Error::io("cannot read from QEMU", &error))),
+                },
+            }
+        }
+    }
+
+    /// Sends a whole line; a descriptor goes with its first byte.
+    async fn send(&mut self, line: &[u8], fd: Option<BorrowedFd<'_>>) -> Result<()> {
+        let mut rest = line;
+        if let Some(fd) = fd {
+            while !self.send_with_fd(&rest[..1], fd)? {
+                self.op.writable(&self.stream).await?;
+            }
+            rest = &rest[1..];
+        }
+        while !rest.is_empty() {
+            match self.stream.write(rest) {
+                Ok(count) => rest = &rest[count..],
+                Err(error) => match error.kind() {
+                    std::io::ErrorKind::WouldBlock => self.op.writable(&self.stream).await?,
+                    std::io::ErrorKind::Interrupted => {}
+                    std::io::ErrorKind::BrokenPipe => {
+                        return Err(self.about(protocol("QEMU closed the QMP connection")));
+                    }
+                    _ => return Err(self.about(Error::io("cannot write to QEMU", &error))),
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// Says whether it could be sent without waiting.
+    fn send_with_fd(&self, bytes: &[u8], fd: BorrowedFd<'_>) -> Result<bool> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        let fds = [fd];
+        if !ancillary.push(SendAncillaryMessage::ScmRights(&fds)) {
+            return Err(self.about(Error::fail("cannot hand QEMU a descriptor: no space")));
+        }
+        let sent = sendmsg(
+            &self.stream,
+            &[IoSlice::new(bytes)],
+            &mut ancillary,
+            SendFlags::NOSIGNAL,
+        );
+        match sent {
+            Ok(_) => Ok(true),
+            Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(false),
+            Err(error) => {
+                Err(self.about(Error::io("cannot hand QEMU a descriptor", &error.into())))
+            }
+        }
+    }
+
+    fn about(&self, error: Error) -> Error {
+        error.domain(self.domid)
+    }
+}
+
+fn uuid_of(op: &Op, domid: Domid) -> Result<Uuid> {
+    match op.xen()?.domain_info(domid)? {
+        Some(info) => Ok(Uuid(info.handle)),
+        None => Err(Error::new(Code::LockFail, "the domain is gone").domain(domid)),
+    }
+}
+
+/// Connects without blocking the caller's thread: a Unix socket with a full queue would.
+async fn open(op: &Op, path: &Path) -> Result<UnixStream> {
+    let failed = |error: Errno| {
+        Error::io(
+            format_args!("cannot connect to {}", path.display()),
+            &error.into(),
+        )
+    };
+    let address = SocketAddrUnix::new(path).map_err(failed)?;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket =
+        socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).map_err(failed)?;
+    loop {
+        match connect(&socket, &address) {
+            Ok(()) => return Ok(UnixStream::from(socket)),
+            Err(Errno::AGAIN | Errno::INTR) => op.sleep(Duration::from_millis(10)).await?,
+            Err(error) => return Err(failed(error)),
+        }
+    }
+}

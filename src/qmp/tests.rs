@@ -1,0 +1,274 @@
+//! The client against a QEMU of our own on the other end of a socket pair: well-behaved, broken and hostile.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::Client;
+use crate::engine::{Ctx, Op};
+use crate::log::Logger;
+use crate::{Code, Result};
+
+const GREETING: &str = r#"{"QMP": {"version": {"qemu": {"micro": 1, "minor": 2, "major": 7}, "package": ""}, "capabilities": []}}"#;
+
+/// The other end: what QEMU would be.
+struct Qemu {
+    stream: UnixStream,
+    lines: BufReader<UnixStream>,
+}
+
+impl Qemu {
+    fn say(&mut self, text: &str) {
+        // The client may have hung up on us already.
+        let _ = self.stream.write_all(format!("{text}\r\n").as_bytes());
+    }
+
+    fn hear(&mut self) -> Value {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).expect("client reads on");
+        serde_json::from_str(&line).expect("client speaks JSON")
+    }
+
+    fn negotiate(&mut self) {
+        self.say(GREETING);
+        let command = self.hear();
+        assert_eq!(command["execute"], "qmp_capabilities");
+        self.answer(&command, json!({}));
+    }
+
+    fn answer(&mut self, command: &Value, value: Value) {
+        self.say(&json!({"return": value, "id": command["id"]}).to_string());
+    }
+}
+
+/// Runs `client` against `qemu` in one context without Xen.
+fn converse<T>(
+    qemu: impl FnOnce(&mut Qemu) + Send + 'static,
+    client: impl AsyncFnOnce(&mut Client) -> Result<T>,
+) -> Result<T> {
+    let (ours, theirs) = UnixStream::pair().expect("socket pair");
+    ours.set_nonblocking(true).expect("non-blocking");
+    let server = thread::spawn(move || {
+        let lines = BufReader::new(theirs.try_clone().expect("second handle"));
+        let mut peer = Qemu {
+            stream: theirs,
+            lines,
+        };
+        qemu(&mut peer);
+    });
+    let ctx = Ctx::new(Logger::silent()).expect("context");
+    let result = ctx.block_on(async |op: &Op| {
+        let talk = async {
+            let mut connection = Client::converse(op, 7, ours, None).await?;
+            client(&mut connection).await
+        };
+        op.timeout(Duration::from_secs(20), "QMP test", talk).await
+    });
+    server.join().expect("QEMU's side holds");
+    result
+}
+
+fn code<T: std::fmt::Debug>(result: Result<T>) -> Code {
+    result.expect_err("must fail").code()
+}
+
+#[test]
+fn commands_answers_and_events_in_between() {
+    let (version, status, chardevs) = converse(
+        |qemu| {
+            qemu.negotiate();
+            let command = qemu.hear();
+            assert_eq!(command["execute"], "query-status");
+            assert_eq!(command.get("arguments"), None);
+            qemu.say(r#"{"timestamp": {"seconds": 1}, "event": "RESUME"}"#);
+            qemu.answer(&command, json!({"status": "running", "running": true}));
+            let command = qemu.hear();
+            assert_eq!(command["execute"], "query-chardev");
+            qemu.answer(
+                &command,
+                json!([{"label": "serial0", "filename": "pty:/dev/pts/3", "frontend-open": true}]),
+            );
+            let command = qemu.hear();
+            assert_eq!(command["arguments"], json!({"password": "x y"}));
+            qemu.answer(&command, json!({}));
+        },
+        async |client| {
+            let status = client.query_status().await?;
+            let chardevs = client.query_chardev().await?;
+            client.change_vnc_password("x y").await?;
+            Ok((client.version(), status, chardevs))
+        },
+    )
+    .expect("all well");
+    assert_eq!((version.major, version.minor, version.micro), (7, 2, 1));
+    assert_eq!(status, "running");
+    assert_eq!(chardevs[0].filename, "pty:/dev/pts/3");
+}
+
+#[test]
+fn a_refused_command_leaves_the_connection_usable() {
+    let (refused, vnc) = converse(
+        |qemu| {
+            qemu.negotiate();
+            let command = qemu.hear();
+            let error = json!({"class": "DeviceNotFound", "desc": "no such device"});
+            qemu.say(&json!({"error": error, "id": command["id"]}).to_string());
+            let command = qemu.hear();
+            qemu.answer(
+                &command,
+                json!({"enabled": true, "host": "127.0.0.1", "service": "5900"}),
+            );
+        },
+        async |client| {
+            let refused = client.stop().await.expect_err("refused");
+            Ok((refused, client.query_vnc().await?))
+        },
+    )
+    .expect("goes on");
+    assert_eq!(refused.code(), Code::QmpDeviceNotFound);
+    assert_eq!(refused.domid(), Some(7));
+    assert_eq!(vnc.expect("enabled").service, "5900");
+}
+
+#[test]
+fn a_wrong_or_missing_id_is_a_protocol_error() {
+    for id in [json!(1), json!(0x786c_7100), json!("x"), Value::Null] {
+        let result = converse(
+            move |qemu| {
+                qemu.negotiate();
+                qemu.hear();
+                qemu.say(&json!({"return": {}, "id": id}).to_string());
+            },
+            async |client| client.cont().await,
+        );
+        assert_eq!(code(result), Code::ProtocolErrorQmp);
+    }
+}
+
+#[test]
+fn garbage_instead_of_a_greeting() {
+    for text in [
+        "SSH-2.0-OpenSSH_9.2",
+        "{}",
+        "{\"return\": {}, \"id\": 1}",
+        "\u{0}\u{1}\u{2}",
+    ] {
+        let result = converse(move |qemu| qemu.say(text), async |_| Ok(()));
+        assert_eq!(code(result), Code::ProtocolErrorQmp, "{text:?}");
+    }
+}
+
+#[test]
+fn refused_capabilities_are_a_protocol_error() {
+    let result = converse(
+        |qemu| {
+            qemu.say(GREETING);
+            let command = qemu.hear();
+            let error = json!({"class": "CommandNotFound", "desc": "no"});
+            qemu.say(&json!({"error": error, "id": command["id"]}).to_string());
+        },
+        async |_| Ok(()),
+    );
+    assert_eq!(code(result), Code::ProtocolErrorQmp);
+}
+
+#[test]
+fn endless_data_is_cut_off() {
+    let result = converse(
+        |qemu| {
+            qemu.negotiate();
+            qemu.hear();
+            let chunk = [b'x'; 65536];
+            while qemu.stream.write_all(&chunk).is_ok() {}
+        },
+        async |client| client.query_status().await,
+    );
+    assert_eq!(code(result), Code::Bufferfull);
+}
+
+#[test]
+fn endless_events_are_cut_off() {
+    let result = converse(
+        |qemu| {
+            qemu.negotiate();
+            qemu.hear();
+            while qemu.stream.write_all(b"{\"event\": \"X\"}\r\n").is_ok() {}
+        },
+        async |client| client.query_status().await,
+    );
+    assert_eq!(code(result), Code::ProtocolErrorQmp);
+}
+
+#[test]
+fn deep_nesting_is_refused() {
+    let result = converse(
+        |qemu| {
+            qemu.negotiate();
+            qemu.hear();
+            let (open, close) = ("[".repeat(100_000), "]".repeat(100_000));
+            qemu.say(&format!(
+                "{{\"id\": 2020372737, \"return\": {open}{close}}}"
+            ));
+        },
+        async |client| client.query_status().await,
+    );
+    assert_eq!(code(result), Code::ProtocolErrorQmp);
+}
+
+#[test]
+fn a_closed_connection_is_a_protocol_error() {
+    let result = converse(
+        |qemu| {
+            qemu.negotiate();
+            qemu.hear();
+        },
+        async |client| client.query_status().await,
+    );
+    assert_eq!(code(result), Code::ProtocolErrorQmp);
+}
+
+#[test]
+fn silence_ends_in_a_timeout() {
+    let result = converse(
+        |qemu| {
+            qemu.negotiate();
+            qemu.hear();
+            let mut rest = Vec::new();
+            let _ = qemu.stream.read_to_end(&mut rest);
+        },
+        async |client| {
+            let op = client.op().clone();
+            op.timeout(
+                Duration::from_millis(200),
+                "waiting for silence",
+                client.cont(),
+            )
+            .await
+        },
+    );
+    assert_eq!(code(result), Code::Timedout);
+}
+
+#[test]
+fn answers_of_the_wrong_shape_are_an_api_error() {
+    for answer in [
+        json!({}),
+        json!({"status": 1}),
+        json!([]),
+        json!({"status": "a".repeat(5000)}),
+        json!({"status": "a\u{0}b"}),
+    ] {
+        let result = converse(
+            move |qemu| {
+                qemu.negotiate();
+                let command = qemu.hear();
+                qemu.answer(&command, answer);
+            },
+            async |client| client.query_status().await,
+        );
+        assert_eq!(code(result), Code::QemuApi);
+    }
+}
