@@ -10,7 +10,9 @@ mod console;
 mod disk;
 mod guest;
 mod hotplug;
+pub mod info;
 mod kind;
+pub mod list;
 mod nic;
 mod nic_colo;
 mod nodes;
@@ -21,6 +23,7 @@ mod remove;
 mod state;
 #[cfg(test)]
 mod tree;
+pub mod tty;
 pub mod vdev;
 mod vdispl;
 mod vfb;
