@@ -7,9 +7,39 @@ c_enum! {
     libxl_domain_type => DomainType
 }
 
+export_enum! {
+    libxl_domain_type {
+        table libxl_domain_type_string_table;
+        to_string libxl_domain_type_to_string;
+        from_string libxl_domain_type_from_string;
+        to_json libxl_domain_type_to_json;
+        from_json libxl_domain_type_from_json;
+        gen_json libxl_domain_type_gen_json;
+    } [5:
+        c"invalid" = -1,
+        c"hvm" = 1,
+        c"pv" = 2,
+        c"pvh" = 3,
+    ]
+}
+
 c_enum! {
     /// `libxl_rdm_reserve_strategy`.
     libxl_rdm_reserve_strategy => RdmReserveStrategy
+}
+
+export_enum! {
+    libxl_rdm_reserve_strategy {
+        table libxl_rdm_reserve_strategy_string_table;
+        to_string libxl_rdm_reserve_strategy_to_string;
+        from_string libxl_rdm_reserve_strategy_from_string;
+        to_json libxl_rdm_reserve_strategy_to_json;
+        from_json libxl_rdm_reserve_strategy_from_json;
+        gen_json libxl_rdm_reserve_strategy_gen_json;
+    } [3:
+        c"ignore" = 0,
+        c"host" = 1,
+    ]
 }
 
 c_enum! {
@@ -17,9 +47,39 @@ c_enum! {
     libxl_rdm_reserve_policy => RdmReservePolicy
 }
 
+export_enum! {
+    libxl_rdm_reserve_policy {
+        table libxl_rdm_reserve_policy_string_table;
+        to_string libxl_rdm_reserve_policy_to_string;
+        from_string libxl_rdm_reserve_policy_from_string;
+        to_json libxl_rdm_reserve_policy_to_json;
+        from_json libxl_rdm_reserve_policy_from_json;
+        gen_json libxl_rdm_reserve_policy_gen_json;
+    } [4:
+        c"invalid" = -1,
+        c"strict" = 0,
+        c"relaxed" = 1,
+    ]
+}
+
 c_enum! {
     /// `libxl_device_model_version`.
     libxl_device_model_version => DeviceModelVersion
+}
+
+export_enum! {
+    libxl_device_model_version {
+        table libxl_device_model_version_string_table;
+        to_string libxl_device_model_version_to_string;
+        from_string libxl_device_model_version_from_string;
+        to_json libxl_device_model_version_to_json;
+        from_json libxl_device_model_version_from_json;
+        gen_json libxl_device_model_version_gen_json;
+    } [4:
+        c"unknown" = 0,
+        c"qemu_xen_traditional" = 1,
+        c"qemu_xen" = 2,
+    ]
 }
 
 c_enum! {
@@ -27,9 +87,44 @@ c_enum! {
     libxl_action_on_shutdown => ActionOnShutdown
 }
 
+export_enum! {
+    libxl_action_on_shutdown {
+        table libxl_action_on_shutdown_string_table;
+        to_string libxl_action_on_shutdown_to_string;
+        from_string libxl_action_on_shutdown_from_string;
+        to_json libxl_action_on_shutdown_to_json;
+        from_json libxl_action_on_shutdown_from_json;
+        gen_json libxl_action_on_shutdown_gen_json;
+    } [8:
+        c"destroy" = 1,
+        c"restart" = 2,
+        c"restart_rename" = 3,
+        c"preserve" = 4,
+        c"coredump_destroy" = 5,
+        c"coredump_restart" = 6,
+        c"soft_reset" = 7,
+    ]
+}
+
 c_enum! {
     /// `libxl_tsc_mode`.
     libxl_tsc_mode => TscMode
+}
+
+export_enum! {
+    libxl_tsc_mode {
+        table libxl_tsc_mode_string_table;
+        to_string libxl_tsc_mode_to_string;
+        from_string libxl_tsc_mode_from_string;
+        to_json libxl_tsc_mode_to_json;
+        from_json libxl_tsc_mode_from_json;
+        gen_json libxl_tsc_mode_gen_json;
+    } [5:
+        c"default" = 0,
+        c"always_emulate" = 1,
+        c"native" = 2,
+        c"native_paravirt" = 3,
+    ]
 }
 
 c_enum! {
@@ -37,9 +132,40 @@ c_enum! {
     libxl_gfx_passthru_kind => GfxPassthruKind
 }
 
+export_enum! {
+    libxl_gfx_passthru_kind {
+        table libxl_gfx_passthru_kind_string_table;
+        to_string libxl_gfx_passthru_kind_to_string;
+        from_string libxl_gfx_passthru_kind_from_string;
+        to_json libxl_gfx_passthru_kind_to_json;
+        from_json libxl_gfx_passthru_kind_from_json;
+        gen_json libxl_gfx_passthru_kind_gen_json;
+    } [3:
+        c"default" = 0,
+        c"igd" = 1,
+    ]
+}
+
 c_enum! {
     /// `libxl_timer_mode`.
     libxl_timer_mode => TimerMode
+}
+
+export_enum! {
+    libxl_timer_mode {
+        table libxl_timer_mode_string_table;
+        to_string libxl_timer_mode_to_string;
+        from_string libxl_timer_mode_from_string;
+        to_json libxl_timer_mode_to_json;
+        from_json libxl_timer_mode_from_json;
+        gen_json libxl_timer_mode_gen_json;
+    } [6:
+        c"unknown" = -1,
+        c"delay_for_missed_ticks" = 0,
+        c"no_delay_for_missed_ticks" = 1,
+        c"no_missed_ticks_pending" = 2,
+        c"one_missed_tick_pending" = 3,
+    ]
 }
 
 c_enum! {
@@ -47,9 +173,42 @@ c_enum! {
     libxl_bios_type => BiosType
 }
 
+export_enum! {
+    libxl_bios_type {
+        table libxl_bios_type_string_table;
+        to_string libxl_bios_type_to_string;
+        from_string libxl_bios_type_from_string;
+        to_json libxl_bios_type_to_json;
+        from_json libxl_bios_type_from_json;
+        gen_json libxl_bios_type_gen_json;
+    } [5:
+        c"unknown" = 0,
+        c"rombios" = 1,
+        c"seabios" = 2,
+        c"ovmf" = 3,
+    ]
+}
+
 c_enum! {
     /// `libxl_vga_interface_type`.
     libxl_vga_interface_type => VgaInterfaceType
+}
+
+export_enum! {
+    libxl_vga_interface_type {
+        table libxl_vga_interface_type_string_table;
+        to_string libxl_vga_interface_type_to_string;
+        from_string libxl_vga_interface_type_from_string;
+        to_json libxl_vga_interface_type_to_json;
+        from_json libxl_vga_interface_type_from_json;
+        gen_json libxl_vga_interface_type_gen_json;
+    } [6:
+        c"unknown" = 0,
+        c"cirrus" = 1,
+        c"std" = 2,
+        c"none" = 3,
+        c"qxl" = 4,
+    ]
 }
 
 c_enum! {
@@ -57,9 +216,48 @@ c_enum! {
     libxl_vendor_device => VendorDevice
 }
 
+export_enum! {
+    libxl_vendor_device {
+        table libxl_vendor_device_string_table;
+        to_string libxl_vendor_device_to_string;
+        from_string libxl_vendor_device_from_string;
+        to_json libxl_vendor_device_to_json;
+        from_json libxl_vendor_device_from_json;
+        gen_json libxl_vendor_device_gen_json;
+    } [3:
+        c"none" = 0,
+        c"xenserver" = 1,
+    ]
+}
+
 c_enum! {
     /// `libxl_viridian_enlightenment`.
     libxl_viridian_enlightenment => ViridianEnlightenment
+}
+
+export_enum! {
+    libxl_viridian_enlightenment {
+        table libxl_viridian_enlightenment_string_table;
+        to_string libxl_viridian_enlightenment_to_string;
+        from_string libxl_viridian_enlightenment_from_string;
+        to_json libxl_viridian_enlightenment_to_json;
+        from_json libxl_viridian_enlightenment_from_json;
+        gen_json libxl_viridian_enlightenment_gen_json;
+    } [14:
+        c"base" = 0,
+        c"freq" = 1,
+        c"time_ref_count" = 2,
+        c"reference_tsc" = 3,
+        c"hcall_remote_tlb_flush" = 4,
+        c"apic_assist" = 5,
+        c"crash_ctl" = 6,
+        c"synic" = 7,
+        c"stimer" = 8,
+        c"hcall_ipi" = 9,
+        c"ex_processor_masks" = 10,
+        c"no_vp_limit" = 11,
+        c"cpu_hotplug" = 12,
+    ]
 }
 
 c_enum! {
@@ -67,9 +265,38 @@ c_enum! {
     libxl_hdtype => Hdtype
 }
 
+export_enum! {
+    libxl_hdtype {
+        table libxl_hdtype_string_table;
+        to_string libxl_hdtype_to_string;
+        from_string libxl_hdtype_from_string;
+        to_json libxl_hdtype_to_json;
+        from_json libxl_hdtype_from_json;
+        gen_json libxl_hdtype_gen_json;
+    } [3:
+        c"ide" = 1,
+        c"ahci" = 2,
+    ]
+}
+
 c_enum! {
     /// `libxl_checkpointed_stream`.
     libxl_checkpointed_stream => CheckpointedStream
+}
+
+export_enum! {
+    libxl_checkpointed_stream {
+        table libxl_checkpointed_stream_string_table;
+        to_string libxl_checkpointed_stream_to_string;
+        from_string libxl_checkpointed_stream_from_string;
+        to_json libxl_checkpointed_stream_to_json;
+        from_json libxl_checkpointed_stream_from_json;
+        gen_json libxl_checkpointed_stream_gen_json;
+    } [4:
+        c"none" = 0,
+        c"remus" = 1,
+        c"colo" = 2,
+    ]
 }
 
 c_enum! {
@@ -77,9 +304,40 @@ c_enum! {
     libxl_vuart_type => VuartType
 }
 
+export_enum! {
+    libxl_vuart_type {
+        table libxl_vuart_type_string_table;
+        to_string libxl_vuart_type_to_string;
+        from_string libxl_vuart_type_from_string;
+        to_json libxl_vuart_type_to_json;
+        from_json libxl_vuart_type_from_json;
+        gen_json libxl_vuart_type_gen_json;
+    } [3:
+        c"unknown" = 0,
+        c"sbsa_uart" = 1,
+    ]
+}
+
 c_enum! {
     /// `libxl_passthrough`.
     libxl_passthrough => Passthrough
+}
+
+export_enum! {
+    libxl_passthrough {
+        table libxl_passthrough_string_table;
+        to_string libxl_passthrough_to_string;
+        from_string libxl_passthrough_from_string;
+        to_json libxl_passthrough_to_json;
+        from_json libxl_passthrough_from_json;
+        gen_json libxl_passthrough_gen_json;
+    } [6:
+        c"default" = 0,
+        c"disabled" = 1,
+        c"enabled" = 2,
+        c"sync_pt" = 3,
+        c"share_pt" = 4,
+    ]
 }
 
 c_struct! {
@@ -87,6 +345,17 @@ c_struct! {
     libxl_ioport_range => IoportRange {
         first: u32,
         number: u32,
+    }
+}
+
+export_struct! {
+    libxl_ioport_range {
+        init libxl_ioport_range_init;
+        dispose libxl_ioport_range_dispose;
+        copy libxl_ioport_range_copy;
+        to_json libxl_ioport_range_to_json;
+        from_json libxl_ioport_range_from_json;
+        gen_json libxl_ioport_range_gen_json;
     }
 }
 
@@ -99,10 +368,32 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_iomem_range {
+        init libxl_iomem_range_init;
+        dispose libxl_iomem_range_dispose;
+        copy libxl_iomem_range_copy;
+        to_json libxl_iomem_range_to_json;
+        from_json libxl_iomem_range_from_json;
+        gen_json libxl_iomem_range_gen_json;
+    }
+}
+
 c_struct! {
     /// `libxl_vga_interface_info`.
     libxl_vga_interface_info => VgaInterfaceInfo {
         kind: libxl_vga_interface_type,
+    }
+}
+
+export_struct! {
+    libxl_vga_interface_info {
+        init libxl_vga_interface_info_init;
+        dispose libxl_vga_interface_info_dispose;
+        copy libxl_vga_interface_info_copy;
+        to_json libxl_vga_interface_info_to_json;
+        from_json libxl_vga_interface_info_from_json;
+        gen_json libxl_vga_interface_info_gen_json;
     }
 }
 
@@ -114,6 +405,17 @@ c_struct! {
         passwd: *mut c_char,
         display: c_int,
         findunused: libxl_defbool,
+    }
+}
+
+export_struct! {
+    libxl_vnc_info {
+        init libxl_vnc_info_init;
+        dispose libxl_vnc_info_dispose;
+        copy libxl_vnc_info_copy;
+        to_json libxl_vnc_info_to_json;
+        from_json libxl_vnc_info_from_json;
+        gen_json libxl_vnc_info_gen_json;
     }
 }
 
@@ -135,6 +437,17 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_spice_info {
+        init libxl_spice_info_init;
+        dispose libxl_spice_info_dispose;
+        copy libxl_spice_info_copy;
+        to_json libxl_spice_info_to_json;
+        from_json libxl_spice_info_from_json;
+        gen_json libxl_spice_info_gen_json;
+    }
+}
+
 c_struct! {
     /// `libxl_sdl_info`.
     libxl_sdl_info => SdlInfo {
@@ -142,6 +455,17 @@ c_struct! {
         opengl: libxl_defbool,
         display: *mut c_char,
         xauthority: *mut c_char,
+    }
+}
+
+export_struct! {
+    libxl_sdl_info {
+        init libxl_sdl_info_init;
+        dispose libxl_sdl_info_dispose;
+        copy libxl_sdl_info_copy;
+        to_json libxl_sdl_info_to_json;
+        from_json libxl_sdl_info_from_json;
+        gen_json libxl_sdl_info_gen_json;
     }
 }
 
@@ -167,6 +491,17 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_domain_create_info {
+        init libxl_domain_create_info_init;
+        dispose libxl_domain_create_info_dispose;
+        copy libxl_domain_create_info_copy;
+        to_json libxl_domain_create_info_to_json;
+        from_json libxl_domain_create_info_from_json;
+        gen_json libxl_domain_create_info_gen_json;
+    }
+}
+
 c_struct! {
     /// `libxl_domain_restore_params`.
     libxl_domain_restore_params => DomainRestoreParams {
@@ -174,6 +509,17 @@ c_struct! {
         stream_version: u32,
         colo_proxy_script: *mut c_char,
         userspace_colo_proxy: libxl_defbool,
+    }
+}
+
+export_struct! {
+    libxl_domain_restore_params {
+        init libxl_domain_restore_params_init;
+        dispose libxl_domain_restore_params_dispose;
+        copy libxl_domain_restore_params_copy;
+        to_json libxl_domain_restore_params_to_json;
+        from_json libxl_domain_restore_params_from_json;
+        gen_json libxl_domain_restore_params_gen_json;
     }
 }
 
@@ -188,14 +534,54 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_vnode_info {
+        init libxl_vnode_info_init;
+        dispose libxl_vnode_info_dispose;
+        copy libxl_vnode_info_copy;
+        to_json libxl_vnode_info_to_json;
+        from_json libxl_vnode_info_from_json;
+        gen_json libxl_vnode_info_gen_json;
+    }
+}
+
 c_enum! {
     /// `libxl_gic_version`.
     libxl_gic_version => GicVersion
 }
 
+export_enum! {
+    libxl_gic_version {
+        table libxl_gic_version_string_table;
+        to_string libxl_gic_version_to_string;
+        from_string libxl_gic_version_from_string;
+        to_json libxl_gic_version_to_json;
+        from_json libxl_gic_version_from_json;
+        gen_json libxl_gic_version_gen_json;
+    } [4:
+        c"default" = 0,
+        c"v2" = 32,
+        c"v3" = 48,
+    ]
+}
+
 c_enum! {
     /// `libxl_tee_type`.
     libxl_tee_type => TeeType
+}
+
+export_enum! {
+    libxl_tee_type {
+        table libxl_tee_type_string_table;
+        to_string libxl_tee_type_to_string;
+        from_string libxl_tee_type_from_string;
+        to_json libxl_tee_type_to_json;
+        from_json libxl_tee_type_from_json;
+        gen_json libxl_tee_type_gen_json;
+    } [3:
+        c"none" = 0,
+        c"optee" = 1,
+    ]
 }
 
 c_struct! {
@@ -206,9 +592,36 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_rdm_reserve {
+        init libxl_rdm_reserve_init;
+        dispose libxl_rdm_reserve_dispose;
+        copy libxl_rdm_reserve_copy;
+        to_json libxl_rdm_reserve_to_json;
+        from_json libxl_rdm_reserve_from_json;
+        gen_json libxl_rdm_reserve_gen_json;
+    }
+}
+
 c_enum! {
     /// `libxl_altp2m_mode`.
     libxl_altp2m_mode => Altp2mMode
+}
+
+export_enum! {
+    libxl_altp2m_mode {
+        table libxl_altp2m_mode_string_table;
+        to_string libxl_altp2m_mode_to_string;
+        from_string libxl_altp2m_mode_from_string;
+        to_json libxl_altp2m_mode_to_json;
+        from_json libxl_altp2m_mode_from_json;
+        gen_json libxl_altp2m_mode_gen_json;
+    } [5:
+        c"disabled" = 0,
+        c"mixed" = 1,
+        c"external" = 2,
+        c"limited" = 3,
+    ]
 }
 
 c_struct! {
@@ -385,6 +798,19 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_domain_build_info {
+        init libxl_domain_build_info_init;
+        init_key libxl_domain_build_info_init_type (type_: libxl_domain_type, u: libxl_domain_build_info_u => DomainBuildInfoU);
+        dispose libxl_domain_build_info_dispose;
+        copy libxl_domain_build_info_copy;
+        to_json libxl_domain_build_info_to_json;
+        from_json libxl_domain_build_info_from_json;
+        gen_json libxl_domain_build_info_gen_json;
+        move_deprecated libxl__domain_build_info_copy_deprecated;
+    }
+}
+
 c_struct! {
     /// `libxl_domain_config`.
     libxl_domain_config => DomainConfig {
@@ -428,6 +854,17 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_domain_config {
+        init libxl_domain_config_init;
+        dispose libxl_domain_config_dispose;
+        copy libxl_domain_config_copy;
+        to_json libxl_domain_config_to_json;
+        from_json libxl_domain_config_from_json;
+        gen_json libxl_domain_config_gen_json;
+    }
+}
+
 c_struct! {
     /// `libxl_domain_remus_info`.
     libxl_domain_remus_info => DomainRemusInfo {
@@ -440,5 +877,16 @@ c_struct! {
         diskbuf: libxl_defbool,
         colo: libxl_defbool,
         userspace_colo_proxy: libxl_defbool,
+    }
+}
+
+export_struct! {
+    libxl_domain_remus_info {
+        init libxl_domain_remus_info_init;
+        dispose libxl_domain_remus_info_dispose;
+        copy libxl_domain_remus_info_copy;
+        to_json libxl_domain_remus_info_to_json;
+        from_json libxl_domain_remus_info_from_json;
+        gen_json libxl_domain_remus_info_gen_json;
     }
 }

@@ -7,6 +7,21 @@ c_enum! {
     libxl_channel_connection => ChannelConnection
 }
 
+export_enum! {
+    libxl_channel_connection {
+        table libxl_channel_connection_string_table;
+        to_string libxl_channel_connection_to_string;
+        from_string libxl_channel_connection_from_string;
+        to_json libxl_channel_connection_to_json;
+        from_json libxl_channel_connection_from_json;
+        gen_json libxl_channel_connection_gen_json;
+    } [4:
+        c"unknown" = 0,
+        c"pty" = 1,
+        c"socket" = 2,
+    ]
+}
+
 c_struct! {
     /// The arm `pty` of `libxl_channelinfo`.
     libxl_channelinfo_pty => ChannelinfoPty {
@@ -37,6 +52,18 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_channelinfo {
+        init libxl_channelinfo_init;
+        init_key libxl_channelinfo_init_connection (connection: libxl_channel_connection, u: libxl_channelinfo_u => ChannelinfoU);
+        dispose libxl_channelinfo_dispose;
+        copy libxl_channelinfo_copy;
+        to_json libxl_channelinfo_to_json;
+        from_json libxl_channelinfo_from_json;
+        gen_json libxl_channelinfo_gen_json;
+    }
+}
+
 c_struct! {
     /// `libxl_device_vtpm`.
     libxl_device_vtpm => DeviceVtpm {
@@ -44,6 +71,17 @@ c_struct! {
         backend_domname: *mut c_char,
         devid: libxl_devid,
         uuid: libxl_uuid,
+    }
+}
+
+export_struct! {
+    libxl_device_vtpm {
+        init libxl_device_vtpm_init;
+        dispose libxl_device_vtpm_dispose;
+        copy libxl_device_vtpm_copy;
+        to_json libxl_device_vtpm_to_json;
+        from_json libxl_device_vtpm_from_json;
+        gen_json libxl_device_vtpm_gen_json;
     }
 }
 
@@ -59,12 +97,34 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_device_p9 {
+        init libxl_device_p9_init;
+        dispose libxl_device_p9_dispose;
+        copy libxl_device_p9_copy;
+        to_json libxl_device_p9_to_json;
+        from_json libxl_device_p9_from_json;
+        gen_json libxl_device_p9_gen_json;
+    }
+}
+
 c_struct! {
     /// `libxl_device_pvcallsif`.
     libxl_device_pvcallsif => DevicePvcallsif {
         backend_domid: libxl_domid,
         backend_domname: *mut c_char,
         devid: libxl_devid,
+    }
+}
+
+export_struct! {
+    libxl_device_pvcallsif {
+        init libxl_device_pvcallsif_init;
+        dispose libxl_device_pvcallsif_dispose;
+        copy libxl_device_pvcallsif_copy;
+        to_json libxl_device_pvcallsif_to_json;
+        from_json libxl_device_pvcallsif_from_json;
+        gen_json libxl_device_pvcallsif_gen_json;
     }
 }
 
@@ -94,6 +154,18 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_device_channel {
+        init libxl_device_channel_init;
+        init_key libxl_device_channel_init_connection (connection: libxl_channel_connection, u: libxl_device_channel_u => DeviceChannelU);
+        dispose libxl_device_channel_dispose;
+        copy libxl_device_channel_copy;
+        to_json libxl_device_channel_to_json;
+        from_json libxl_device_channel_from_json;
+        gen_json libxl_device_channel_gen_json;
+    }
+}
+
 c_struct! {
     /// `libxl_vtpminfo`.
     libxl_vtpminfo => Vtpminfo {
@@ -106,5 +178,16 @@ c_struct! {
         evtch: c_int,
         rref: c_int,
         uuid: libxl_uuid,
+    }
+}
+
+export_struct! {
+    libxl_vtpminfo {
+        init libxl_vtpminfo_init;
+        dispose libxl_vtpminfo_dispose;
+        copy libxl_vtpminfo_copy;
+        to_json libxl_vtpminfo_to_json;
+        from_json libxl_vtpminfo_from_json;
+        gen_json libxl_vtpminfo_gen_json;
     }
 }

@@ -7,9 +7,45 @@ c_enum! {
     libxl_disk_format => DiskFormat
 }
 
+export_enum! {
+    libxl_disk_format {
+        table libxl_disk_format_string_table;
+        to_string libxl_disk_format_to_string;
+        from_string libxl_disk_format_from_string;
+        to_json libxl_disk_format_to_json;
+        from_json libxl_disk_format_from_json;
+        gen_json libxl_disk_format_gen_json;
+    } [8:
+        c"unknown" = 0,
+        c"qcow" = 1,
+        c"qcow2" = 2,
+        c"vhd" = 3,
+        c"raw" = 4,
+        c"empty" = 5,
+        c"qed" = 6,
+    ]
+}
+
 c_enum! {
     /// `libxl_disk_backend`.
     libxl_disk_backend => DiskBackend
+}
+
+export_enum! {
+    libxl_disk_backend {
+        table libxl_disk_backend_string_table;
+        to_string libxl_disk_backend_to_string;
+        from_string libxl_disk_backend_from_string;
+        to_json libxl_disk_backend_to_json;
+        from_json libxl_disk_backend_from_json;
+        gen_json libxl_disk_backend_gen_json;
+    } [6:
+        c"unknown" = 0,
+        c"phy" = 1,
+        c"tap" = 2,
+        c"qdisk" = 3,
+        c"standalone" = 4,
+    ]
 }
 
 c_enum! {
@@ -17,9 +53,38 @@ c_enum! {
     libxl_disk_specification => DiskSpecification
 }
 
+export_enum! {
+    libxl_disk_specification {
+        table libxl_disk_specification_string_table;
+        to_string libxl_disk_specification_to_string;
+        from_string libxl_disk_specification_from_string;
+        to_json libxl_disk_specification_to_json;
+        from_json libxl_disk_specification_from_json;
+        gen_json libxl_disk_specification_gen_json;
+    } [4:
+        c"unknown" = 0,
+        c"xen" = 1,
+        c"virtio" = 2,
+    ]
+}
+
 c_enum! {
     /// `libxl_disk_transport`.
     libxl_disk_transport => DiskTransport
+}
+
+export_enum! {
+    libxl_disk_transport {
+        table libxl_disk_transport_string_table;
+        to_string libxl_disk_transport_to_string;
+        from_string libxl_disk_transport_from_string;
+        to_json libxl_disk_transport_to_json;
+        from_json libxl_disk_transport_from_json;
+        gen_json libxl_disk_transport_gen_json;
+    } [3:
+        c"unknown" = 0,
+        c"mmio" = 1,
+    ]
 }
 
 c_struct! {
@@ -52,6 +117,17 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_device_disk {
+        init libxl_device_disk_init;
+        dispose libxl_device_disk_dispose;
+        copy libxl_device_disk_copy;
+        to_json libxl_device_disk_to_json;
+        from_json libxl_device_disk_from_json;
+        gen_json libxl_device_disk_gen_json;
+    }
+}
+
 c_struct! {
     /// `libxl_diskinfo`.
     libxl_diskinfo => Diskinfo {
@@ -63,5 +139,16 @@ c_struct! {
         state: c_int,
         evtch: c_int,
         rref: c_int,
+    }
+}
+
+export_struct! {
+    libxl_diskinfo {
+        init libxl_diskinfo_init;
+        dispose libxl_diskinfo_dispose;
+        copy libxl_diskinfo_copy;
+        to_json libxl_diskinfo_to_json;
+        from_json libxl_diskinfo_from_json;
+        gen_json libxl_diskinfo_gen_json;
     }
 }

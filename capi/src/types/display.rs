@@ -7,6 +7,21 @@ c_enum! {
     libxl_vkb_backend => VkbBackend
 }
 
+export_enum! {
+    libxl_vkb_backend {
+        table libxl_vkb_backend_string_table;
+        to_string libxl_vkb_backend_to_string;
+        from_string libxl_vkb_backend_from_string;
+        to_json libxl_vkb_backend_to_json;
+        from_json libxl_vkb_backend_from_json;
+        gen_json libxl_vkb_backend_gen_json;
+    } [4:
+        c"unknown" = 0,
+        c"qemu" = 1,
+        c"linux" = 2,
+    ]
+}
+
 c_struct! {
     /// `libxl_device_vfb`.
     libxl_device_vfb => DeviceVfb {
@@ -16,6 +31,17 @@ c_struct! {
         vnc: libxl_vnc_info,
         sdl: libxl_sdl_info,
         keymap: *mut c_char,
+    }
+}
+
+export_struct! {
+    libxl_device_vfb {
+        init libxl_device_vfb_init;
+        dispose libxl_device_vfb_dispose;
+        copy libxl_device_vfb_copy;
+        to_json libxl_device_vfb_to_json;
+        from_json libxl_device_vfb_from_json;
+        gen_json libxl_device_vfb_gen_json;
     }
 }
 
@@ -40,12 +66,34 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_device_vkb {
+        init libxl_device_vkb_init;
+        dispose libxl_device_vkb_dispose;
+        copy libxl_device_vkb_copy;
+        to_json libxl_device_vkb_to_json;
+        from_json libxl_device_vkb_from_json;
+        gen_json libxl_device_vkb_gen_json;
+    }
+}
+
 c_struct! {
     /// `libxl_connector_param`.
     libxl_connector_param => ConnectorParam {
         unique_id: *mut c_char,
         width: u32,
         height: u32,
+    }
+}
+
+export_struct! {
+    libxl_connector_param {
+        init libxl_connector_param_init;
+        dispose libxl_connector_param_dispose;
+        copy libxl_connector_param_copy;
+        to_json libxl_connector_param_to_json;
+        from_json libxl_connector_param_from_json;
+        gen_json libxl_connector_param_gen_json;
     }
 }
 
@@ -61,6 +109,17 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_device_vdispl {
+        init libxl_device_vdispl_init;
+        dispose libxl_device_vdispl_dispose;
+        copy libxl_device_vdispl_copy;
+        to_json libxl_device_vdispl_to_json;
+        from_json libxl_device_vdispl_from_json;
+        gen_json libxl_device_vdispl_gen_json;
+    }
+}
+
 c_struct! {
     /// `libxl_connectorinfo`.
     libxl_connectorinfo => Connectorinfo {
@@ -71,6 +130,17 @@ c_struct! {
         req_rref: c_int,
         evt_evtch: c_int,
         evt_rref: c_int,
+    }
+}
+
+export_struct! {
+    libxl_connectorinfo {
+        init libxl_connectorinfo_init;
+        dispose libxl_connectorinfo_dispose;
+        copy libxl_connectorinfo_copy;
+        to_json libxl_connectorinfo_to_json;
+        from_json libxl_connectorinfo_from_json;
+        gen_json libxl_connectorinfo_gen_json;
     }
 }
 
@@ -89,6 +159,17 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_vdisplinfo {
+        init libxl_vdisplinfo_init;
+        dispose libxl_vdisplinfo_dispose;
+        copy libxl_vdisplinfo_copy;
+        to_json libxl_vdisplinfo_to_json;
+        from_json libxl_vdisplinfo_from_json;
+        gen_json libxl_vdisplinfo_gen_json;
+    }
+}
+
 c_struct! {
     /// `libxl_vkbinfo`.
     libxl_vkbinfo => Vkbinfo {
@@ -100,5 +181,16 @@ c_struct! {
         state: c_int,
         evtch: c_int,
         rref: c_int,
+    }
+}
+
+export_struct! {
+    libxl_vkbinfo {
+        init libxl_vkbinfo_init;
+        dispose libxl_vkbinfo_dispose;
+        copy libxl_vkbinfo_copy;
+        to_json libxl_vkbinfo_to_json;
+        from_json libxl_vkbinfo_from_json;
+        gen_json libxl_vkbinfo_gen_json;
     }
 }

@@ -6,3 +6,47 @@ c_enum! {
     /// `libxl_error`.
     libxl_error => Error
 }
+
+export_enum! {
+    libxl_error {
+        table libxl_error_string_table;
+        to_string libxl_error_to_string;
+        from_string libxl_error_from_string;
+        to_json libxl_error_to_json;
+        from_json libxl_error_from_json;
+        gen_json libxl_error_gen_json;
+    } [33:
+        c"nonspecific" = -1,
+        c"version" = -2,
+        c"fail" = -3,
+        c"ni" = -4,
+        c"nomem" = -5,
+        c"inval" = -6,
+        c"badfail" = -7,
+        c"guest_timedout" = -8,
+        c"timedout" = -9,
+        c"noparavirt" = -10,
+        c"not_ready" = -11,
+        c"osevent_reg_fail" = -12,
+        c"bufferfull" = -13,
+        c"unknown_child" = -14,
+        c"lock_fail" = -15,
+        c"json_config_empty" = -16,
+        c"device_exists" = -17,
+        c"checkpoint_devops_does_not_match" = -18,
+        c"checkpoint_device_not_supported" = -19,
+        c"vnuma_config_invalid" = -20,
+        c"domain_notfound" = -21,
+        c"aborted" = -22,
+        c"notfound" = -23,
+        c"domain_destroyed" = -24,
+        c"feature_removed" = -25,
+        c"protocol_error_qmp" = -26,
+        c"unknown_qmp_error" = -27,
+        c"qmp_generic_error" = -28,
+        c"qmp_command_not_found" = -29,
+        c"qmp_device_not_active" = -30,
+        c"qmp_device_not_found" = -31,
+        c"qemu_api" = -32,
+    ]
+}

@@ -7,6 +7,23 @@ c_enum! {
     libxl_event_type => EventType
 }
 
+export_enum! {
+    libxl_event_type {
+        table libxl_event_type_string_table;
+        to_string libxl_event_type_to_string;
+        from_string libxl_event_type_from_string;
+        to_json libxl_event_type_to_json;
+        from_json libxl_event_type_from_json;
+        gen_json libxl_event_type_gen_json;
+    } [6:
+        c"domain_shutdown" = 1,
+        c"domain_death" = 2,
+        c"disk_eject" = 3,
+        c"operation_complete" = 4,
+        c"domain_create_console_available" = 5,
+    ]
+}
+
 c_struct! {
     /// The arm `domain_shutdown` of `libxl_event`.
     libxl_event_domain_shutdown => EventDomainShutdown {
@@ -47,5 +64,17 @@ c_struct! {
         for_user: libxl_ev_user,
         type_ (key): libxl_event_type,
         u (union type_): libxl_event_u,
+    }
+}
+
+export_struct! {
+    libxl_event {
+        init libxl_event_init;
+        init_key libxl_event_init_type (type_: libxl_event_type, u: libxl_event_u => EventU);
+        dispose libxl_event_dispose;
+        copy libxl_event_copy;
+        to_json libxl_event_to_json;
+        from_json libxl_event_from_json;
+        gen_json libxl_event_gen_json;
     }
 }

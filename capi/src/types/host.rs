@@ -13,6 +13,17 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_cpupoolinfo {
+        init libxl_cpupoolinfo_init;
+        dispose libxl_cpupoolinfo_dispose;
+        copy libxl_cpupoolinfo_copy;
+        to_json libxl_cpupoolinfo_to_json;
+        from_json libxl_cpupoolinfo_from_json;
+        gen_json libxl_cpupoolinfo_gen_json;
+    }
+}
+
 c_struct! {
     /// `libxl_version_info`.
     libxl_version_info => VersionInfo {
@@ -29,6 +40,17 @@ c_struct! {
         pagesize: c_int,
         commandline: *mut c_char,
         build_id: *mut c_char,
+    }
+}
+
+export_struct! {
+    libxl_version_info {
+        init libxl_version_info_init;
+        dispose libxl_version_info_dispose;
+        copy libxl_version_info_copy;
+        to_json libxl_version_info_to_json;
+        from_json libxl_version_info_from_json;
+        gen_json libxl_version_info_gen_json;
     }
 }
 
@@ -62,6 +84,17 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_physinfo {
+        init libxl_physinfo_init;
+        dispose libxl_physinfo_dispose;
+        copy libxl_physinfo_copy;
+        to_json libxl_physinfo_to_json;
+        from_json libxl_physinfo_from_json;
+        gen_json libxl_physinfo_gen_json;
+    }
+}
+
 c_struct! {
     /// `libxl_numainfo`.
     libxl_numainfo => Numainfo {
@@ -72,12 +105,34 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_numainfo {
+        init libxl_numainfo_init;
+        dispose libxl_numainfo_dispose;
+        copy libxl_numainfo_copy;
+        to_json libxl_numainfo_to_json;
+        from_json libxl_numainfo_from_json;
+        gen_json libxl_numainfo_gen_json;
+    }
+}
+
 c_struct! {
     /// `libxl_cputopology`.
     libxl_cputopology => Cputopology {
         core: u32,
         socket: u32,
         node: u32,
+    }
+}
+
+export_struct! {
+    libxl_cputopology {
+        init libxl_cputopology_init;
+        dispose libxl_cputopology_dispose;
+        copy libxl_cputopology_copy;
+        to_json libxl_cputopology_to_json;
+        from_json libxl_cputopology_from_json;
+        gen_json libxl_cputopology_gen_json;
     }
 }
 
@@ -91,14 +146,58 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_pcitopology {
+        init libxl_pcitopology_init;
+        dispose libxl_pcitopology_dispose;
+        copy libxl_pcitopology_copy;
+        to_json libxl_pcitopology_to_json;
+        from_json libxl_pcitopology_from_json;
+        gen_json libxl_pcitopology_gen_json;
+    }
+}
+
 c_enum! {
     /// `libxl_psr_cmt_type`.
     libxl_psr_cmt_type => PsrCmtType
 }
 
+export_enum! {
+    libxl_psr_cmt_type {
+        table libxl_psr_cmt_type_string_table;
+        to_string libxl_psr_cmt_type_to_string;
+        from_string libxl_psr_cmt_type_from_string;
+        to_json libxl_psr_cmt_type_to_json;
+        from_json libxl_psr_cmt_type_from_json;
+        gen_json libxl_psr_cmt_type_gen_json;
+    } [4:
+        c"cache_occupancy" = 1,
+        c"total_mem_count" = 2,
+        c"local_mem_count" = 3,
+    ]
+}
+
 c_enum! {
     /// `libxl_psr_cbm_type`.
     libxl_psr_cbm_type => PsrCbmType
+}
+
+export_enum! {
+    libxl_psr_cbm_type {
+        table libxl_psr_cbm_type_string_table;
+        to_string libxl_psr_cbm_type_to_string;
+        from_string libxl_psr_cbm_type_from_string;
+        to_json libxl_psr_cbm_type_to_json;
+        from_json libxl_psr_cbm_type_from_json;
+        gen_json libxl_psr_cbm_type_gen_json;
+    } [7:
+        c"unknown" = 0,
+        c"l3_cbm" = 1,
+        c"l3_cbm_code" = 2,
+        c"l3_cbm_data" = 3,
+        c"l2_cbm" = 4,
+        c"mba_thrtl" = 5,
+    ]
 }
 
 c_struct! {
@@ -111,9 +210,34 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_psr_cat_info {
+        init libxl_psr_cat_info_init;
+        dispose libxl_psr_cat_info_dispose;
+        copy libxl_psr_cat_info_copy;
+        to_json libxl_psr_cat_info_to_json;
+        from_json libxl_psr_cat_info_from_json;
+        gen_json libxl_psr_cat_info_gen_json;
+    }
+}
+
 c_enum! {
     /// `libxl_psr_feat_type`.
     libxl_psr_feat_type => PsrFeatType
+}
+
+export_enum! {
+    libxl_psr_feat_type {
+        table libxl_psr_feat_type_string_table;
+        to_string libxl_psr_feat_type_to_string;
+        from_string libxl_psr_feat_type_from_string;
+        to_json libxl_psr_feat_type_to_json;
+        from_json libxl_psr_feat_type_from_json;
+        gen_json libxl_psr_feat_type_gen_json;
+    } [3:
+        c"cat" = 1,
+        c"mba" = 2,
+    ]
 }
 
 c_struct! {
@@ -148,5 +272,17 @@ c_struct! {
         id: u32,
         type_ (key): libxl_psr_feat_type,
         u (union type_): libxl_psr_hw_info_u,
+    }
+}
+
+export_struct! {
+    libxl_psr_hw_info {
+        init libxl_psr_hw_info_init;
+        init_key libxl_psr_hw_info_init_type (type_: libxl_psr_feat_type, u: libxl_psr_hw_info_u => PsrHwInfoU);
+        dispose libxl_psr_hw_info_dispose;
+        copy libxl_psr_hw_info_copy;
+        to_json libxl_psr_hw_info_to_json;
+        from_json libxl_psr_hw_info_from_json;
+        gen_json libxl_psr_hw_info_gen_json;
     }
 }

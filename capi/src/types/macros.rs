@@ -181,20 +181,6 @@ macro_rules! c_union {
                 }
             }
 
-            fn from_native(native: &types::$native) -> ($key, Self) {
-                #[allow(unused_mut, reason = "not every union has a member with memory")]
-                let mut c = Self::zeroed();
-                let key = match native {
-                    $(types::$native::$unset => return ($key(0), c),)?
-                    $(types::$native::$arm(arm) => {
-                        c.$field = <$ty>::from_native(arm);
-                        types::$key_native::$arm
-                    })*
-                    $(types::$native::$bare => types::$key_native::$bare,)*
-                };
-                ($key::from_native(&key), c)
-            }
-
             /// # Safety
             /// The arm for `key` is the caller's to free.
             unsafe fn dispose(&mut self, key: $key) {
@@ -215,6 +201,20 @@ macro_rules! c_union {
                     _ => {}
                 }
                 copy
+            }
+
+            fn from_native(native: &types::$native) -> ($key, Self) {
+                #[allow(unused_mut, reason = "not every union has a member with memory")]
+                let mut c = Self::zeroed();
+                let key = match native {
+                    $(types::$native::$unset => return ($key(0), c),)?
+                    $(types::$native::$arm(arm) => {
+                        c.$field = <$ty>::from_native(arm);
+                        types::$key_native::$arm
+                    })*
+                    $(types::$native::$bare => types::$key_native::$bare,)*
+                };
+                ($key::from_native(&key), c)
             }
         }
     };

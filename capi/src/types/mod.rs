@@ -10,6 +10,8 @@ mod disk;
 mod display;
 mod error;
 mod event;
+mod export;
+mod export_macros;
 mod hooks;
 mod host;
 mod macros;
@@ -21,6 +23,7 @@ mod sound;
 
 pub use builtin::*;
 pub use config::*;
+#[allow(unused_imports, reason = "the areas that call it are being wired one by one")]
 pub(crate) use convert::*;
 pub use device::*;
 pub use disk::*;
@@ -28,6 +31,7 @@ pub use display::*;
 #[allow(unused_imports, reason = "no function takes one but its own")]
 pub use error::*;
 pub use event::*;
+pub use export::{StringTable, libxl_enum_string_table};
 pub use hooks::*;
 pub use host::*;
 pub use nic::*;
@@ -40,9 +44,14 @@ pub use sound::*;
 mod prelude {
     pub(super) use std::ffi::{c_char, c_int};
 
+    pub(super) use xenlight::sys::yajl::YajlGen;
     pub(super) use xenlight::{Error, Result, types};
 
     pub(super) use super::convert::*;
+    pub(super) use super::export;
+    pub(super) use super::export_macros::{export_enum, export_struct};
     pub(super) use super::macros::{c_enum, c_struct, c_union};
     pub(super) use super::*;
+    pub(super) use crate::boundary::plain;
+    pub(super) use crate::ctx::libxl_ctx;
 }

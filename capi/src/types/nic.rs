@@ -7,6 +7,21 @@ c_enum! {
     libxl_nic_type => NicType
 }
 
+export_enum! {
+    libxl_nic_type {
+        table libxl_nic_type_string_table;
+        to_string libxl_nic_type_to_string;
+        from_string libxl_nic_type_from_string;
+        to_json libxl_nic_type_to_json;
+        from_json libxl_nic_type_from_json;
+        gen_json libxl_nic_type_gen_json;
+    } [4:
+        c"unknown" = 0,
+        c"vif_ioemu" = 1,
+        c"vif" = 2,
+    ]
+}
+
 c_struct! {
     /// `libxl_device_nic`.
     libxl_device_nic => DeviceNic {
@@ -77,6 +92,17 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_device_nic {
+        init libxl_device_nic_init;
+        dispose libxl_device_nic_dispose;
+        copy libxl_device_nic_copy;
+        to_json libxl_device_nic_to_json;
+        from_json libxl_device_nic_from_json;
+        gen_json libxl_device_nic_gen_json;
+    }
+}
+
 c_struct! {
     /// `libxl_nicinfo`.
     libxl_nicinfo => Nicinfo {
@@ -89,5 +115,16 @@ c_struct! {
         evtch: c_int,
         rref_tx: c_int,
         rref_rx: c_int,
+    }
+}
+
+export_struct! {
+    libxl_nicinfo {
+        init libxl_nicinfo_init;
+        dispose libxl_nicinfo_dispose;
+        copy libxl_nicinfo_copy;
+        to_json libxl_nicinfo_to_json;
+        from_json libxl_nicinfo_from_json;
+        gen_json libxl_nicinfo_gen_json;
     }
 }

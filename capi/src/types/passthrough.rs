@@ -20,6 +20,17 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_device_pci {
+        init libxl_device_pci_init;
+        dispose libxl_device_pci_dispose;
+        copy libxl_device_pci_copy;
+        to_json libxl_device_pci_to_json;
+        from_json libxl_device_pci_from_json;
+        gen_json libxl_device_pci_gen_json;
+    }
+}
+
 c_struct! {
     /// `libxl_device_rdm`.
     libxl_device_rdm => DeviceRdm {
@@ -29,14 +40,54 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_device_rdm {
+        init libxl_device_rdm_init;
+        dispose libxl_device_rdm_dispose;
+        copy libxl_device_rdm_copy;
+        to_json libxl_device_rdm_to_json;
+        from_json libxl_device_rdm_from_json;
+        gen_json libxl_device_rdm_gen_json;
+    }
+}
+
 c_enum! {
     /// `libxl_usbctrl_type`.
     libxl_usbctrl_type => UsbctrlType
 }
 
+export_enum! {
+    libxl_usbctrl_type {
+        table libxl_usbctrl_type_string_table;
+        to_string libxl_usbctrl_type_to_string;
+        from_string libxl_usbctrl_type_from_string;
+        to_json libxl_usbctrl_type_to_json;
+        from_json libxl_usbctrl_type_from_json;
+        gen_json libxl_usbctrl_type_gen_json;
+    } [5:
+        c"auto" = 0,
+        c"pv" = 1,
+        c"devicemodel" = 2,
+        c"qusb" = 3,
+    ]
+}
+
 c_enum! {
     /// `libxl_usbdev_type`.
     libxl_usbdev_type => UsbdevType
+}
+
+export_enum! {
+    libxl_usbdev_type {
+        table libxl_usbdev_type_string_table;
+        to_string libxl_usbdev_type_to_string;
+        from_string libxl_usbdev_type_from_string;
+        to_json libxl_usbdev_type_to_json;
+        from_json libxl_usbdev_type_from_json;
+        gen_json libxl_usbdev_type_gen_json;
+    } [2:
+        c"hostdev" = 1,
+    ]
 }
 
 c_struct! {
@@ -48,6 +99,17 @@ c_struct! {
         ports: c_int,
         backend_domid: libxl_domid,
         backend_domname: *mut c_char,
+    }
+}
+
+export_struct! {
+    libxl_device_usbctrl {
+        init libxl_device_usbctrl_init;
+        dispose libxl_device_usbctrl_dispose;
+        copy libxl_device_usbctrl_copy;
+        to_json libxl_device_usbctrl_to_json;
+        from_json libxl_device_usbctrl_from_json;
+        gen_json libxl_device_usbctrl_gen_json;
     }
 }
 
@@ -76,10 +138,33 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_device_usbdev {
+        init libxl_device_usbdev_init;
+        init_key libxl_device_usbdev_init_type (type_: libxl_usbdev_type, u: libxl_device_usbdev_u => DeviceUsbdevU);
+        dispose libxl_device_usbdev_dispose;
+        copy libxl_device_usbdev_copy;
+        to_json libxl_device_usbdev_to_json;
+        from_json libxl_device_usbdev_from_json;
+        gen_json libxl_device_usbdev_gen_json;
+    }
+}
+
 c_struct! {
     /// `libxl_device_dtdev`.
     libxl_device_dtdev => DeviceDtdev {
         path: *mut c_char,
+    }
+}
+
+export_struct! {
+    libxl_device_dtdev {
+        init libxl_device_dtdev_init;
+        dispose libxl_device_dtdev_dispose;
+        copy libxl_device_dtdev_copy;
+        to_json libxl_device_dtdev_to_json;
+        from_json libxl_device_dtdev_from_json;
+        gen_json libxl_device_dtdev_gen_json;
     }
 }
 
@@ -98,5 +183,16 @@ c_struct! {
         evtch: c_int,
         ref_urb: c_int,
         ref_conn: c_int,
+    }
+}
+
+export_struct! {
+    libxl_usbctrlinfo {
+        init libxl_usbctrlinfo_init;
+        dispose libxl_usbctrlinfo_dispose;
+        copy libxl_usbctrlinfo_copy;
+        to_json libxl_usbctrlinfo_to_json;
+        from_json libxl_usbctrlinfo_from_json;
+        gen_json libxl_usbctrlinfo_gen_json;
     }
 }

@@ -7,14 +7,68 @@ c_enum! {
     libxl_console_type => ConsoleType
 }
 
+export_enum! {
+    libxl_console_type {
+        table libxl_console_type_string_table;
+        to_string libxl_console_type_to_string;
+        from_string libxl_console_type_from_string;
+        to_json libxl_console_type_to_json;
+        from_json libxl_console_type_from_json;
+        gen_json libxl_console_type_gen_json;
+    } [5:
+        c"unknown" = 0,
+        c"serial" = 1,
+        c"pv" = 2,
+        c"vuart" = 3,
+    ]
+}
+
 c_enum! {
     /// `libxl_trigger`.
     libxl_trigger => Trigger
 }
 
+export_enum! {
+    libxl_trigger {
+        table libxl_trigger_string_table;
+        to_string libxl_trigger_to_string;
+        from_string libxl_trigger_from_string;
+        to_json libxl_trigger_to_json;
+        from_json libxl_trigger_from_json;
+        gen_json libxl_trigger_gen_json;
+    } [8:
+        c"unknown" = 0,
+        c"power" = 1,
+        c"sleep" = 2,
+        c"nmi" = 3,
+        c"init" = 4,
+        c"reset" = 5,
+        c"s3resume" = 6,
+    ]
+}
+
 c_enum! {
     /// `libxl_shutdown_reason`.
     libxl_shutdown_reason => ShutdownReason
+}
+
+export_enum! {
+    libxl_shutdown_reason {
+        table libxl_shutdown_reason_string_table;
+        to_string libxl_shutdown_reason_to_string;
+        from_string libxl_shutdown_reason_from_string;
+        to_json libxl_shutdown_reason_to_json;
+        from_json libxl_shutdown_reason_from_json;
+        gen_json libxl_shutdown_reason_gen_json;
+    } [8:
+        c"unknown" = -1,
+        c"poweroff" = 0,
+        c"reboot" = 1,
+        c"suspend" = 2,
+        c"crash" = 3,
+        c"watchdog" = 4,
+        c"soft_reset" = 5,
+    ]
 }
 
 c_struct! {
@@ -45,11 +99,33 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_dominfo {
+        init libxl_dominfo_init;
+        dispose libxl_dominfo_dispose;
+        copy libxl_dominfo_copy;
+        to_json libxl_dominfo_to_json;
+        from_json libxl_dominfo_from_json;
+        gen_json libxl_dominfo_gen_json;
+    }
+}
+
 c_struct! {
     /// `libxl_vminfo`.
     libxl_vminfo => Vminfo {
         uuid: libxl_uuid,
         domid: libxl_domid,
+    }
+}
+
+export_struct! {
+    libxl_vminfo {
+        init libxl_vminfo_init;
+        dispose libxl_vminfo_dispose;
+        copy libxl_vminfo_copy;
+        to_json libxl_vminfo_to_json;
+        from_json libxl_vminfo_from_json;
+        gen_json libxl_vminfo_gen_json;
     }
 }
 
@@ -64,5 +140,16 @@ c_struct! {
         vcpu_time: u64,
         cpumap: libxl_bitmap,
         cpumap_soft: libxl_bitmap,
+    }
+}
+
+export_struct! {
+    libxl_vcpuinfo {
+        init libxl_vcpuinfo_init;
+        dispose libxl_vcpuinfo_dispose;
+        copy libxl_vcpuinfo_copy;
+        to_json libxl_vcpuinfo_to_json;
+        from_json libxl_vcpuinfo_from_json;
+        gen_json libxl_vcpuinfo_gen_json;
     }
 }

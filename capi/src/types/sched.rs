@@ -7,6 +7,25 @@ c_enum! {
     libxl_scheduler => Scheduler
 }
 
+export_enum! {
+    libxl_scheduler {
+        table libxl_scheduler_string_table;
+        to_string libxl_scheduler_to_string;
+        from_string libxl_scheduler_from_string;
+        to_json libxl_scheduler_to_json;
+        from_json libxl_scheduler_from_json;
+        gen_json libxl_scheduler_gen_json;
+    } [8:
+        c"unknown" = 0,
+        c"sedf" = 4,
+        c"credit" = 5,
+        c"credit2" = 6,
+        c"arinc653" = 7,
+        c"rtds" = 8,
+        c"null" = 9,
+    ]
+}
+
 c_struct! {
     /// `libxl_sched_params`.
     libxl_sched_params => SchedParams {
@@ -19,12 +38,34 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_sched_params {
+        init libxl_sched_params_init;
+        dispose libxl_sched_params_dispose;
+        copy libxl_sched_params_copy;
+        to_json libxl_sched_params_to_json;
+        from_json libxl_sched_params_from_json;
+        gen_json libxl_sched_params_gen_json;
+    }
+}
+
 c_struct! {
     /// `libxl_vcpu_sched_params`.
     libxl_vcpu_sched_params => VcpuSchedParams {
         sched: libxl_scheduler,
         num_vcpus (count): c_int,
         vcpus (array num_vcpus): *mut libxl_sched_params,
+    }
+}
+
+export_struct! {
+    libxl_vcpu_sched_params {
+        init libxl_vcpu_sched_params_init;
+        dispose libxl_vcpu_sched_params_dispose;
+        copy libxl_vcpu_sched_params_copy;
+        to_json libxl_vcpu_sched_params_to_json;
+        from_json libxl_vcpu_sched_params_from_json;
+        gen_json libxl_vcpu_sched_params_gen_json;
     }
 }
 
@@ -42,6 +83,17 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_domain_sched_params {
+        init libxl_domain_sched_params_init;
+        dispose libxl_domain_sched_params_dispose;
+        copy libxl_domain_sched_params_copy;
+        to_json libxl_domain_sched_params_to_json;
+        from_json libxl_domain_sched_params_from_json;
+        gen_json libxl_domain_sched_params_gen_json;
+    }
+}
+
 c_struct! {
     /// `libxl_sched_credit_params`.
     libxl_sched_credit_params => SchedCreditParams {
@@ -51,9 +103,29 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_sched_credit_params {
+        init libxl_sched_credit_params_init;
+        copy libxl_sched_credit_params_copy;
+        to_json libxl_sched_credit_params_to_json;
+        from_json libxl_sched_credit_params_from_json;
+        gen_json libxl_sched_credit_params_gen_json;
+    }
+}
+
 c_struct! {
     /// `libxl_sched_credit2_params`.
     libxl_sched_credit2_params => SchedCredit2Params {
         ratelimit_us: c_int,
+    }
+}
+
+export_struct! {
+    libxl_sched_credit2_params {
+        init libxl_sched_credit2_params_init;
+        copy libxl_sched_credit2_params_copy;
+        to_json libxl_sched_credit2_params_to_json;
+        from_json libxl_sched_credit2_params_from_json;
+        gen_json libxl_sched_credit2_params_gen_json;
     }
 }

@@ -7,6 +7,43 @@ c_enum! {
     libxl_vsnd_pcm_format => VsndPcmFormat
 }
 
+export_enum! {
+    libxl_vsnd_pcm_format {
+        table libxl_vsnd_pcm_format_string_table;
+        to_string libxl_vsnd_pcm_format_to_string;
+        from_string libxl_vsnd_pcm_format_from_string;
+        to_json libxl_vsnd_pcm_format_to_json;
+        from_json libxl_vsnd_pcm_format_from_json;
+        gen_json libxl_vsnd_pcm_format_gen_json;
+    } [26:
+        c"s8" = 1,
+        c"u8" = 2,
+        c"s16_le" = 3,
+        c"s16_be" = 4,
+        c"u16_le" = 5,
+        c"u16_be" = 6,
+        c"s24_le" = 7,
+        c"s24_be" = 8,
+        c"u24_le" = 9,
+        c"u24_be" = 10,
+        c"s32_le" = 11,
+        c"s32_be" = 12,
+        c"u32_le" = 13,
+        c"u32_be" = 14,
+        c"f32_le" = 15,
+        c"f32_be" = 16,
+        c"f64_le" = 17,
+        c"f64_be" = 18,
+        c"iec958_subframe_le" = 19,
+        c"iec958_subframe_be" = 20,
+        c"mu_law" = 21,
+        c"a_law" = 22,
+        c"ima_adpcm" = 23,
+        c"mpeg" = 24,
+        c"gsm" = 25,
+    ]
+}
+
 c_struct! {
     /// `libxl_vsnd_params`.
     libxl_vsnd_params => VsndParams {
@@ -20,9 +57,34 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_vsnd_params {
+        init libxl_vsnd_params_init;
+        dispose libxl_vsnd_params_dispose;
+        copy libxl_vsnd_params_copy;
+        to_json libxl_vsnd_params_to_json;
+        from_json libxl_vsnd_params_from_json;
+        gen_json libxl_vsnd_params_gen_json;
+    }
+}
+
 c_enum! {
     /// `libxl_vsnd_stream_type`.
     libxl_vsnd_stream_type => VsndStreamType
+}
+
+export_enum! {
+    libxl_vsnd_stream_type {
+        table libxl_vsnd_stream_type_string_table;
+        to_string libxl_vsnd_stream_type_to_string;
+        from_string libxl_vsnd_stream_type_from_string;
+        to_json libxl_vsnd_stream_type_to_json;
+        from_json libxl_vsnd_stream_type_from_json;
+        gen_json libxl_vsnd_stream_type_gen_json;
+    } [3:
+        c"p" = 1,
+        c"c" = 2,
+    ]
 }
 
 c_struct! {
@@ -34,6 +96,17 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_vsnd_stream {
+        init libxl_vsnd_stream_init;
+        dispose libxl_vsnd_stream_dispose;
+        copy libxl_vsnd_stream_copy;
+        to_json libxl_vsnd_stream_to_json;
+        from_json libxl_vsnd_stream_from_json;
+        gen_json libxl_vsnd_stream_gen_json;
+    }
+}
+
 c_struct! {
     /// `libxl_vsnd_pcm`.
     libxl_vsnd_pcm => VsndPcm {
@@ -41,6 +114,17 @@ c_struct! {
         params: libxl_vsnd_params,
         num_vsnd_streams (count): c_int,
         streams (array num_vsnd_streams): *mut libxl_vsnd_stream,
+    }
+}
+
+export_struct! {
+    libxl_vsnd_pcm {
+        init libxl_vsnd_pcm_init;
+        dispose libxl_vsnd_pcm_dispose;
+        copy libxl_vsnd_pcm_copy;
+        to_json libxl_vsnd_pcm_to_json;
+        from_json libxl_vsnd_pcm_from_json;
+        gen_json libxl_vsnd_pcm_gen_json;
     }
 }
 
@@ -58,6 +142,17 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_device_vsnd {
+        init libxl_device_vsnd_init;
+        dispose libxl_device_vsnd_dispose;
+        copy libxl_device_vsnd_copy;
+        to_json libxl_device_vsnd_to_json;
+        from_json libxl_device_vsnd_from_json;
+        gen_json libxl_device_vsnd_gen_json;
+    }
+}
+
 c_struct! {
     /// `libxl_streaminfo`.
     libxl_streaminfo => Streaminfo {
@@ -66,11 +161,33 @@ c_struct! {
     }
 }
 
+export_struct! {
+    libxl_streaminfo {
+        init libxl_streaminfo_init;
+        dispose libxl_streaminfo_dispose;
+        copy libxl_streaminfo_copy;
+        to_json libxl_streaminfo_to_json;
+        from_json libxl_streaminfo_from_json;
+        gen_json libxl_streaminfo_gen_json;
+    }
+}
+
 c_struct! {
     /// `libxl_pcminfo`.
     libxl_pcminfo => Pcminfo {
         num_vsnd_streams (count): c_int,
         streams (array num_vsnd_streams): *mut libxl_streaminfo,
+    }
+}
+
+export_struct! {
+    libxl_pcminfo {
+        init libxl_pcminfo_init;
+        dispose libxl_pcminfo_dispose;
+        copy libxl_pcminfo_copy;
+        to_json libxl_pcminfo_to_json;
+        from_json libxl_pcminfo_from_json;
+        gen_json libxl_pcminfo_gen_json;
     }
 }
 
@@ -85,5 +202,16 @@ c_struct! {
         state: c_int,
         num_vsnd_pcms (count): c_int,
         pcms (array num_vsnd_pcms): *mut libxl_pcminfo,
+    }
+}
+
+export_struct! {
+    libxl_vsndinfo {
+        init libxl_vsndinfo_init;
+        dispose libxl_vsndinfo_dispose;
+        copy libxl_vsndinfo_copy;
+        to_json libxl_vsndinfo_to_json;
+        from_json libxl_vsndinfo_from_json;
+        gen_json libxl_vsndinfo_gen_json;
     }
 }

@@ -51,7 +51,7 @@ json_form!(u64, |value, out| out.unsigned(*value), |json| json
 // Written with a sign, unlike every other 64-bit member, because the C library does.
 json_form!(
     EvUser,
-    |value, out| out.integer(value.0.cast_signed()),
+    |value, out| out.integer(i64::from_ne_bytes(value.0.to_ne_bytes())),
     |json| json.integer().map(EvUser)
 );
 
