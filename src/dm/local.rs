@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::args::{self, CommandLine, Environment, Restore};
 use super::process::{self, Helper};
-use super::{START_TIMEOUT, logfile, user};
+use super::{START_TIMEOUT, graphics, logfile, user};
 use crate::device::Kind;
 use crate::engine::{Command, Op, Rollback};
 use crate::log::Level;
@@ -82,7 +82,7 @@ async fn start(op: &Op, undo: &Rollback, local: Local<'_>) -> Result<()> {
         run_as: run_as.as_ref().map(|user| user.name.as_str()),
         chroot: "",
         console_limit_set: std::env::var_os("XEN_QEMU_CONSOLE_LIMIT").is_some(),
-        igd: false,
+        igd: graphics::has_igd(&config.pcidevs),
         script_targets: script_targets(op, domid, &config.disks).await?,
     };
     let line = args::build(&program, config, &environment)?;

@@ -3,6 +3,7 @@
 pub mod args;
 mod console;
 mod destroy;
+mod graphics;
 mod local;
 mod logfile;
 mod minios;
@@ -121,6 +122,12 @@ pub async fn unpause(op: &Op, domid: Domid) -> Result<()> {
     op.timeout(START_TIMEOUT, "letting the device model go on", work)
         .await
         .map_err(|error| error.domain(domid))
+}
+
+/// Runs a command of the human monitor of a guest's QEMU; gives what it would print.
+pub async fn monitor_command(op: &Op, domid: Domid, command: &str) -> Result<String> {
+    let mut client = qmp::Client::connect(op, domid).await?;
+    client.human_monitor_command(command).await
 }
 
 /// Takes down the device model of a domain that is being destroyed: QEMU in dom0, its sockets, and for a stub domain

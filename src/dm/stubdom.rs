@@ -7,7 +7,7 @@ use rustix::fs::{Access, access};
 use super::args::{self, CommandLine, Environment, Restore};
 use super::console::{self, Ends};
 use super::local::{self, Local};
-use super::{MadeDomain, Request, STUBDOM_TIMEOUT, logfile, process, proxy};
+use super::{MadeDomain, Request, STUBDOM_TIMEOUT, graphics, logfile, process, proxy};
 use crate::device::{self, Guest, Ring, When};
 use crate::engine::{Op, Rollback};
 use crate::log::Level;
@@ -118,6 +118,7 @@ fn arguments(op: &Op, request: Request<'_>) -> Result<CommandLine> {
     let environment = Environment {
         domid: request.domid,
         restore,
+        igd: graphics::has_igd(&request.config.pcidevs),
         ..Environment::default()
     };
     let line = args::build("", request.config, &environment)?;
