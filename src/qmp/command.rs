@@ -88,9 +88,7 @@ impl Client {
             .await?;
         match answer {
             Value::String(text) => Ok(text),
-            _ => Err(self
-                .unexpected("human-monitor-command", "text")
-                .code_as(Code::Fail)),
+            _ => Err(self.unexpected("human-monitor-command", "text")),
         }
     }
 
