@@ -1,10 +1,16 @@
 //! Domains: create, build, destroy, query, power.
 
 pub mod build;
+pub mod config;
+pub mod create;
 pub mod defaults;
+pub mod destroy;
 pub mod history;
+pub mod make;
 pub mod memory;
+mod nodes;
 pub mod numa;
+mod passthrough;
 pub mod power;
 pub mod query;
 pub mod rename;

@@ -4,7 +4,7 @@ use crate::engine::Op;
 use crate::store::{Store, layout};
 use crate::types::{DomainType, Dominfo, ShutdownReason, Uuid, Vminfo};
 use crate::xen::{DomainInfo, PAGE_SIZE, Xen};
-use crate::{Code, Domid, Error, Result};
+use crate::{Code, Domid, Error, Result, dm};
 
 /// Guests have numbers 1 up to this one; what is above belongs to Xen itself.
 const LAST_GUEST: Domid = 0x7fef;
@@ -67,10 +67,9 @@ fn dominfo(xen: &Xen, info: &DomainInfo) -> Dominfo {
 
 /// All virtual machines: domains that are no other domain's stub domain.
 pub async fn list_vm(op: &Op) -> Result<Vec<Vminfo>> {
-    let store = op.store()?;
     let mut machines = Vec::new();
     for info in op.xen()?.domain_list()? {
-        if target_of(&store, info.domid).await?.is_none() {
+        if dm::target_of(op, info.domid).await?.is_none() {
             machines.push(Vminfo {
                 uuid: Uuid(info.handle),
                 domid: info.domid,
@@ -126,19 +125,6 @@ pub async fn type_of(op: &Op, domid: Domid) -> Result<DomainType> {
         );
         DomainType::Hvm
     }))
-}
-
-/// The stub domain that runs the device model of `domid`.
-pub async fn stubdom_of(store: &Store, domid: Domid) -> Result<Option<Domid>> {
-    let text = store.read_str(&layout::dm_domid(domid)).await?;
-    let stub = text.as_deref().and_then(layout::parse_domid);
-    Ok(stub.filter(|&stub| stub != 0))
-}
-
-/// The guest that the stub domain `domid` serves; `None` when `domid` is no stub domain.
-pub async fn target_of(store: &Store, domid: Domid) -> Result<Option<Domid>> {
-    let text = store.read_str(&layout::target(domid)).await?;
-    Ok(text.as_deref().and_then(layout::parse_domid))
 }
 
 /// Seconds since the epoch at which the virtual machine was built.

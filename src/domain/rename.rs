@@ -4,7 +4,7 @@ use super::query;
 use crate::engine::Op;
 use crate::store::{Perms, Tx, layout};
 use crate::types::Uuid;
-use crate::{DOM0, Domid, Error, Result};
+use crate::{DOM0, Domid, Error, Result, dm};
 
 /// Renames `domid`, and its stub domain with it. With `old`, only if that is its name now.
 pub async fn rename(op: &Op, domid: Domid, old: Option<&str>, new: &str) -> Result<()> {
@@ -64,7 +64,7 @@ impl Names {
             })
         };
         let mut changes = vec![change(domid, "")?];
-        if let Some(stub) = query::stubdom_of(&op.store()?, domid).await? {
+        if let Some(stub) = dm::stubdom_of(op, domid).await? {
             changes.push(change(stub, "-dm")?);
         }
         let others = op.xen()?.domain_list()?;

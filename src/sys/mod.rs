@@ -2,7 +2,6 @@
 #![allow(unsafe_code)]
 
 pub mod clock;
-pub mod fork;
 pub mod log;
 pub mod passwd;
 mod raw;

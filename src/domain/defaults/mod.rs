@@ -7,6 +7,7 @@
 mod build;
 mod deprecated;
 mod hvm;
+mod resolve;
 
 use std::io;
 
@@ -15,6 +16,8 @@ use crate::types::{
     MEMKB_DEFAULT, Passthrough,
 };
 use crate::{Error, Result};
+
+pub use resolve::{complete, host};
 
 /// FLASK's initial security identifier for guests without a label.
 const SECINITSID_DOMU: u32 = 12;
@@ -48,7 +51,7 @@ pub struct Host<'a> {
 
 /// Fills in everything in `config` that was left open, but for the devices, whose kinds know their own defaults.
 ///
-/// Labels and the pool's name are resolved before (see [`super::labels`]).
+/// Labels and the pool's name are resolved before, by [`complete`].
 pub fn fill(config: &mut DomainConfig, host: &Host<'_>) -> Result<()> {
     create_info(&mut config.c_info, host)?;
     passthrough(config, host)?;

@@ -1,0 +1,291 @@
+//! Making a domain, from a configuration to a guest that waits to be unpaused.
+
+use std::time::{Duration, SystemTime};
+
+use super::build::{self, Boot, BootFile, Built, Channels, Daemons};
+use super::{config, defaults, destroy, make, nodes, passthrough, userdata};
+use crate::device::{self, Console, Guest, Ring, When};
+use crate::dm::{self, Boxed, DomainMaker, MadeDomain};
+use crate::engine::{EventKind, Op, ProgressHow, Rollback};
+use crate::store::{Store, layout};
+use crate::types::{DeviceVkb, DomainBuildInfoU, DomainConfig, DomainType};
+use crate::{Code, DOM0, Domid, Error, Result};
+
+/// How long xenconsoled may take to give the first console a terminal.
+const CONSOLE: Duration = Duration::from_secs(10);
+
+/// A creation's end.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The domain, when it is there.
+    pub domid: Option<Domid>,
+    /// How it went. An aborted creation leaves its domain, any other failure nothing.
+    pub result: Result<()>,
+}
+
+/// Makes the domain that `config` describes, with all its devices, and leaves it paused. What the configuration left open
+/// is filled in. `console` hears when the first console can be connected to.
+pub async fn create(op: &Op, config: &mut DomainConfig, console: &ProgressHow) -> Outcome {
+    let given = config.clone();
+    if let Err(error) = defaults::complete(op, config).await {
+        let result = Err(error.context("the configuration cannot be used"));
+        return Outcome {
+            domid: None,
+            result,
+        };
+    }
+    let created = op.with_rollback(|undo| async move {
+        let domid = make::hypervisor(op, config).await?;
+        undo.push(
+            format!("destroy domain {domid}"),
+            move |op: Op| async move { destroy::destroy(&op, domid).await },
+        );
+        let furnished = furnish(op, domid, config, console).await;
+        let furnished = match furnished {
+            // The caller wants to look at what there is.
+            Err(error) if error.code() == Code::Aborted => Err(error),
+            other => Ok(other?),
+        };
+        remember(op, domid, given, config).await?;
+        Ok((domid, furnished))
+    });
+    match created.await {
+        Ok((domid, result)) => Outcome {
+            domid: Some(domid),
+            result,
+        },
+        Err(error) => Outcome {
+            domid: None,
+            result: Err(error.code_as(Code::Fail)),
+        },
+    }
+}
+
+/// Everything between a bare domain and a complete one.
+async fn furnish(
+    op: &Op,
+    domid: Domid,
+    config: &mut DomainConfig,
+    console: &ProgressHow,
+) -> Result<()> {
+    not_built(config).map_err(|e| e.domain(domid))?;
+    make::store(op, domid, config).await?;
+    make::dm_version(op, domid, config).await?;
+    let guest = Guest::read(op, domid).await?;
+    for disk in &mut config.disks {
+        device::set_defaults(op, &guest, disk, When::Creation).await?;
+    }
+    device::number_nics(op, &guest, &mut config.nics).await?;
+    let boot = boot_files(config).map_err(|e| e.domain(domid))?;
+    let (channels, built) = populate(op, domid, config, &boot).await?;
+    // The width of a PV guest, which its devices' protocol depends on, is known only now.
+    let guest = Guest::read(op, domid).await?;
+    device::add_all(op, &guest, &mut config.disks).await?;
+    passthrough::grant(op, domid, &config.b_info)?;
+    consoles_and_displays(op, &guest, config, &channels, &built).await?;
+    device_model(op, domid, config).await?;
+    device::add_all(op, &guest, &mut config.nics).await?;
+    wait_for_console(op, domid).await?;
+    op.progress(console, domid, EventKind::ConsoleAvailable);
+    match config.b_info.exec_ssidref {
+        0 => Ok(()),
+        label => op.xen()?.flask_relabel(domid, label),
+    }
+}
+
+/// Kinds of devices that this library does not make yet are refused before anything is built.
+fn not_built(config: &DomainConfig) -> Result<()> {
+    for (what, count) in [
+        ("pci", config.pcidevs.len()),
+        ("dtdev", config.dtdevs.len()),
+        ("vtpm", config.vtpms.len()),
+        ("usbctrl", config.usbctrls.len()),
+        ("usbdev", config.usbdevs.len()),
+        ("p9", config.p9s.len()),
+        ("pvcalls", config.pvcallsifs.len()),
+        ("vdispl", config.vdispls.len()),
+        ("vsnd", config.vsnds.len()),
+    ] {
+        if count != 0 {
+            return Err(
+                Error::new(Code::Ni, format!("{what} devices are not implemented"))
+                    .hint(format!("leave {what} out of the configuration")),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// What a PV or PVH guest boots.
+fn boot_files(config: &DomainConfig) -> Result<Boot> {
+    let info = &config.b_info;
+    if matches!(info.u, DomainBuildInfoU::Hvm(_)) {
+        return Ok(Boot::default());
+    }
+    if let Some(bootloader) = &info.bootloader {
+        let what = format!("bootloader={bootloader:?}: bootloaders are not implemented");
+        return Err(Error::new(Code::Ni, what)
+            .hint("give kernel= and ramdisk=, for instance copied out of the guest's disk"));
+    }
+    let file = |path: &Option<String>| path.clone().map(BootFile::Path);
+    Ok(Boot {
+        kernel: file(&info.kernel),
+        ramdisk: file(&info.ramdisk),
+        cmdline: info.cmdline.clone(),
+    })
+}
+
+/// Gives the domain memory and an image, and tells xenstored of it.
+async fn populate(
+    op: &Op,
+    domid: Domid,
+    config: &mut DomainConfig,
+    boot: &Boot,
+) -> Result<(Channels, Built)> {
+    let (log, xen, store) = (op.log(), op.xen()?, op.store()?);
+    let daemons = Daemons {
+        store: server(&store, layout::XENSTORED_DOMID).await?,
+        console: server(&store, layout::XENCONSOLED_DOMID).await?,
+    };
+    let channels = build::pre(log, xen, domid, config, daemons, false)?;
+    let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let built = build::image(log, xen, domid, config, boot, &channels)?;
+    let more = build::post(log, xen, domid, config)?;
+    let path = |file: &Option<BootFile>| file.as_ref().map(|file| file.path().to_owned());
+    let mut batch = nodes::after_build(
+        domid,
+        &config.c_info.uuid,
+        &config.b_info,
+        &nodes::Image {
+            store_port: channels.store_port,
+            store_frame: built.store_frame,
+            kernel: path(&boot.kernel),
+            ramdisk: path(&boot.ramdisk),
+            cmdline: boot.cmdline.clone(),
+            start_time: started.unwrap_or_default(),
+        },
+    );
+    for (key, value) in built.keys.iter().chain(&more) {
+        batch.write(layout::domain_sub(domid, key), value);
+    }
+    store.apply(&batch).await.map_err(|e| e.domain(domid))?;
+    store
+        .introduce(domid, built.store_frame, channels.store_port)
+        .await
+        .map_err(|e| e.domain(domid))?;
+    Ok((channels, built))
+}
+
+/// The domain that a daemon says it runs in; dom0 when it says nothing.
+async fn server(store: &Store, path: &str) -> Result<Domid> {
+    let text = store.read_str(path).await?;
+    let domid = text.as_deref().and_then(layout::parse_domid);
+    Ok(domid.unwrap_or(DOM0))
+}
+
+async fn consoles_and_displays(
+    op: &Op,
+    guest: &Guest,
+    config: &mut DomainConfig,
+    channels: &Channels,
+    built: &Built,
+) -> Result<()> {
+    for (channel, number) in config.channels.iter_mut().zip(1..) {
+        let mut console = device::console_of_channel(op, channel, number).await?;
+        device::add(op, guest, &mut console, When::Creation).await?;
+    }
+    if config.c_info.type_ != DomainType::Hvm {
+        device::add_all(op, guest, &mut config.vfbs).await?;
+        device::add_all(op, guest, &mut config.vkbs).await?;
+    }
+    let ring = Ring {
+        port: channels.console_port,
+        frame: built.console_frame,
+        tty: None,
+    };
+    let mut first = Console::primary(channels.daemons.console, ring);
+    device::add(op, guest, &mut first, When::Creation).await?;
+    if let DomainBuildInfoU::Hvm(hvm) = &config.b_info.u {
+        if hvm.vkb_device == Some(true) {
+            device::add(op, guest, &mut DeviceVkb::default(), When::Creation).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn device_model(op: &Op, domid: Domid, config: &DomainConfig) -> Result<()> {
+    if config.c_info.type_ != DomainType::Hvm && !dm::needed(config) {
+        return Ok(());
+    }
+    let request = dm::Request {
+        domid,
+        config,
+        saved_state: None,
+        maker: &Maker,
+    };
+    dm::spawn(op, request)
+        .await
+        .map_err(|e| e.context("device model did not start").domain(domid))
+}
+
+/// Waits until the first console has a terminal.
+async fn wait_for_console(op: &Op, domid: Domid) -> Result<()> {
+    let path = layout::console_tty(domid, 0);
+    let watch = op.watch(&path).await?;
+    let terminal = async {
+        loop {
+            watch.changed().await?;
+            if op
+                .store()?
+                .read(&path)
+                .await?
+                .is_some_and(|tty| !tty.is_empty())
+            {
+                return Ok(());
+            }
+        }
+    };
+    op.timeout(CONSOLE, "waiting for the console's terminal", terminal)
+        .await
+        .map_err(|e| e.domain(domid).hint("does xenconsoled run?"))
+}
+
+/// Stores the configuration as the caller gave it, with what only the creation could decide.
+async fn remember(
+    op: &Op,
+    domid: Domid,
+    mut given: DomainConfig,
+    used: &DomainConfig,
+) -> Result<()> {
+    config::adopt(&mut given, used);
+    userdata::with(op, domid, |data| config::save(data, &given)).await
+}
+
+/// Makes the domains in which device models run.
+struct Maker;
+
+impl DomainMaker for Maker {
+    fn make_pv<'a>(
+        &'a self,
+        op: &'a Op,
+        undo: &'a Rollback,
+        config: &'a mut DomainConfig,
+    ) -> Boxed<'a, Result<MadeDomain>> {
+        Box::pin(async move {
+            defaults::complete(op, config).await?;
+            let domid = make::hypervisor(op, config).await?;
+            undo.push(
+                format!("destroy domain {domid}"),
+                move |op: Op| async move { destroy::destroy_if_there(&op, domid).await },
+            );
+            make::store(op, domid, config).await?;
+            let boot = boot_files(config)?;
+            let (channels, built) = populate(op, domid, config, &boot).await?;
+            Ok(MadeDomain {
+                domid,
+                console_port: channels.console_port,
+                console_gfn: built.console_frame,
+            })
+        })
+    }
+}

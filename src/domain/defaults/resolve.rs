@@ -1,0 +1,115 @@
+//! What defaults need from the outside: numbers behind labels and names, and the machine's abilities.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+
+use super::Host;
+use crate::engine::Op;
+use crate::log::Level;
+use crate::store::layout;
+use crate::types::DomainConfig;
+use crate::xen::PhysInfo;
+use crate::{Error, Result, log_line};
+
+/// Where the distribution puts QEMU for dom0.
+const QEMU: &str = "/usr/libexec/xen-qemu-system-i386";
+/// Where it puts firmware, and where stub domain images are looked for.
+const FIRMWARE_DIR: &str = "/usr/lib/xen-4.17/boot";
+
+/// Fills in all of `config` but its devices.
+pub async fn complete(op: &Op, config: &mut DomainConfig) -> Result<()> {
+    labels(op, config)?;
+    pool(op, config).await?;
+    let info = op.xen()?.physinfo()?;
+    super::fill(config, &host(&info))
+}
+
+/// The machine that `info` describes, with the programs that are installed on it.
+pub fn host(info: &PhysInfo) -> Host<'static> {
+    Host {
+        hap: info.cap_hap(),
+        shadow: info.cap_shadow(),
+        directio: info.cap_directio(),
+        hap_pt_share: info.cap_iommu_hap_pt_share(),
+        vpmu: info.cap_vpmu(),
+        gnttab_v1: info.cap_gnttab_v1(),
+        gnttab_v2: info.cap_gnttab_v2(),
+        executable: &executable,
+        qemu: QEMU,
+        firmware_dir: FIRMWARE_DIR,
+        paging_defaults: true,
+    }
+}
+
+fn executable(path: &str) -> io::Result<()> {
+    let mode = std::fs::metadata(path)?.permissions().mode();
+    if mode & 0o111 == 0 {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    Ok(())
+}
+
+/// Turns FLASK's labels into its numbers. Where the hypervisor has no FLASK, labels mean nothing.
+fn labels(op: &Op, config: &mut DomainConfig) -> Result<()> {
+    let (c_info, b_info) = (&mut config.c_info, &mut config.b_info);
+    let stubdomain = "device_model_stubdomain_seclabel";
+    for (what, label, sid) in [
+        ("init_seclabel", &c_info.ssid_label, &mut c_info.ssidref),
+        (
+            "seclabel",
+            &b_info.exec_ssid_label,
+            &mut b_info.exec_ssidref,
+        ),
+        (
+            stubdomain,
+            &b_info.device_model_ssid_label,
+            &mut b_info.device_model_ssidref,
+        ),
+    ] {
+        let Some(label) = label else { continue };
+        let found = op.xen()?.flask_sid(label);
+        match found.map_err(|e| e.context(format!("{what}={label:?}")))? {
+            Some(number) => *sid = number,
+            None => log_line!(
+                op.log(),
+                Level::Warn,
+                None,
+                "XSM Disabled: {what} not supported"
+            ),
+        }
+    }
+    Ok(())
+}
+
+/// Turns the pool's name into its number, and makes sure that there is such a pool.
+async fn pool(op: &Op, config: &mut DomainConfig) -> Result<()> {
+    let info = &mut config.c_info;
+    let store = op.store()?;
+    let illegal = |what: String| {
+        Error::inval(format!("Illegal pool specified: {what}"))
+            .hint("xl cpupool-list shows the pools")
+    };
+    if let Some(name) = &info.pool_name {
+        let number = name.parse().ok();
+        let found = match number {
+            Some(number) => Some(number),
+            None => by_name(op, name).await?,
+        };
+        info.poolid = found.ok_or_else(|| illegal(format!("{name:?}")))?;
+    }
+    let path = format!("{}/name", layout::cpupool(info.poolid));
+    match store.read(&path).await? {
+        Some(_) => Ok(()),
+        None => Err(illegal(info.poolid.to_string())),
+    }
+}
+
+async fn by_name(op: &Op, name: &str) -> Result<Option<u32>> {
+    for pool in op.xen()?.cpupools()? {
+        let path = format!("{}/name", layout::cpupool(pool.id));
+        if op.store()?.read_str(&path).await?.as_deref() == Some(name) {
+            return Ok(Some(pool.id));
+        }
+    }
+    Ok(None)
+}

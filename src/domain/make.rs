@@ -1,0 +1,103 @@
+//! A new domain: its number from the hypervisor, its nodes in the store.
+
+use std::io::Read;
+
+use super::build;
+use super::history::History;
+use super::nodes;
+use super::query::{self, is_guest_domid};
+use super::rename;
+use crate::engine::Op;
+use crate::log::Level;
+use crate::store::layout;
+use crate::types::DomainConfig;
+use crate::xen::CreateDomain;
+use crate::{Domid, Error, Result, log_line, sys};
+
+/// As a wanted number: any that the hypervisor likes.
+pub const INVALID_DOMID: Domid = Domid::MAX;
+/// As a wanted number: any, picked at random.
+pub const RANDOM_DOMID: Domid = INVALID_DOMID - 1;
+
+/// Makes a domain without memory or image. The caller destroys it when a later step fails.
+pub async fn hypervisor(op: &Op, config: &DomainConfig) -> Result<Domid> {
+    let wanted = config.c_info.domid;
+    let history = History::of_host();
+    loop {
+        let number = match wanted {
+            RANDOM_DOMID => random_guest()?,
+            given => given,
+        };
+        let create = CreateDomain {
+            domid: number,
+            ..build::create_config(config)?
+        };
+        let domid = match op.xen()?.create_domain(&create) {
+            Ok(domid) => domid,
+            Err(e) if e.errno() == Some(libc::EEXIST) && wanted == RANDOM_DOMID => continue,
+            Err(e) if e.errno() == Some(libc::EEXIST) => {
+                return Err(e.hint(format!("domain {wanted} is there already")));
+            }
+            Err(e) => return Err(e),
+        };
+        let recent = history.is_recent(domid, sys::clock::monotonic_seconds());
+        if matches!(recent, Ok(false)) {
+            return Ok(domid);
+        }
+        op.xen()?.destroy_domain(domid)?;
+        if recent? && is_guest_domid(wanted) {
+            return Err(Error::fail("domain id recently used")
+                .domain(domid)
+                .hint("wait a minute, or leave the number to the hypervisor"));
+        }
+        log_line!(
+            op.log(),
+            Level::Debug,
+            domid,
+            "number used a moment ago, taking another"
+        );
+    }
+}
+
+/// Writes what the store holds of every domain, all in one transaction. `ERROR_INVAL` when the name is taken.
+pub async fn store(op: &Op, domid: Domid, config: &DomainConfig) -> Result<()> {
+    let name = config.c_info.name.as_deref().ok_or_else(|| {
+        Error::inval("the domain has no name")
+            .domain(domid)
+            .hint("set name=")
+    })?;
+    let batch = nodes::initial(domid, config);
+    let domains = op.xen()?.domain_list()?;
+    let others: Vec<Domid> = domains.iter().map(|info| info.domid).collect();
+    let (batch, others) = (&batch, &others);
+    op.store()?
+        .transaction(|tx| async move {
+            rename::ensure_free(&tx, domid, name, others).await?;
+            tx.apply(batch).await
+        })
+        .await
+        .map_err(|e| e.domain(domid))
+}
+
+/// Notes which device model the domain has, before anybody could ask its configuration.
+pub async fn dm_version(op: &Op, domid: Domid, config: &DomainConfig) -> Result<()> {
+    let version = config.b_info.device_model_version.name();
+    op.store()?
+        .write(&layout::dm_version(domid), version)
+        .await
+        .map_err(|e| e.domain(domid))
+}
+
+/// A guest's number without any order, from the kernel's random source.
+fn random_guest() -> Result<Domid> {
+    let failed = |e| Error::io("cannot read /dev/urandom", &e);
+    let mut source = std::fs::File::open("/dev/urandom").map_err(failed)?;
+    loop {
+        let mut bytes = [0; 2];
+        source.read_exact(&mut bytes).map_err(failed)?;
+        let domid = Domid::from(u16::from_le_bytes(bytes) & 0x7fff);
+        if query::is_guest_domid(domid) {
+            return Ok(domid);
+        }
+    }
+}
