@@ -1,0 +1,121 @@
+# shellcheck shell=bash
+# Builds DIR/{xen,vmlinuz,vmlinux,initrd,root.ext4}: everything dom0 boots from, out of Debian packages.
+
+dom0_packages=(
+    "xen-utils-$xen_version" xen-utils-common xenstore-utils qemu-system-xen
+    kmod iproute2 bridge-utils iptables procps socat strace xz-utils zstd libyajl2 busybox-static
+)
+
+# The Debian archives this machine already uses, in sources.list form.
+debian_sources() {
+    # shellcheck disable=SC2016
+    apt-get indextargets --format '$(ORIGIN) $(REPO_URI) $(CODENAME) $(COMPONENT)' 'Created-By: Packages' |
+        sed -n 's/^Debian /deb /p' | sort -u
+}
+
+# unpack_deb PACKAGE DIR: the files of a package without installing it.
+unpack_deb() {
+    local tmp
+    tmp=$(mktemp -d)
+    chmod 755 "$tmp"
+    (cd "$tmp" && apt-get -qq -o APT::Sandbox::User=root download "$1") || die "cannot download package $1"
+    dpkg -x "$tmp"/*.deb "$2"
+    rm -rf "$tmp"
+}
+
+# module_files TREE KVER NAME...: paths of the modules and of all they need, in load order.
+module_files() {
+    local tree=$1 kver=$2 name
+    shift 2
+    for name; do
+        modprobe -d "$tree" -S "$kver" --show-depends "$name" |
+            awk '$1 == "insmod" { print $2 }'
+    done | awk '!seen[$0]++'
+}
+
+# module_names [boot]: names listed in dom0/modules; with "boot" those of the initrd only.
+module_names() {
+    sed -e 's/#.*//' -e "${1:+/^boot /!d}" -e 's/^boot //' "$bed_dir/dom0/modules"
+}
+
+# copy_modules TREE KVER DEST NAME...: a small /lib/modules in DEST.
+copy_modules() {
+    local tree=$1 kver=$2 dest=$3 file
+    shift 3
+    module_files "$tree" "$kver" "$@" | while read -r file; do
+        install -D -m 644 "$file" "$dest/${file#"$tree"/}"
+    done
+    cp "$tree/lib/modules/$kver"/modules.{builtin,builtin.modinfo,order} "$dest/lib/modules/$kver/"
+    depmod -b "$dest" "$kver"
+}
+
+# extract_vmlinux BZIMAGE OUT: the plain ELF inside, which spares every guest the decompression.
+extract_vmlinux() {
+    local offset
+    while read -r offset; do
+        tail -c "+$((offset + 1))" "$1" | xz -dc --single-stream >"$2" 2>/dev/null || true
+        [ "$(head -c4 "$2" | tail -c3)" != ELF ] || return 0
+    done < <(LC_ALL=C grep -aobP '\xfd7zXZ\x00' "$1" | cut -d: -f1)
+    die "no xz-packed ELF found in $1"
+}
+
+build_initrd() {
+    local tree=$1 kver=$2 out=$3 dir
+    dir=$(mktemp -d)
+    mkdir -p "$dir"/{bin,dev,proc,sys,root}
+    cp /bin/busybox "$dir/bin/"
+    # shellcheck disable=SC2046
+    copy_modules "$tree" "$kver" "$dir" $(module_names boot)
+    cat >"$dir/init" <<'INIT'
+#!/bin/busybox sh
+busybox mount -t devtmpfs dev /dev
+busybox mount -t proc proc /proc
+for m in ahci sd_mod sr_mod crc32c_generic ext4; do busybox modprobe $m; done
+until root=$(busybox findfs LABEL=dom0) 2>/dev/null; do busybox sleep 0.1; done
+busybox mount -t ext4 -o rw,noatime "$root" /root
+busybox cp /bed-init /root/sbin/bed-init
+busybox mount --move /dev /root/dev
+busybox umount /proc
+exec busybox switch_root /root /sbin/bed-init
+INIT
+    chmod +x "$dir/init"
+    (cd "$dir" && find . | cpio --quiet -o -H newc -R 0:0 | gzip -1) >"$out"
+    rm -rf "$dir"
+}
+
+build_root() {
+    local dir=$1 tree kernel kver
+    tree=$(mktemp -d "$cache_dir/tree.XXXXXX")
+    chmod 755 "$tree"
+    mkdir -p "$dir"
+    debian_sources >"$dir/sources.list"
+    local codename
+    codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+    mmdebstrap --mode=root --variant=minbase --format=directory \
+        --include="$(IFS=,; echo "${dom0_packages[*]}")" \
+        --dpkgopt='path-exclude=/usr/share/{doc,man,locale}/*' \
+        "$codename" "$tree" - <"$dir/sources.list" >"$dir/mmdebstrap.log" 2>&1 ||
+        { tail -20 "$dir/mmdebstrap.log" >&2; die "mmdebstrap could not build the dom0 tree"; }
+
+    # Kernel and hypervisor are unpacked rather than installed: no initramfs, no boot loader.
+    mkdir -p "$tree/tmp/k"
+    kernel=$(apt-cache depends --no-recommends --no-suggests linux-image-amd64 |
+        sed -n 's/.*Depends: \(linux-image-.*\)/\1/p' | head -1)
+    unpack_deb "$kernel" "$tree/tmp/k"
+    unpack_deb "xen-hypervisor-$xen_version-amd64" "$tree/tmp/k"
+    kver=${kernel#linux-image-}
+    depmod -b "$tree/tmp/k" "$kver"
+    gunzip -c "$tree/tmp/k/boot/xen-$xen_version-amd64.gz" >"$dir/xen"
+    cp "$tree/tmp/k/boot/vmlinuz-$kver" "$dir/vmlinuz"
+    extract_vmlinux "$dir/vmlinuz" "$dir/vmlinux"
+    build_initrd "$tree/tmp/k" "$kver" "$dir/initrd"
+    # shellcheck disable=SC2046
+    copy_modules "$tree/tmp/k" "$kver" "$tree" $(module_names)
+    rm -rf "$tree/tmp/k"
+
+    cp "$dir/vmlinuz" "$dir/vmlinux" "$tree/boot/"
+    rm -rf "$tree"/var/cache/apt/* "$tree"/var/lib/apt/lists/*
+    truncate -s 3G "$dir/root.ext4"
+    mkfs.ext4 -q -O ^has_journal,^metadata_csum -L dom0 -E lazy_itable_init=1 -d "$tree" "$dir/root.ext4"
+    rm -rf "$tree"
+}

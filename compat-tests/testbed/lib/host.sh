@@ -1,0 +1,51 @@
+# shellcheck shell=bash
+# Names, cache keys, timing and the machine-wide lock, shared by setup, run and sh.
+
+bed_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+repo_dir=$(cd "$bed_dir/../.." && pwd)
+cache_dir=${XENLIGHT_TESTBED_CACHE:-$repo_dir/build/testbed}
+xen_version=4.17
+
+say() { printf 'testbed: %s\n' "$*" >&2; }
+
+die() {
+    printf 'testbed: FAILED: %s\n' "$*" >&2
+    exit 1
+}
+
+# timed LABEL CMD...: run CMD and say how long it took.
+timed() {
+    local label=$1 start=$EPOCHREALTIME
+    shift
+    "$@" || return
+    say "$label: $(((${EPOCHREALTIME/./} - ${start/./}) / 1000)) ms"
+}
+
+# content_key PATH...: a short name that changes whenever one of the files does.
+content_key() {
+    find "$@" -type f -print0 | sort -z | xargs -0 sha256sum |
+        sed "s, $repo_dir/, ," | sha256sum | cut -c1-16
+}
+
+# Each cached thing lives in a directory named after what it is made from.
+root_key() { content_key "$bed_dir/lib/build-root.sh" "$bed_dir/dom0/modules"; }
+root_dir() { echo "$cache_dir/root-$(root_key)"; }
+park_dir() { echo "$cache_dir/park-$(root_key)-$(content_key "$bed_dir/lib/machine.sh" "$bed_dir/dom0/init")"; }
+guests_dir() { echo "$cache_dir/guests-$(root_key)-$(content_key "$bed_dir/guests")"; }
+
+# One bed per machine: two emulated Xens starve each other into time-outs.
+take_machine_lock() {
+    exec {bed_lock_fd}>/tmp/xenlight-testbed.lock
+    if ! flock -n "$bed_lock_fd"; then
+        say "waiting for another test bed on this machine"
+        flock "$bed_lock_fd"
+    fi
+}
+
+# drop_stale PREFIX KEEP: forget cached directories of older scripts.
+drop_stale() {
+    local dir
+    for dir in "$cache_dir/$1"-*; do
+        [ ! -d "$dir" ] || [ "$dir" = "$2" ] || rm -rf "$dir"
+    done
+}
