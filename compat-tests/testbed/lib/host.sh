@@ -3,7 +3,8 @@
 
 bed_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 repo_dir=$(cd "$bed_dir/../.." && pwd)
-cache_dir=${XENLIGHT_TESTBED_CACHE:-$repo_dir/build/testbed}
+cache_dir=${XENLIGHT_TESTBED_CACHE:-$repo_dir/build/testbed} # may be shared by several checkouts
+last_dir=$repo_dir/build/testbed/last
 xen_version=4.17
 
 say() { printf 'testbed: %s\n' "$*" >&2; }
@@ -42,10 +43,7 @@ take_machine_lock() {
     fi
 }
 
-# drop_stale PREFIX KEEP: forget cached directories of older scripts.
+# drop_stale: forget cached directories that no checkout has used for two days.
 drop_stale() {
-    local dir
-    for dir in "$cache_dir/$1"-*; do
-        [ ! -d "$dir" ] || [ "$dir" = "$2" ] || rm -rf "$dir"
-    done
+    find "$cache_dir" -maxdepth 1 -mindepth 1 -type d -mtime +1 -exec rm -rf {} +
 }
