@@ -10,16 +10,26 @@ mod console;
 mod disk;
 mod guest;
 mod hotplug;
+pub mod info;
 mod kind;
+pub mod list;
 mod nic;
 mod nic_colo;
 mod nodes;
+mod p9;
+mod pvcalls;
 mod record;
 mod remove;
 mod state;
+#[cfg(test)]
+mod tree;
+pub mod tty;
 pub mod vdev;
+mod vdispl;
 mod vfb;
 mod vkb;
+mod vsnd;
+mod vtpm;
 
 pub use add::{When, add, add_all, place, set_defaults};
 pub use channel::console_of_channel;
@@ -33,8 +43,11 @@ pub use record::{next_devid, stubdom_of};
 pub use remove::{Force, remove, remove_all};
 pub use state::XenbusState;
 
+use std::fs::File;
+use std::io::Read;
+
 use crate::log::Logger;
-use crate::{Domid, Result};
+use crate::{Domid, Error, Result};
 
 /// Where the host keeps its hotplug scripts.
 pub const SCRIPT_DIR: &str = "/etc/xen/scripts";
@@ -56,6 +69,15 @@ pub trait Kind: Send {
 
     /// What the device puts into xenstore.
     fn nodes(&self, device: &Device, guest: &Guest) -> Result<Nodes>;
+}
+
+/// Bytes that nobody can guess.
+fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    File::open("/dev/urandom")
+        .and_then(|mut source| source.read_exact(&mut bytes))
+        .map_err(|error| Error::io("cannot read /dev/urandom", &error))?;
+    Ok(bytes)
 }
 
 /// A script's absolute path; relative names are those of the host's script directory.

@@ -1,13 +1,10 @@
 //! Network interfaces: paravirtual ones, and those that QEMU emulates next to them.
 
-use std::fs::File;
-use std::io::Read;
-
 use super::add::{self, When};
 use super::guest::Guest;
 use super::kind::{Device, DeviceKind};
 use super::nodes::Nodes;
-use super::{Kind, nic_colo, script_path};
+use super::{Kind, nic_colo, random, script_path};
 use crate::engine::Op;
 use crate::log::Logger;
 use crate::types::{DeviceNic, DomainType, Mac, NicType};
@@ -125,15 +122,7 @@ fn fill_numbers(nics: &mut [DeviceNic]) {
 }
 
 fn random_mac() -> Result<Mac> {
-    let mut low = [0; 3];
-    File::open("/dev/urandom")
-        .and_then(|mut source| source.read_exact(&mut low))
-        .map_err(|e| {
-            Error::io(
-                "cannot read random bytes for a MAC address from /dev/urandom",
-                &e,
-            )
-        })?;
+    let low: [u8; 3] = random()?;
     let [a, b, c] = XEN_OUI;
     Ok(Mac([a, b, c, low[0] & 0x7f, low[1], low[2]]))
 }

@@ -1,72 +1,88 @@
-//! Requests to xenstored as async functions.
+//! The store as the rest of the crate uses it: requests as async functions, transactions, domain introduction.
 
+use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 
-use super::{Batch, Perms};
-use crate::{Code, Domid, Error, Result};
+use super::conn::{Conn, transaction_id};
+use super::request::{self, Session, refused};
+use super::watch::Watch;
+use super::wire::{self, Kind};
+use super::{Batch, Change, Perms};
+use crate::{Domid, Error, Result};
 
-fn ni<T>() -> Result<T> {
-    Err(Error::new(Code::Ni, "the xenstore client is not wired up"))
+/// How often a transaction that others got in the way of is tried. xenstored lets one of the rivals through each time,
+/// so that even hundreds of concurrent creations end.
+const ATTEMPTS: u32 = 1000;
+
+/// Lets the owner of a handle refuse new requests, because its operation was aborted.
+pub trait Gate: Send + Sync {
+    /// An error when no new request may be made.
+    fn check(&self) -> Result<()>;
 }
 
-/// A handle on the connection to xenstored, cheap to clone. Many requests may be under way at once.
-#[derive(Clone, Debug)]
-pub struct Store {}
+/// A handle on the connection to xenstored, cheap to clone. Many requests may be under way at once. A request that was
+/// sent is always waited for, aborted or not, so that the caller knows whether it took effect.
+#[derive(Clone)]
+pub struct Store {
+    conn: Arc<Conn>,
+    gate: Option<Arc<dyn Gate>>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Store").field(&self.conn.fd()).finish()
+    }
+}
 
 /// A transaction under way; see [`Store::transaction`].
 #[derive(Clone, Debug)]
-pub struct Tx {}
-
-/// A watch on a path and everything below; dropping it ends it.
-#[derive(Debug)]
-pub struct Watch {}
+pub struct Tx {
+    store: Store,
+    id: u32,
+}
 
 macro_rules! requests {
     ($type:ty) => {
         impl $type {
             /// The value of a node; `None` when there is no such node.
-            pub async fn read(&self, _path: &str) -> Result<Option<Vec<u8>>> {
-                ni()
+            pub async fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
+                request::read(self, path).await
             }
 
-            /// The value of a node as text; an error when it is not UTF-8.
-            pub async fn read_str(&self, _path: &str) -> Result<Option<String>> {
-                ni()
+            /// The value of a node as text; `None` when there is no such node, an error when it is not UTF-8.
+            pub async fn read_str(&self, path: &str) -> Result<Option<String>> {
+                request::read_str(self, path).await
             }
 
             /// The names of a node's children; empty when there is no such node.
-            pub async fn list(&self, _path: &str) -> Result<Vec<String>> {
-                ni()
+            pub async fn list(&self, path: &str) -> Result<Vec<String>> {
+                request::list(self, path).await
             }
 
             /// Sets a value, making the node and its parents if needed.
-            pub async fn write(&self, _path: &str, _value: impl AsRef<[u8]>) -> Result<()> {
-                ni()
+            pub async fn write(&self, path: &str, value: impl AsRef<[u8]>) -> Result<()> {
+                request::write(self, path, value.as_ref()).await
             }
 
             /// Makes a node if it is not there.
-            pub async fn mkdir(&self, _path: &str) -> Result<()> {
-                ni()
+            pub async fn mkdir(&self, path: &str) -> Result<()> {
+                request::mkdir(self, path).await
             }
 
             /// Removes a node and all below; fine when it is not there.
-            pub async fn rm(&self, _path: &str) -> Result<()> {
-                ni()
+            pub async fn rm(&self, path: &str) -> Result<()> {
+                request::rm(self, path).await
             }
 
             /// A node's permissions; `None` when there is no such node.
-            pub async fn get_perms(&self, _path: &str) -> Result<Option<Perms>> {
-                ni()
+            pub async fn get_perms(&self, path: &str) -> Result<Option<Perms>> {
+                request::get_perms(self, path).await
             }
 
             /// Sets the permissions of a node that is there.
-            pub async fn set_perms(&self, _path: &str, _perms: &Perms) -> Result<()> {
-                ni()
-            }
-
-            /// Sends all changes of `batch` at once and waits for the answers.
-            pub async fn apply(&self, _batch: &Batch) -> Result<()> {
-                ni()
+            pub async fn set_perms(&self, path: &str, perms: &Perms) -> Result<()> {
+                request::set_perms(self, path, perms).await
             }
         }
     };
@@ -76,41 +92,159 @@ requests!(Store);
 requests!(Tx);
 
 impl Store {
+    /// A handle on `conn`; `gate` is asked before every request.
+    pub fn new(conn: Arc<Conn>, gate: Option<Arc<dyn Gate>>) -> Self {
+        Self { conn, gate }
+    }
+
+    /// The connection behind the handle.
+    pub fn conn(&self) -> &Arc<Conn> {
+        &self.conn
+    }
+
+    pub(super) fn check_gate(&self) -> Result<()> {
+        self.gate.as_ref().map_or(Ok(()), |gate| gate.check())
+    }
+
+    /// Makes all changes of `batch` at once, or none.
+    pub async fn apply(&self, batch: &Batch) -> Result<()> {
+        match batch.changes() {
+            [] => Ok(()),
+            // One request is atomic by itself.
+            [Change::Write { .. } | Change::Mkdir { .. } | Change::Rm { .. }] => {
+                request::apply(self, batch).await
+            }
+            _ => self.transaction(async |tx: Tx| tx.apply(batch).await).await,
+        }
+    }
+
     /// Runs `body` in a transaction and commits it; when others got in between, it runs again on fresh data.
     /// An error from `body` ends the transaction without a trace.
-    pub async fn transaction<T, F, Fut>(&self, _body: F) -> Result<T>
+    pub async fn transaction<T, F, Fut>(&self, mut body: F) -> Result<T>
     where
         F: FnMut(Tx) -> Fut,
         Fut: Future<Output = Result<T>>,
     {
-        ni()
+        for _ in 0..ATTEMPTS {
+            let mut running = Running::start(self).await?;
+            let value = body(running.tx.clone()).await?;
+            if running.commit().await? {
+                return Ok(value);
+            }
+        }
+        Err(Error::fail(format!(
+            "a xenstore transaction met changes by others {ATTEMPTS} times"
+        ))
+        .hint("something writes to xenstore without pause; xenstore-watch shows it"))
     }
 
     /// Tells xenstored about a new domain: the frame of its store page and its event channel.
-    pub async fn introduce(&self, _domid: Domid, _gfn: u64, _port: u32) -> Result<()> {
-        ni()
+    pub async fn introduce(&self, domid: Domid, gfn: u64, port: u32) -> Result<()> {
+        let numbers = [u64::from(domid), gfn, u64::from(port)];
+        self.about_domain(Kind::Introduce, "introducing", domid, &numbers)
+            .await
     }
 
     /// Tells xenstored that a domain is gone.
-    pub async fn release(&self, _domid: Domid) -> Result<()> {
-        ni()
+    pub async fn release(&self, domid: Domid) -> Result<()> {
+        self.about_domain(Kind::Release, "releasing", domid, &[u64::from(domid)])
+            .await
     }
 
     /// Lets `domid` (a stub domain) act for `target` in the store.
-    pub async fn set_target(&self, _domid: Domid, _target: Domid) -> Result<()> {
-        ni()
+    pub async fn set_target(&self, domid: Domid, target: Domid) -> Result<()> {
+        let numbers = [u64::from(domid), u64::from(target)];
+        self.about_domain(Kind::SetTarget, "setting the target of", domid, &numbers)
+            .await
     }
 
     /// Watches `path` and everything below.
-    pub async fn watch(&self, _path: &str) -> Result<Watch> {
-        ni()
+    pub async fn watch(&self, path: &str) -> Result<Watch> {
+        self.check_gate()?;
+        wire::check_path(path)?;
+        let token = self.conn.add_watch(path)?;
+        // From here on dropping `watch`, also in the middle of the request, removes the watch again.
+        let watch = Watch::new(self.clone(), token, path);
+        let text = token.to_string();
+        let request = self.send(
+            Kind::Watch,
+            &[path.as_bytes(), b"\0", text.as_bytes(), b"\0"],
+        )?;
+        match request.await? {
+            Ok(_) => Ok(watch),
+            Err(errno) => Err(refused("watching", path, errno)),
+        }
+    }
+
+    async fn about_domain(
+        &self,
+        kind: Kind,
+        doing: &str,
+        domid: Domid,
+        numbers: &[u64],
+    ) -> Result<()> {
+        self.check_gate()?;
+        let payload: String = numbers.iter().map(|number| format!("{number}\0")).collect();
+        let answer = self.send(kind, &[payload.as_bytes()])?.await?;
+        answer.map(|_| ()).map_err(|errno| {
+            let source = std::io::Error::from_raw_os_error(errno);
+            Error::io(format!("{doing} the domain in xenstore"), &source).domain(domid)
+        })
     }
 }
 
-impl Watch {
-    /// Waits for the next change; gives the path that changed. Fires once at once after the watch was set.
-    /// Changes are coalesced: a path that changed several times comes once.
-    pub async fn changed(&self) -> Result<String> {
-        ni()
+impl Tx {
+    /// Sends all changes of `batch` at once and waits for the answers.
+    pub async fn apply(&self, batch: &Batch) -> Result<()> {
+        request::apply(self, batch).await
+    }
+
+    pub(super) fn store_ref(&self) -> &Store {
+        &self.store
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.id
+    }
+}
+
+/// A transaction that is ended without effect unless it is committed.
+struct Running {
+    tx: Tx,
+    open: bool,
+}
+
+impl Running {
+    async fn start(store: &Store) -> Result<Self> {
+        store.check_gate()?;
+        let answer = store.send(Kind::TransactionStart, &[b"\0"])?.await?;
+        let payload = answer.map_err(|errno| refused("starting a transaction", "", errno))?;
+        let id = transaction_id(&payload)
+            .filter(|id| *id != 0)
+            .ok_or_else(|| Error::fail("xenstored started a transaction without a number"))?;
+        let store = store.clone();
+        Ok(Self {
+            tx: Tx { store, id },
+            open: true,
+        })
+    }
+
+    /// False when somebody else changed what the transaction saw.
+    async fn commit(&mut self) -> Result<bool> {
+        self.open = false;
+        match self.tx.send(Kind::TransactionEnd, &[b"T\0"])?.await? {
+            Ok(_) => Ok(true),
+            Err(libc::EAGAIN) => Ok(false),
+            Err(errno) => Err(refused("committing a transaction", "", errno)),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.open {
+            let conn = self.tx.store.conn();
+            conn.post(Kind::TransactionEnd, self.tx.id, &[b"F\0"]);
+        }
     }
 }

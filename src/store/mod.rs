@@ -4,9 +4,21 @@
 
 mod batch;
 mod client;
+mod conn;
 pub mod layout;
+mod open;
 mod perms;
+mod request;
+mod watch;
+mod wire;
 
 pub use batch::{Batch, Change};
-pub use client::{Store, Tx, Watch};
+pub use client::{Gate, Store, Tx};
+pub use conn::Conn;
 pub use perms::{Access, Perms};
+pub use watch::Watch;
+
+#[cfg(test)]
+pub(crate) mod fake;
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 pub mod clock;
+pub mod fork;
 pub mod log;
 pub mod passwd;
 mod raw;

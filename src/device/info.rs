@@ -1,0 +1,128 @@
+//! How a device stands right now. The guest writes its half of this, so it is shown and never acted on.
+
+use super::kind::{Device, DeviceKind};
+use super::record;
+use super::vdev::Vdev;
+use crate::engine::Op;
+use crate::store::layout;
+use crate::types::{
+    ChannelConnection, Channelinfo, ChannelinfoPty, ChannelinfoU, DeviceChannel, DeviceDisk,
+    DeviceNic, DeviceVkb, DiskBackend, Diskinfo, Nicinfo, Vkbinfo,
+};
+use crate::{Domid, Error, Result};
+
+/// The state of a disk; an error when the domain has no such disk.
+pub async fn disk(op: &Op, domid: Domid, disk: &DeviceDisk) -> Result<Diskinfo> {
+    let name = disk.vdev.as_deref().unwrap_or("");
+    let unknown = || Error::fail(format!("{name:?} is no virtual disk name")).domain(domid);
+    let devid = Vdev::parse(name).ok_or_else(unknown)?.devid;
+    let kind = match disk.backend {
+        DiskBackend::Standalone => DeviceKind::VirtioDisk,
+        _ => DeviceKind::Vbd,
+    };
+    let view = View::of(op, domid, kind, devid).await?;
+    Ok(Diskinfo {
+        backend: Some(view.device.backend()),
+        backend_id: view.device.backend_domid,
+        frontend: Some(view.device.frontend()),
+        frontend_id: domid,
+        devid,
+        state: view.number("state").await?,
+        evtch: view.number("event-channel").await?,
+        rref: view.number("ring-ref").await?,
+    })
+}
+
+/// The state of a network interface.
+pub async fn nic(op: &Op, domid: Domid, nic: &DeviceNic) -> Result<Nicinfo> {
+    let view = View::of(op, domid, DeviceKind::Vif, nic.devid).await?;
+    Ok(Nicinfo {
+        backend: Some(view.device.backend()),
+        backend_id: view.device.backend_domid,
+        frontend: Some(view.device.frontend()),
+        frontend_id: domid,
+        devid: nic.devid,
+        state: view.number("state").await?,
+        evtch: view.number("event-channel").await?,
+        rref_tx: view.number("tx-ring-ref").await?,
+        rref_rx: view.number("rx-ring-ref").await?,
+    })
+}
+
+/// The state of a keyboard or pointer.
+pub async fn vkb(op: &Op, domid: Domid, vkb: &DeviceVkb) -> Result<Vkbinfo> {
+    let view = View::of(op, domid, DeviceKind::Vkbd, vkb.devid).await?;
+    Ok(Vkbinfo {
+        backend: Some(view.device.backend()),
+        backend_id: view.device.backend_domid,
+        frontend: Some(view.device.frontend()),
+        frontend_id: domid,
+        devid: vkb.devid,
+        state: view.number("state").await?,
+        evtch: view.number("event-channel").await?,
+        rref: view.number("page-gref").await?,
+    })
+}
+
+/// The state of a channel, which is the console one above its number.
+pub async fn channel(op: &Op, domid: Domid, channel: &DeviceChannel) -> Result<Channelinfo> {
+    let none = || Error::fail(format!("there is no channel {}", channel.devid)).domain(domid);
+    let console = channel
+        .devid
+        .checked_add(1)
+        .filter(|n| *n > 0)
+        .ok_or_else(none)?;
+    let view = View::of(op, domid, DeviceKind::Console, console).await?;
+    let u = match channel.connection() {
+        ChannelConnection::Pty => ChannelinfoU::Pty(ChannelinfoPty {
+            path: Some(view.tty().await?),
+        }),
+        other => ChannelinfoU::init(other),
+    };
+    Ok(Channelinfo {
+        backend: Some(view.device.backend()),
+        backend_id: view.device.backend_domid,
+        frontend: Some(view.device.frontend()),
+        frontend_id: domid,
+        devid: channel.devid,
+        state: view.number("state").await?,
+        evtch: view.number("port").await?,
+        rref: view.number("ring-ref").await?,
+        u,
+    })
+}
+
+struct View<'a> {
+    op: &'a Op,
+    device: Device,
+}
+
+impl<'a> View<'a> {
+    async fn of(op: &'a Op, domid: Domid, kind: DeviceKind, devid: i32) -> Result<Self> {
+        let device = record::one(&op.store()?, domid, kind, devid).await?;
+        let none = || Error::fail(format!("there is no {} {devid}", kind.name())).domain(domid);
+        Ok(Self {
+            op,
+            device: device.ok_or_else(none)?,
+        })
+    }
+
+    /// A number from the guest's directory; -1 when it holds none.
+    async fn number(&self, key: &str) -> Result<i32> {
+        let path = format!("{}/{key}", self.device.frontend());
+        let value = self.op.store()?.read(&path).await?;
+        let text = value
+            .as_deref()
+            .and_then(|value| std::str::from_utf8(value).ok());
+        let number = text.and_then(layout::parse_number);
+        Ok(number.and_then(|n| i32::try_from(n).ok()).unwrap_or(-1))
+    }
+
+    /// The terminal of a channel. The guest cannot write this node, but it can delete it with its directory (XSA-175);
+    /// then there is a path that leads nowhere.
+    async fn tty(&self) -> Result<String> {
+        let path = format!("{}/tty", self.device.frontend());
+        let tty = self.op.store()?.read_str(&path).await?;
+        Ok(tty.unwrap_or_else(|| "/NO-SUCH-PATH".to_owned()))
+    }
+}

@@ -1,0 +1,212 @@
+//! Where the terminals of consoles are, and the programs that show a console or a screen.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use super::record;
+use crate::engine::{Command, Op};
+use crate::store::layout;
+use crate::types::{ConsoleType, DomainType};
+use crate::{Code, Domid, Error, Result};
+
+/// Debian's place for programs that only the toolstack runs.
+const PRIVATE_BIN: &str = "/usr/lib/xen-4.17/bin";
+/// The stub domain's console that carries its guest's first serial port.
+pub const STUBDOM_SERIAL: u32 = 3;
+/// How long xenconsoled may take to open a terminal.
+const TTY_READY: Duration = Duration::from_secs(10);
+/// VNC display 0.
+const VNC_BASE_PORT: u32 = 5900;
+
+/// One console of one domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// The domain that has it.
+    pub domid: Domid,
+    /// Its number among those of its type.
+    pub number: u32,
+    /// Paravirtual or emulated.
+    pub type_: ConsoleType,
+}
+
+impl Address {
+    /// The node that names the terminal; the guest may read it, not write it.
+    fn node(&self) -> Result<String> {
+        match self.type_ {
+            ConsoleType::Serial => Ok(layout::serial_tty(self.domid, self.number)),
+            ConsoleType::Pv => Ok(layout::console_tty(self.domid, self.number)),
+            other => {
+                let what = format!("consoles of type {} have no terminal", other.name());
+                Err(Error::inval(what).domain(self.domid))
+            }
+        }
+    }
+}
+
+/// The console that a user of `domid` means: the serial port of an HVM guest (which its stub domain may carry), the
+/// first console of others.
+pub async fn primary(op: &Op, domid: Domid) -> Result<Address> {
+    if let Some(stubdom) = record::stubdom_of(&op.store()?, domid).await? {
+        return Ok(Address {
+            domid: stubdom,
+            number: STUBDOM_SERIAL,
+            type_: ConsoleType::Pv,
+        });
+    }
+    let guest = super::Guest::read(op, domid).await;
+    let type_ = match guest.map_err(|error| error.code_as(Code::Inval))?.type_ {
+        DomainType::Hvm => ConsoleType::Serial,
+        _ => ConsoleType::Pv,
+    };
+    let number = 0;
+    Ok(Address {
+        domid,
+        number,
+        type_,
+    })
+}
+
+/// The terminal of a console, for instance `/dev/pts/3`.
+pub async fn path(op: &Op, console: Address) -> Result<String> {
+    let node = console.node()?;
+    match op.store()?.read_str(&node).await? {
+        Some(path) if !path.is_empty() => Ok(path),
+        _ => Err(Error::fail(format!("{node} names no terminal"))
+            .hint("is xenconsoled running?")
+            .domain(console.domid)),
+    }
+}
+
+/// Waits until xenconsoled has opened the terminal of the domain's first console.
+pub async fn wait_for_primary(op: &Op, domid: Domid) -> Result<String> {
+    let node = layout::console_tty(domid, 0);
+    let watch = op.watch(&node).await?;
+    let what = format!("waiting for the console's terminal in {node}");
+    let wait = op.timeout(TTY_READY, &what, async {
+        loop {
+            watch.changed().await?;
+            match op.store()?.read_str(&node).await? {
+                Some(path) if !path.is_empty() => return Ok(path),
+                Some(_) => {}
+                None => return Err(Error::fail(format!("{node} was removed"))),
+            }
+        }
+    });
+    wait.await
+        .map_err(|error| error.hint("is xenconsoled running?").domain(domid))
+}
+
+/// The program that connects the caller's terminal to a console; it tells `notify_fd` when it has.
+pub fn client(console: Address, notify_fd: Option<i32>) -> Result<Command> {
+    let type_ = match console.type_ {
+        ConsoleType::Pv => "pv",
+        ConsoleType::Serial => "serial",
+        ConsoleType::Vuart => "vuart",
+        ConsoleType::Unknown => {
+            return Err(Error::fail("the console's type is unknown").domain(console.domid));
+        }
+    };
+    let mut command = Command::new(format!("{PRIVATE_BIN}/xenconsole"))
+        .arg(console.domid.to_string())
+        .arg("--num")
+        .arg(console.number.to_string())
+        .args(["--type", type_]);
+    if let Some(fd) = notify_fd {
+        command = command.arg("--start-notify-fd").arg(fd.to_string());
+    }
+    Ok(command)
+}
+
+/// A viewer for the domain's screen, and the password to give it on standard input, if there is one to give.
+pub async fn viewer(op: &Op, domid: Domid, autopass: bool) -> Result<(Command, Option<String>)> {
+    let store = op.store()?;
+    let node = |key: &str| format!("{}/{key}", layout::console(domid));
+    let port = store.read_str(&node("vnc-port")).await?;
+    let port = port
+        .as_deref()
+        .and_then(layout::parse_number)
+        .ok_or_else(|| {
+            Error::fail(format!("{} names no port", node("vnc-port")))
+                .hint("the domain has no VNC screen, or QEMU runs in a stub domain")
+                .domain(domid)
+        })?;
+    let listen = store.read_str(&node("vnc-listen")).await?;
+    let password = match autopass {
+        true => store.read_str(&node("vnc-pass")).await?,
+        false => None,
+    };
+    let program = std::env::var_os("VNCVIEWER").unwrap_or_else(|| OsString::from("vncviewer"));
+    let mut command = Command::new(program).arg(display(listen.as_deref(), port));
+    if password.is_some() {
+        command = command.arg("-autopass");
+    }
+    Ok((command, password))
+}
+
+/// `host:display` as VNC viewers take it.
+fn display(listen: Option<&str>, port: u32) -> String {
+    let number = i64::from(port) - i64::from(VNC_BASE_PORT);
+    format!("{}:{number}", listen.unwrap_or("localhost"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(command: &Command) -> Vec<&str> {
+        let program = std::iter::once(&command.program);
+        let words = program
+            .chain(&command.args)
+            .map(|word| word.to_str().unwrap());
+        words.collect()
+    }
+
+    #[test]
+    fn the_console_client_is_told_which_console() {
+        let console = Address {
+            domid: 9,
+            number: 3,
+            type_: ConsoleType::Pv,
+        };
+        let plain = client(console, None).unwrap();
+        let xenconsole = "/usr/lib/xen-4.17/bin/xenconsole";
+        assert_eq!(
+            words(&plain),
+            [xenconsole, "9", "--num", "3", "--type", "pv"]
+        );
+        let told = client(console, Some(5)).unwrap();
+        assert_eq!(words(&told)[6..], ["--start-notify-fd", "5"]);
+        let unknown = Address {
+            type_: ConsoleType::Unknown,
+            ..console
+        };
+        assert!(client(unknown, None).is_err());
+        assert!(unknown.node().is_err());
+    }
+
+    #[test]
+    fn nodes_of_terminals() {
+        let node = |number, type_| {
+            let domid = 9;
+            Address {
+                domid,
+                number,
+                type_,
+            }
+            .node()
+            .unwrap()
+        };
+        assert_eq!(node(0, ConsoleType::Pv), "/local/domain/9/console/tty");
+        assert_eq!(
+            node(3, ConsoleType::Pv),
+            "/local/domain/9/device/console/3/tty"
+        );
+        assert_eq!(node(0, ConsoleType::Serial), "/local/domain/9/serial/0/tty");
+    }
+
+    #[test]
+    fn a_vnc_port_becomes_a_display() {
+        assert_eq!(display(None, 5901), "localhost:1");
+        assert_eq!(display(Some("0.0.0.0"), 5900), "0.0.0.0:0");
+    }
+}

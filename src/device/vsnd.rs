@@ -1,0 +1,78 @@
+//! Sound cards: a card has PCM devices, a PCM device has streams, and each level may set sample parameters.
+
+use std::fmt::Display;
+
+use super::Kind;
+use super::add::When;
+use super::guest::Guest;
+use super::kind::{Device, DeviceKind};
+use super::nodes::{Entries, Nodes};
+use crate::log::Logger;
+use crate::types::{DeviceVsnd, VsndParams};
+use crate::{Domid, Result};
+
+impl Kind for DeviceVsnd {
+    fn backend_domain(&mut self) -> (Option<&str>, &mut Domid) {
+        (self.backend_domname.as_deref(), &mut self.backend_domid)
+    }
+
+    fn numbered(&mut self) -> Option<(DeviceKind, &mut i32)> {
+        Some((DeviceKind::Vsnd, &mut self.devid))
+    }
+
+    fn set_defaults(&mut self, _: &Logger, _: &Guest, _: When) -> Result<()> {
+        Ok(())
+    }
+
+    fn device(&self, domid: Domid) -> Result<Device> {
+        Ok(Device::plain(
+            domid,
+            DeviceKind::Vsnd,
+            self.devid,
+            self.backend_domid,
+        ))
+    }
+
+    fn nodes(&self, device: &Device, _: &Guest) -> Result<Nodes> {
+        let mut nodes = Nodes::handshake(device);
+        let front = &mut nodes.front;
+        front
+            .set_some("long-name", self.long_name.as_deref())
+            .set_some("short-name", self.short_name.as_deref());
+        params("", &self.params, front);
+        for (pcm, number) in self.pcms.iter().zip(0..) {
+            front.set_some(format!("{number}/name"), pcm.name.as_deref());
+            params(&format!("{number}/"), &pcm.params, front);
+            for (stream, at) in pcm.streams.iter().zip(0..) {
+                let path = format!("{number}/{at}/");
+                front
+                    .set_some(format!("{path}unique-id"), stream.unique_id.as_deref())
+                    .set_some(
+                        format!("{path}type"),
+                        stream.type_.map(|type_| type_.name()),
+                    );
+                params(&path, &stream.params, front);
+            }
+        }
+        Ok(nodes)
+    }
+}
+
+/// Adds the parameters that are set, below `path`, which ends in a slash or is empty.
+fn params(path: &str, params: &VsndParams, front: &mut Entries) {
+    let set = |value: u32| (value != 0).then_some(value);
+    let rates = list(params.sample_rates.iter());
+    let formats = list(params.sample_formats.iter().map(|format| format.name()));
+    front
+        .set_some(format!("{path}sample-rates"), rates)
+        .set_some(format!("{path}sample-formats"), formats)
+        .set_some(format!("{path}channels-min"), set(params.channels_min))
+        .set_some(format!("{path}channels-max"), set(params.channels_max))
+        .set_some(format!("{path}buffer-size"), set(params.buffer_size));
+}
+
+/// The items with commas between them; nothing for none.
+fn list(items: impl Iterator<Item = impl Display>) -> Option<String> {
+    let items: Vec<String> = items.map(|item| item.to_string()).collect();
+    (!items.is_empty()).then(|| items.join(","))
+}

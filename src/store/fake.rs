@@ -1,0 +1,354 @@
+//! A xenstored for tests: the protocol over a socket pair, a tree in memory, and faults on demand.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::conn::{Conn, Transport};
+
+type Tree = BTreeMap<String, (Vec<u8>, Vec<u8>)>;
+
+#[derive(Default)]
+struct State {
+    tree: Tree,
+    generation: u64,
+    transactions: BTreeMap<u32, (Tree, u64)>,
+    last_tx: u32,
+    watches: Vec<(String, String)>,
+    log: Vec<(u32, String)>,
+    faults: VecDeque<(u32, Fault)>,
+    events: VecDeque<(String, String)>,
+}
+
+/// What the daemon does wrong with the next request of a type.
+#[derive(Clone, Debug)]
+pub(crate) enum Fault {
+    /// Answers with this error.
+    Error(&'static str),
+    /// Sends these bytes instead of an answer.
+    Raw(Vec<u8>),
+    /// Never answers.
+    Silence,
+    /// Closes the connection.
+    Close,
+}
+
+/// A handle on the daemon behind a [`Conn`].
+#[derive(Clone)]
+pub(crate) struct Fake {
+    state: Arc<Mutex<State>>,
+    writer: Arc<Mutex<UnixStream>>,
+}
+
+impl Fake {
+    /// A daemon with an empty tree, and a connection to it.
+    pub(crate) fn start() -> (Self, Arc<Conn>) {
+        let (ours, theirs) = UnixStream::pair().expect("socket pair");
+        ours.set_nonblocking(true).expect("non-blocking");
+        let reader = theirs.try_clone().expect("clone");
+        let fake = Self {
+            state: Arc::default(),
+            writer: Arc::new(Mutex::new(theirs)),
+        };
+        let daemon = fake.clone();
+        std::thread::spawn(move || daemon.serve(reader));
+        (fake, Arc::new(Conn::new(ours.into(), Transport::Socket)))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("fake state")
+    }
+
+    /// Plans what happens at the next request of type `kind`.
+    pub(crate) fn fault(&self, kind: u32, fault: Fault) {
+        self.state().faults.push_back((kind, fault));
+    }
+
+    /// Sets a value from outside, with watch events.
+    pub(crate) fn set(&self, path: &str, value: impl AsRef<[u8]>) {
+        let mut state = self.state();
+        state.write(0, path, value.as_ref());
+        self.send_events(&mut state);
+    }
+
+    /// Fires a special watch, "@releaseDomain" for instance.
+    pub(crate) fn fire(&self, path: &str) {
+        let mut state = self.state();
+        state.fire(path);
+        self.send_events(&mut state);
+    }
+
+    /// A value of the tree.
+    pub(crate) fn get(&self, path: &str) -> Option<Vec<u8>> {
+        self.state().tree.get(path).map(|(value, _)| value.clone())
+    }
+
+    /// The paths of all nodes that were made.
+    pub(crate) fn paths(&self) -> Vec<String> {
+        self.state().tree.keys().cloned().collect()
+    }
+
+    /// All requests so far: type and first string.
+    pub(crate) fn log(&self) -> Vec<(u32, String)> {
+        self.state().log.clone()
+    }
+
+    /// Watches that are set at the moment.
+    pub(crate) fn watches(&self) -> usize {
+        self.state().watches.len()
+    }
+
+    /// Sends bytes that are no answer to anything.
+    pub(crate) fn send_raw(&self, bytes: &[u8]) {
+        let _ = self.writer.lock().expect("writer").write_all(bytes);
+    }
+
+    fn send(&self, kind: u32, id: u32, tx: u32, payload: &[u8]) {
+        let mut bytes = Vec::new();
+        for word in [kind, id, tx, u32::try_from(payload.len()).expect("short")] {
+            bytes.extend_from_slice(&word.to_ne_bytes());
+        }
+        bytes.extend_from_slice(payload);
+        self.send_raw(&bytes);
+    }
+
+    fn send_events(&self, state: &mut State) {
+        for (path, token) in std::mem::take(&mut state.events) {
+            self.send(15, 0, 0, format!("{path}\0{token}\0").as_bytes());
+        }
+    }
+
+    fn serve(&self, mut reader: UnixStream) {
+        loop {
+            let mut header = [0; 16];
+            if reader.read_exact(&mut header).is_err() {
+                return;
+            }
+            let word =
+                |at: usize| u32::from_ne_bytes(header[at * 4..][..4].try_into().expect("4 bytes"));
+            let (kind, id, tx) = (word(0), word(1), word(2));
+            let mut payload = vec![0; word(3) as usize];
+            if reader.read_exact(&mut payload).is_err() {
+                return;
+            }
+            let mut state = self.state();
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let first = payload.split(|byte| *byte == 0).next().unwrap_or(b"");
+            state.log.push((kind, text(first)));
+            let planned = state.faults.iter().position(|(of, _)| *of == kind);
+            match planned.and_then(|at| state.faults.remove(at)) {
+                Some((_, Fault::Error(name))) => {
+                    self.send(16, id, tx, format!("{name}\0").as_bytes())
+                }
+                Some((_, Fault::Raw(bytes))) => self.send_raw(&bytes),
+                Some((_, Fault::Silence)) => {}
+                Some((_, Fault::Close)) => {
+                    let _ = reader.shutdown(std::net::Shutdown::Both);
+                    return;
+                }
+                None => match state.handle(kind, tx, &payload) {
+                    Ok(answer) => self.send(kind, id, tx, &answer),
+                    Err(name) => self.send(16, id, tx, format!("{name}\0").as_bytes()),
+                },
+            }
+            self.send_events(&mut state);
+        }
+    }
+}
+
+impl State {
+    fn tree(&mut self, tx: u32) -> &mut Tree {
+        match self.transactions.get_mut(&tx) {
+            Some((tree, _)) => tree,
+            None => &mut self.tree,
+        }
+    }
+
+    fn fire(&mut self, path: &str) {
+        for (watched, token) in &self.watches {
+            let below = path.strip_prefix(watched.as_str());
+            if below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+                self.events.push_back((path.to_owned(), token.clone()));
+            }
+        }
+    }
+
+    fn changed(&mut self, tx: u32, path: &str) {
+        if tx == 0 {
+            self.generation += 1;
+            self.fire(path);
+        }
+    }
+
+    fn write(&mut self, tx: u32, path: &str, value: &[u8]) {
+        let tree = self.tree(tx);
+        for (at, _) in path.match_indices('/').skip(1) {
+            let parent = path[..at].to_owned();
+            tree.entry(parent)
+                .or_insert_with(|| (Vec::new(), b"n0\0".to_vec()));
+        }
+        let node = tree
+            .entry(path.to_owned())
+            .or_insert_with(|| (Vec::new(), b"n0\0".to_vec()));
+        node.0 = value.to_vec();
+        self.changed(tx, path);
+    }
+
+    fn children(&mut self, tx: u32, path: &str) -> Result<Vec<u8>, &'static str> {
+        let tree = self.tree(tx);
+        if path != "/" && !tree.contains_key(path) {
+            return Err("ENOENT");
+        }
+        let prefix = format!("{}/", path.trim_end_matches('/'));
+        let mut out = Vec::new();
+        for known in tree.keys().filter_map(|key| key.strip_prefix(&prefix)) {
+            if !known.contains('/') {
+                out.extend_from_slice(known.as_bytes());
+                out.push(0);
+            }
+        }
+        Ok(out)
+    }
+
+    fn handle(&mut self, kind: u32, tx: u32, payload: &[u8]) -> Result<Vec<u8>, &'static str> {
+        if tx != 0 && !self.transactions.contains_key(&tx) {
+            return Err("ENOENT");
+        }
+        let at = payload.iter().position(|byte| *byte == 0).ok_or("EINVAL")?;
+        let path = String::from_utf8(payload[..at].to_vec()).map_err(|_| "EINVAL")?;
+        let rest = payload[at + 1..].to_vec();
+        let ok = b"OK\0".to_vec();
+        match kind {
+            1 => {
+                let names = self.children(tx, &path)?;
+                if names.len() > 4096 {
+                    Err("E2BIG")
+                } else {
+                    Ok(names)
+                }
+            }
+            22 => {
+                let names = self.children(tx, &path)?;
+                let offset: usize = String::from_utf8_lossy(&rest[..rest.len() - 1])
+                    .parse()
+                    .map_err(|_| "EINVAL")?;
+                let mut answer = format!("{}\0", self.generation).into_bytes();
+                let mut end = (offset + 4000).min(names.len());
+                while end < names.len() && names[end - 1] != 0 {
+                    end -= 1;
+                }
+                answer.extend_from_slice(&names[offset..end]);
+                if end == names.len() {
+                    answer.push(0);
+                }
+                Ok(answer)
+            }
+            2 => self
+                .tree(tx)
+                .get(&path)
+                .map(|node| node.0.clone())
+                .ok_or("ENOENT"),
+            3 => self
+                .tree(tx)
+                .get(&path)
+                .map(|node| node.1.clone())
+                .ok_or("ENOENT"),
+            14 => {
+                self.tree(tx).get_mut(&path).ok_or("ENOENT")?.1 = rest;
+                self.changed(tx, &path);
+                Ok(ok)
+            }
+            4 => {
+                let token = String::from_utf8_lossy(&rest[..rest.len() - 1]).into_owned();
+                self.events.push_back((path.clone(), token.clone()));
+                self.watches.push((path, token));
+                Ok(ok)
+            }
+            5 => {
+                let token = String::from_utf8_lossy(&rest[..rest.len() - 1]).into_owned();
+                let before = self.watches.len();
+                self.watches
+                    .retain(|watch| *watch != (path.clone(), token.clone()));
+                if self.watches.len() < before {
+                    Ok(ok)
+                } else {
+                    Err("ENOENT")
+                }
+            }
+            6 => {
+                self.last_tx += 1;
+                let copy = (self.tree.clone(), self.generation);
+                self.transactions.insert(self.last_tx, copy);
+                Ok(format!("{}\0", self.last_tx).into_bytes())
+            }
+            7 => {
+                let (tree, generation) = self.transactions.remove(&tx).ok_or("ENOENT")?;
+                if path == "T" {
+                    if generation != self.generation {
+                        return Err("EAGAIN");
+                    }
+                    let changed: Vec<_> = tree
+                        .iter()
+                        .filter(|(path, node)| self.tree.get(*path) != Some(*node))
+                        .map(|(path, _)| path.clone())
+                        .chain(
+                            self.tree
+                                .keys()
+                                .filter(|path| !tree.contains_key(*path))
+                                .cloned(),
+                        )
+                        .collect();
+                    self.tree = tree;
+                    changed.iter().for_each(|path| self.changed(0, path));
+                }
+                Ok(ok)
+            }
+            11 => {
+                self.write(tx, &path, &rest);
+                Ok(ok)
+            }
+            12 => {
+                if !self.tree(tx).contains_key(&path) {
+                    self.write(tx, &path, b"");
+                }
+                Ok(ok)
+            }
+            13 => {
+                let below = format!("{path}/");
+                let tree = self.tree(tx);
+                let there = tree.contains_key(&path);
+                tree.retain(|key, _| *key != path && !key.starts_with(&below));
+                self.changed(tx, &path);
+                if there { Ok(ok) } else { Err("ENOENT") }
+            }
+            8 | 9 | 19 => Ok(ok),
+            _ => Err("ENOSYS"),
+        }
+    }
+}
+
+/// Runs a future that needs nothing but the connection; gives up after five seconds without progress.
+pub(crate) fn drive<T>(conn: &Conn, future: impl Future<Output = T>) -> T {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut future = std::pin::pin!(future);
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut cx) {
+            conn.flush();
+            return value;
+        }
+        let mut flags = PollFlags::IN;
+        if conn.flush() {
+            flags |= PollFlags::OUT;
+        }
+        let fd = conn.fd().expect("open");
+        let limit = Timespec {
+            tv_sec: 5,
+            tv_nsec: 0,
+        };
+        let ready = poll(&mut [PollFd::new(&fd, flags)], Some(&limit)).expect("poll");
+        assert_ne!(ready, 0, "no progress");
+        conn.service();
+    }
+}
