@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod fork;
+pub mod guest;
 pub mod log;
 pub mod passwd;
 mod raw;

@@ -21,7 +21,7 @@ use crate::sys::log::CLogger;
 use crate::sys::xc::Xc;
 use crate::{Domid, Error, Result};
 
-pub use cpupolicy::CpuPolicy;
+pub use cpupolicy::CpuSwitches;
 pub use cpupool::Cpupool;
 pub use domain::{
     CreateDomain, CreateFlags, DOMID_FIRST_RESERVED, DomainFlags, DomainInfo, IommuOptions,

@@ -23,7 +23,10 @@ mod sound;
 
 pub use builtin::*;
 pub use config::*;
-#[allow(unused_imports, reason = "the areas that call it are being wired one by one")]
+#[allow(
+    unused_imports,
+    reason = "the areas that call it are being wired one by one"
+)]
 pub(crate) use convert::*;
 pub use device::*;
 pub use disk::*;

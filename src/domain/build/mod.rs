@@ -5,15 +5,28 @@
 //! Nothing here waits, and nothing but the hypervisor and the image files is touched.
 
 pub mod acpi;
+mod affinity;
 mod create;
+mod e820;
+mod firmware;
+mod genid;
+mod hvm_info;
+mod image;
+mod layout;
+mod params;
+mod prepare;
+mod rdm;
+mod vnuma;
 
 use std::sync::Arc;
 
+use super::sched;
 use crate::log::Logger;
-use crate::types::DomainConfig;
+use crate::types::{DomainBuildInfoU, DomainConfig};
 use crate::xen::Xen;
 use crate::{Domid, Result};
 
+pub use affinity::one as set_vcpu_affinity;
 pub use create::create_config;
 
 /// The domains in which xenstored and xenconsoled run: `/tool/xenstored/domid`, `/tool/xenconsoled/domid`, 0 when
@@ -87,35 +100,51 @@ pub struct Built {
 ///
 /// NUMA placement notes its choice in the configuration, so that a rebuilt domain goes to the same place.
 pub fn pre(
-    _log: &Logger,
-    _xen: &Xen,
-    _domid: Domid,
-    _config: &mut DomainConfig,
-    _daemons: Daemons,
-    _restore: bool,
+    log: &Logger,
+    xen: &Xen,
+    domid: Domid,
+    config: &mut DomainConfig,
+    daemons: Daemons,
+    restore: bool,
 ) -> Result<Channels> {
-    Err(crate::Error::new(crate::Code::Ni, "not landed yet"))
+    prepare::run(log, xen, domid, config, daemons, restore).map_err(|error| error.domain(domid))
 }
 
 /// Loads the image: kernel and ramdisk for PV and PVH, firmware for HVM. Reserved device memory found on the way is
 /// noted in the configuration's `rdms`.
 pub fn image(
-    _log: &Logger,
-    _xen: &Xen,
-    _domid: Domid,
-    _config: &mut DomainConfig,
-    _boot: &Boot,
-    _channels: &Channels,
+    log: &Logger,
+    xen: &Xen,
+    domid: Domid,
+    config: &mut DomainConfig,
+    boot: &Boot,
+    channels: &Channels,
 ) -> Result<Built> {
-    Err(crate::Error::new(crate::Code::Ni, "not landed yet"))
+    let job = image::Job {
+        log,
+        xen,
+        domid,
+        boot,
+        channels,
+    };
+    job.run(config).map_err(|error| error.domain(domid))
 }
 
-/// Scheduler parameters, soft affinity of virtual nodes, generation id. Returns keys below the domain's path.
+/// Soft affinity of virtual nodes, scheduler parameters, generation id. Returns keys below the domain's path.
 pub fn post(
-    _log: &Logger,
-    _xen: &Xen,
-    _domid: Domid,
-    _config: &DomainConfig,
+    log: &Logger,
+    xen: &Xen,
+    domid: Domid,
+    config: &DomainConfig,
 ) -> Result<Vec<(String, String)>> {
-    Err(crate::Error::new(crate::Code::Ni, "not landed yet"))
+    let info = &config.b_info;
+    affinity::follow_vnuma(log, xen, domid, info)?;
+    sched::apply(xen, domid, &info.sched_params)?;
+    match &info.u {
+        DomainBuildInfoU::Hvm(hvm) if hvm.ms_vm_genid != [0; 16] => {
+            genid::set(xen, domid, &hvm.ms_vm_genid)?;
+            Ok(vec![genid::key(&hvm.ms_vm_genid)])
+        }
+        _ => Ok(Vec::new()),
+    }
 }

@@ -5,113 +5,82 @@ use std::io;
 use std::ptr;
 
 use super::{Xc, control};
+use crate::types::CpuidPolicyList;
 
 /// Marks the end of a list, and "no subleaf" (`XEN_CPUID_INPUT_UNUSED`).
 const UNUSED: u32 = u32::MAX;
 /// Characters of an MSR override, one per bit.
 const MSR_BITS: usize = 64;
 
-/// A CPUID leaf and, where the leaf has them, subleaf.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CpuidLeaf {
-    /// Input EAX.
-    pub leaf: u32,
-    /// Input ECX.
-    pub subleaf: Option<u32>,
-}
-
-/// Overrides for one leaf: 32 characters of `01xks` per register (eax, ebx, ecx, edx), most significant bit first.
-#[derive(Clone, Debug)]
-pub struct CpuidOverride {
-    /// Which leaf.
-    pub leaf: CpuidLeaf,
-    /// eax, ebx, ecx, edx.
-    pub registers: [Option<String>; 4],
-}
-
-/// Overrides for one MSR: 64 characters, most significant bit first.
-#[derive(Clone, Debug)]
-pub struct MsrOverride {
-    /// The MSR's number.
-    pub index: u32,
-    /// One of `01xk` per bit.
-    pub bits: String,
+/// What the domain has of the features that depend on more than the CPU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CpuSwitches {
+    /// The domain comes from a migration stream.
+    pub restore: bool,
+    /// Physical address extension.
+    pub pae: bool,
+    /// Invariant time stamp counter.
+    pub itsc: bool,
+    /// The guest may use hardware virtualisation.
+    pub nested_virt: bool,
 }
 
 impl Xc {
     /// Gives the domain the default policy of its type, changed by the switches and the overrides.
-    #[expect(clippy::too_many_arguments, reason = "the C call's own list")]
     pub fn cpuid_apply_policy(
         &self,
         domid: u32,
-        restore: bool,
-        pae: bool,
-        itsc: bool,
-        nested_virt: bool,
-        cpuid: &[CpuidOverride],
-        msrs: &[MsrOverride],
+        switches: CpuSwitches,
+        overrides: &CpuidPolicyList,
     ) -> io::Result<()> {
-        let strings = cpuid
+        let invalid = || io::Error::from_raw_os_error(libc::EINVAL);
+        let texts = overrides
+            .leaves
             .iter()
-            .flat_map(|entry| &entry.registers)
-            .map(|register| register.as_deref().map(CString::new).transpose())
+            .flat_map(|leaf| &leaf.registers)
+            .map(|register| register.map(CString::new).transpose())
             .collect::<Result<Vec<_>, _>>()
-            .map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
-        let mut leaves = Vec::with_capacity(cpuid.len() + 1);
-        for (entry, texts) in cpuid.iter().zip(strings.chunks(4)) {
-            let mut raw = control::xc_xend_cpuid::default();
-            raw.__bindgen_anon_1.input = [entry.leaf.leaf, entry.leaf.subleaf.unwrap_or(UNUSED)];
+            .map_err(|_| invalid())?;
+        let mut leaves = Vec::with_capacity(overrides.leaves.len() + 1);
+        for (leaf, texts) in overrides.leaves.iter().zip(texts.chunks(4)) {
+            let mut raw = leaf_entry(leaf.leaf, leaf.subleaf.unwrap_or(UNUSED));
             for (slot, text) in raw.policy.iter_mut().zip(texts) {
-                *slot = text
-                    .as_ref()
-                    .map_or(ptr::null_mut(), |text| text.as_ptr().cast_mut());
+                let text = text.as_ref().map_or(ptr::null(), |text| text.as_ptr());
+                *slot = text.cast_mut();
             }
             leaves.push(raw);
         }
-        let mut end = control::xc_xend_cpuid::default();
-        end.__bindgen_anon_1.input = [UNUSED, UNUSED];
-        leaves.push(end);
+        leaves.push(leaf_entry(UNUSED, UNUSED));
 
-        let mut registers = Vec::with_capacity(msrs.len() + 1);
-        for entry in msrs {
-            if entry.bits.len() != MSR_BITS || !entry.bits.is_ascii() {
-                return Err(io::Error::from_raw_os_error(libc::EINVAL));
-            }
-            let mut raw = control::xc_msr {
-                index: entry.index,
-                policy: [0; MSR_BITS + 1],
-            };
-            for (slot, byte) in raw.policy.iter_mut().zip(entry.bits.bytes()) {
+        let mut msrs = Vec::with_capacity(overrides.msrs.len() + 1);
+        for msr in &overrides.msrs {
+            let mut policy = [0; MSR_BITS + 1];
+            for (slot, byte) in policy.iter_mut().zip(msr.bits) {
                 *slot = c_char::from_ne_bytes([byte]);
             }
-            registers.push(raw);
+            msrs.push(control::xc_msr {
+                index: msr.index,
+                policy,
+            });
         }
-        registers.push(control::xc_msr {
+        msrs.push(control::xc_msr {
             index: UNUSED,
             policy: [0; MSR_BITS + 1],
         });
 
-        // SAFETY: both lists end with their sentinel, and `strings` outlives the call; the C side reads only.
+        // SAFETY: both lists end with their sentinel, and `texts` outlives the call; the C side reads only.
         let result = unsafe {
             control::xc_cpuid_apply_policy(
                 self.as_ptr(),
                 domid,
-                restore,
+                switches.restore,
                 ptr::null(),
                 0,
-                pae,
-                itsc,
-                nested_virt,
-                if cpuid.is_empty() {
-                    ptr::null()
-                } else {
-                    leaves.as_ptr()
-                },
-                if msrs.is_empty() {
-                    ptr::null()
-                } else {
-                    registers.as_ptr()
-                },
+                switches.pae,
+                switches.itsc,
+                switches.nested_virt,
+                leaves.as_ptr(),
+                msrs.as_ptr(),
             )
         };
         // Unlike the rest of the library this one returns the error number.
@@ -120,4 +89,10 @@ impl Xc {
             error => Err(io::Error::from_raw_os_error(-error)),
         }
     }
+}
+
+fn leaf_entry(leaf: u32, subleaf: u32) -> control::xc_xend_cpuid {
+    let mut raw = control::xc_xend_cpuid::default();
+    raw.__bindgen_anon_1.input = [leaf, subleaf];
+    raw
 }

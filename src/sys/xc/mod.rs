@@ -15,7 +15,7 @@ use std::ptr::{self, NonNull};
 use super::log::CLogger;
 use super::raw::control;
 
-pub use cpuid::{CpuidLeaf, CpuidOverride, MsrOverride};
+pub use cpuid::CpuSwitches;
 pub use domain::{Affinity, CreateDomain, GetDomainInfo, VcpuInfo};
 pub use host::{CpuTopo, MemInfo, PhysInfo, Version};
 pub use memory::{E820Entry, ForeignPage, PAGE_SIZE, PodTarget, ReservedRegion, VMemRange};

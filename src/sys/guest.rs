@@ -1,0 +1,371 @@
+//! libxenguest's domain builder: one image from files to a domain that can run.
+//!
+//! Reasons for failures go to the logger of the [`Xc`] handle; the calls themselves only say that they failed.
+
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::io;
+use std::ptr::{self, NonNull};
+
+use super::raw::guest;
+use super::xc::{E820Entry, VMemRange, Xc};
+
+/// How the guest sees memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Container {
+    /// Machine pages: PV.
+    Pv,
+    /// Pages of its own: HVM and PVH.
+    Hvm,
+}
+
+/// Memory of an HVM or PVH guest; bytes unless said otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HvmMemory {
+    /// Pages to populate now; fewer than the guest sees starts it in populate-on-demand mode.
+    pub target_pages: u64,
+    /// Where devices' memory below 4 GiB begins.
+    pub mmio_start: u64,
+    /// How much of it there is.
+    pub mmio_size: u64,
+    /// End of RAM below 4 GiB.
+    pub lowmem_end: u64,
+    /// End of RAM above 4 GiB; 0 when there is none.
+    pub highmem_end: u64,
+    /// Pages left out for the VGA window.
+    pub vga_hole_pages: u64,
+    /// Whether pages for a device model are made.
+    pub device_model: bool,
+}
+
+/// Event channels to the daemons and the domains in which those run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wiring {
+    /// The guest's port for the console.
+    pub console_port: u32,
+    /// xenconsoled's domain.
+    pub console_domid: u32,
+    /// The guest's port for the store.
+    pub store_port: u32,
+    /// xenstored's domain.
+    pub store_domid: u32,
+}
+
+/// An ACPI or SMBIOS module to be copied into guest memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Module {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Where the guest shall find it; 0 lets the builder choose.
+    pub address: u64,
+}
+
+/// A domain image in the making (`struct xc_dom_image`).
+///
+/// The steps come in the order `kernel_*`, `module_*`, setters, [`Image::attach`], [`Image::parse`],
+/// [`Image::init_memory`], [`Image::populate`], [`Image::load`], [`Image::start`], [`Image::seed_grants`].
+#[derive(Debug)]
+pub struct Image<'a> {
+    raw: NonNull<guest::xc_dom_image>,
+    xc: &'a Xc,
+    /// Memory that the image points into; freed after it.
+    buffers: Vec<Vec<u8>>,
+    ranges: Vec<VMemRange>,
+    pnodes: Vec<u32>,
+    e820: Vec<E820Entry>,
+}
+
+fn text(value: &str) -> io::Result<CString> {
+    CString::new(value).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))
+}
+
+fn optional(value: Option<&str>) -> io::Result<Option<CString>> {
+    value.map(text).transpose()
+}
+
+fn pointer(value: &Option<CString>) -> *const c_char {
+    value.as_ref().map_or(ptr::null(), |text| text.as_ptr())
+}
+
+/// The builder's calls return 0 or something else, with an errno that may be stale.
+fn done(result: c_int) -> io::Result<()> {
+    if result == 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    Err(match error.raw_os_error() {
+        Some(0) | None => io::Error::other("libxenguest failed"),
+        Some(_) => error,
+    })
+}
+
+macro_rules! steps {
+    ($($(#[$doc:meta])* $name:ident = $function:ident;)*) => {
+        $(
+            $(#[$doc])*
+            pub fn $name(&mut self) -> io::Result<()> {
+                clear_errno();
+                // SAFETY: the image is live, and so is all that its fields point at (see `buffers` and below).
+                done(unsafe { guest::$function(self.raw.as_ptr()) })
+            }
+        )*
+    };
+}
+
+fn clear_errno() {
+    // SAFETY: errno is this thread's own.
+    unsafe { *libc::__errno_location() = 0 };
+}
+
+impl<'a> Image<'a> {
+    /// An empty image. `features` is the PV guest's feature string.
+    pub fn new(
+        xc: &'a Xc,
+        container: Container,
+        cmdline: Option<&str>,
+        features: Option<&str>,
+    ) -> io::Result<Self> {
+        let (cmdline, features) = (optional(cmdline)?, optional(features)?);
+        // SAFETY: the handle is live; both strings are NULL or live, and are copied or parsed inside the call.
+        let raw =
+            unsafe { guest::xc_dom_allocate(xc.as_ptr(), pointer(&cmdline), pointer(&features)) };
+        let raw = NonNull::new(raw).ok_or_else(io::Error::last_os_error)?;
+        let mut image = Self {
+            raw,
+            xc,
+            buffers: Vec::new(),
+            ranges: Vec::new(),
+            pnodes: Vec::new(),
+            e820: Vec::new(),
+        };
+        image.fields().container_type = match container {
+            Container::Pv => guest::xc_dom_image_XC_DOM_PV_CONTAINER,
+            Container::Hvm => guest::xc_dom_image_XC_DOM_HVM_CONTAINER,
+        };
+        Ok(image)
+    }
+
+    fn fields(&mut self) -> &mut guest::xc_dom_image {
+        // SAFETY: the structure is live until drop and touched by the C side only inside calls made through `self`.
+        unsafe { self.raw.as_mut() }
+    }
+
+    fn read(&self) -> &guest::xc_dom_image {
+        // SAFETY: as in `fields`.
+        unsafe { self.raw.as_ref() }
+    }
+
+    fn keep(&mut self, bytes: Vec<u8>) -> (*mut u8, usize) {
+        self.buffers.push(bytes);
+        let last = self.buffers.len() - 1;
+        let buffer = &mut self.buffers[last];
+        (buffer.as_mut_ptr(), buffer.len())
+    }
+
+    /// Loads the kernel from a file; compressed ones are unpacked.
+    pub fn kernel_file(&mut self, path: &str) -> io::Result<()> {
+        let path = text(path)?;
+        clear_errno();
+        // SAFETY: the image is live; the path lives across the call.
+        done(unsafe { guest::xc_dom_kernel_file(self.raw.as_ptr(), path.as_ptr()) })
+    }
+
+    /// Takes the kernel from memory.
+    pub fn kernel_bytes(&mut self, bytes: Vec<u8>) -> io::Result<()> {
+        let (data, size) = self.keep(bytes);
+        clear_errno();
+        // SAFETY: the image is live; `data` is kept until the image is released.
+        done(unsafe { guest::xc_dom_kernel_mem(self.raw.as_ptr(), data.cast::<c_void>(), size) })
+    }
+
+    /// Adds a ramdisk or another module from a file.
+    pub fn module_file(&mut self, path: &str, cmdline: Option<&str>) -> io::Result<()> {
+        let (path, cmdline) = (text(path)?, optional(cmdline)?);
+        clear_errno();
+        // SAFETY: the image is live; both strings live across the call, which copies the command line.
+        done(unsafe {
+            guest::xc_dom_module_file(self.raw.as_ptr(), path.as_ptr(), pointer(&cmdline))
+        })
+    }
+
+    /// Adds a ramdisk or another module from memory.
+    pub fn module_bytes(&mut self, bytes: Vec<u8>, cmdline: Option<&str>) -> io::Result<()> {
+        let cmdline = optional(cmdline)?;
+        let (data, size) = self.keep(bytes);
+        clear_errno();
+        // SAFETY: the image is live; `data` is kept until the image is released; the command line is copied.
+        done(unsafe {
+            guest::xc_dom_module_mem(
+                self.raw.as_ptr(),
+                data.cast::<c_void>(),
+                size,
+                pointer(&cmdline),
+            )
+        })
+    }
+
+    /// Sets ports and domains of the daemons.
+    pub fn set_wiring(&mut self, wiring: &Wiring) {
+        let fields = self.fields();
+        fields.console_evtchn = wiring.console_port;
+        fields.console_domid = wiring.console_domid;
+        fields.xenstore_evtchn = wiring.store_port;
+        fields.xenstore_domid = wiring.store_domid;
+    }
+
+    /// Sets the number of vCPUs, and whether the memory is claimed before it is populated.
+    pub fn set_basics(&mut self, max_vcpus: u32, claim: bool) {
+        let fields = self.fields();
+        fields.max_vcpus = max_vcpus;
+        fields.claim_enabled = c_int::from(claim);
+    }
+
+    /// Sets the memory of an HVM or PVH guest.
+    pub fn set_hvm_memory(&mut self, memory: &HvmMemory) {
+        let fields = self.fields();
+        fields.target_pages = memory.target_pages;
+        fields.mmio_start = memory.mmio_start;
+        fields.mmio_size = memory.mmio_size;
+        fields.lowmem_end = memory.lowmem_end;
+        fields.highmem_end = memory.highmem_end;
+        fields.vga_hole_size = memory.vga_hole_pages;
+        fields.device_model = memory.device_model;
+    }
+
+    /// Sets the guest's virtual NUMA layout: its memory ranges, and the machine's node behind each virtual one.
+    pub fn set_vnuma(&mut self, ranges: Vec<VMemRange>, vnode_to_pnode: Vec<u32>) {
+        self.ranges = ranges;
+        self.pnodes = vnode_to_pnode;
+        let (ranges, range_count) = (self.ranges.as_mut_ptr(), self.ranges.len());
+        let (pnodes, node_count) = (self.pnodes.as_mut_ptr(), self.pnodes.len());
+        let fields = self.fields();
+        fields.vmemranges = ranges;
+        fields.nr_vmemranges = u32::try_from(range_count).unwrap_or(0);
+        fields.vnode_to_pnode = pnodes;
+        fields.nr_vnodes = u32::try_from(node_count).unwrap_or(0);
+    }
+
+    /// Sets the memory map that a PVH guest finds in its start info.
+    pub fn set_e820(&mut self, map: Vec<E820Entry>) {
+        self.e820 = map;
+        let (entries, length) = (self.e820.as_mut_ptr(), self.e820.len());
+        let fields = self.fields();
+        fields.e820 = entries.cast();
+        fields.e820_entries = u32::try_from(length).unwrap_or(0);
+    }
+
+    fn firmware(&mut self, module: Module) -> io::Result<guest::xc_hvm_firmware_module> {
+        let address = module.address;
+        let (data, length) = self.keep(module.bytes);
+        Ok(guest::xc_hvm_firmware_module {
+            data,
+            length: u32::try_from(length).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG))?,
+            guest_addr_out: address,
+        })
+    }
+
+    /// Sets the firmware (SeaBIOS, OVMF) that hvmloader starts.
+    pub fn set_system_firmware(&mut self, bytes: Vec<u8>) -> io::Result<()> {
+        let module = self.firmware(Module { bytes, address: 0 })?;
+        self.fields().system_firmware_module = module;
+        Ok(())
+    }
+
+    /// Sets SMBIOS structures that hvmloader adds to its own.
+    pub fn set_smbios(&mut self, bytes: Vec<u8>) -> io::Result<()> {
+        let module = self.firmware(Module { bytes, address: 0 })?;
+        self.fields().smbios_module = module;
+        Ok(())
+    }
+
+    /// Sets the ACPI modules; at most four.
+    pub fn set_acpi(&mut self, modules: Vec<Module>) -> io::Result<()> {
+        if modules.len() > self.read().acpi_modules.len() {
+            return Err(io::Error::from_raw_os_error(libc::E2BIG));
+        }
+        for (index, module) in modules.into_iter().enumerate() {
+            let module = self.firmware(module)?;
+            self.fields().acpi_modules[index] = module;
+        }
+        Ok(())
+    }
+
+    /// Binds the image to its domain.
+    pub fn attach(&mut self, domid: u32) -> io::Result<()> {
+        clear_errno();
+        // SAFETY: image and handle are live.
+        done(unsafe { guest::xc_dom_boot_xen_init(self.raw.as_ptr(), self.xc.as_ptr(), domid) })
+    }
+
+    steps! {
+        /// Looks at the kernel: format, notes, what it wants.
+        parse = xc_dom_parse_image;
+        /// Gives the domain its memory.
+        populate = xc_dom_boot_mem_init;
+        /// Copies kernel, modules and tables into the guest.
+        load = xc_dom_build_image;
+        /// Sets up page tables, start info, shared pages, HVM parameters and the first vCPU.
+        start = xc_dom_boot_image;
+        /// Grants the store and console pages to the daemons.
+        seed_grants = xc_dom_gnttab_init;
+    }
+
+    /// Says how much memory the guest sees, in MiB.
+    pub fn init_memory(&mut self, mib: u32) -> io::Result<()> {
+        clear_errno();
+        // SAFETY: the image is live and the other argument is an integer.
+        done(unsafe { guest::xc_dom_mem_init(self.raw.as_ptr(), mib) })
+    }
+
+    /// The system that the parsed kernel names in its notes.
+    pub fn guest_os(&mut self) -> String {
+        // SAFETY: the image is live; the result is NULL or a string inside it.
+        let name = unsafe { guest::xc_dom_guest_os(self.raw.as_ptr()) };
+        if name.is_null() {
+            return String::new();
+        }
+        // SAFETY: checked above; the builder keeps it terminated.
+        let name = unsafe { CStr::from_ptr(name) };
+        name.to_string_lossy().into_owned()
+    }
+
+    /// Whether the parsed kernel supports a `XENFEAT_*`.
+    pub fn feature(&mut self, number: u32) -> bool {
+        // SAFETY: the image is live and the other argument is an integer.
+        unsafe { guest::xc_dom_feature_get(self.raw.as_ptr(), number) }
+    }
+
+    /// Where the builder put the SMBIOS structures and the first ACPI module: (address, length), address 0 for nowhere.
+    pub fn placed(&self) -> [(u64, u32); 2] {
+        let fields = self.read();
+        [fields.smbios_module, fields.acpi_modules[0]]
+            .map(|module| (module.guest_addr_out, module.length))
+    }
+
+    /// The frames of the store and console rings, as the daemons map them: guest frames, for PV machine frames.
+    pub fn ring_frames(&self) -> io::Result<(u64, u64)> {
+        let fields = self.read();
+        let rings = (fields.xenstore_pfn, fields.console_pfn);
+        // SAFETY: the image is live.
+        if unsafe { guest::xc_dom_translated(self.raw.as_ptr()) } {
+            return Ok(rings);
+        }
+        let covered = fields.p2m_size.min(fields.total_pages);
+        let frame = |pfn: u64| {
+            if fields.pv_p2m.is_null() || pfn >= covered {
+                return Err(io::Error::from_raw_os_error(libc::ERANGE));
+            }
+            let index =
+                usize::try_from(pfn).map_err(|_| io::Error::from_raw_os_error(libc::ERANGE))?;
+            // SAFETY: the table has p2m_size entries, and the index was checked.
+            Ok(unsafe { *fields.pv_p2m.add(index) })
+        };
+        Ok((frame(rings.0)?, frame(rings.1)?))
+    }
+}
+
+impl Drop for Image<'_> {
+    fn drop(&mut self) {
+        // SAFETY: made by xc_dom_allocate, released once; what its fields point at is freed after it.
+        unsafe { guest::xc_dom_release(self.raw.as_ptr()) };
+    }
+}
