@@ -1,18 +1,15 @@
 //! Making a domain, from a configuration to a guest that waits to be unpaused.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::build::{self, Boot, BootFile, Built, Channels, Daemons};
 use super::{config, defaults, destroy, make, nodes, passthrough, userdata};
-use crate::device::{self, Console, Guest, Ring, When};
+use crate::device::{self, Console, Guest, Kind, Ring, When};
 use crate::dm::{self, Boxed, DomainMaker, MadeDomain};
 use crate::engine::{EventKind, Op, ProgressHow, Rollback};
 use crate::store::{Store, layout};
 use crate::types::{DeviceVkb, DomainBuildInfoU, DomainConfig, DomainType};
 use crate::{Code, DOM0, Domid, Error, Result};
-
-/// How long xenconsoled may take to give the first console a terminal.
-const CONSOLE: Duration = Duration::from_secs(10);
 
 /// A creation's end.
 #[derive(Debug)]
@@ -46,7 +43,7 @@ pub async fn create(op: &Op, config: &mut DomainConfig, console: &ProgressHow) -
             Err(error) if error.code() == Code::Aborted => Err(error),
             other => Ok(other?),
         };
-        remember(op, domid, given, config).await?;
+        remember(&op.shielded(), domid, given, config).await?;
         Ok((domid, furnished))
     });
     match created.await {
@@ -85,7 +82,10 @@ async fn furnish(
     consoles_and_displays(op, &guest, config, &channels, &built).await?;
     device_model(op, domid, config).await?;
     device::add_all(op, &guest, &mut config.nics).await?;
-    wait_for_console(op, domid).await?;
+    device::add_all(op, &guest, &mut config.vtpms).await?;
+    device::add_all(op, &guest, &mut config.vdispls).await?;
+    device::add_all(op, &guest, &mut config.vsnds).await?;
+    device::tty::wait_for_primary(op, domid).await?;
     op.progress(console, domid, EventKind::ConsoleAvailable);
     match config.b_info.exec_ssidref {
         0 => Ok(()),
@@ -98,13 +98,8 @@ fn not_built(config: &DomainConfig) -> Result<()> {
     for (what, count) in [
         ("pci", config.pcidevs.len()),
         ("dtdev", config.dtdevs.len()),
-        ("vtpm", config.vtpms.len()),
         ("usbctrl", config.usbctrls.len()),
         ("usbdev", config.usbdevs.len()),
-        ("p9", config.p9s.len()),
-        ("pvcalls", config.pvcallsifs.len()),
-        ("vdispl", config.vdispls.len()),
-        ("vsnd", config.vsnds.len()),
     ] {
         if count != 0 {
             return Err(
@@ -191,24 +186,38 @@ async fn consoles_and_displays(
     built: &Built,
 ) -> Result<()> {
     for (channel, number) in config.channels.iter_mut().zip(1..) {
-        let mut console = device::console_of_channel(op, channel, number).await?;
-        device::add(op, guest, &mut console, When::Creation).await?;
+        let console = device::console_of_channel(op, channel, number).await?;
+        place(op, guest, &mut [console]).await?;
     }
+    place(op, guest, &mut config.p9s).await?;
+    place(op, guest, &mut config.pvcallsifs).await?;
     if config.c_info.type_ != DomainType::Hvm {
-        device::add_all(op, guest, &mut config.vfbs).await?;
-        device::add_all(op, guest, &mut config.vkbs).await?;
+        place(op, guest, &mut config.vfbs).await?;
+        place(op, guest, &mut config.vkbs).await?;
     }
     let ring = Ring {
         port: channels.console_port,
         frame: built.console_frame,
         tty: None,
     };
-    let mut first = Console::primary(channels.daemons.console, ring);
-    device::add(op, guest, &mut first, When::Creation).await?;
-    if let DomainBuildInfoU::Hvm(hvm) = &config.b_info.u {
-        if hvm.vkb_device == Some(true) {
-            device::add(op, guest, &mut DeviceVkb::default(), When::Creation).await?;
+    place(
+        op,
+        guest,
+        &mut [Console::primary(channels.daemons.console, ring)],
+    )
+    .await?;
+    match &config.b_info.u {
+        DomainBuildInfoU::Hvm(hvm) if hvm.vkb_device == Some(true) => {
+            place(op, guest, &mut [DeviceVkb::default()]).await
         }
+        _ => Ok(()),
+    }
+}
+
+/// Announces devices whose server is the device model, which does not run yet.
+async fn place<K: Kind>(op: &Op, guest: &Guest, configs: &mut [K]) -> Result<()> {
+    for config in configs {
+        device::place(op, guest, config, When::Creation).await?;
     }
     Ok(())
 }
@@ -226,28 +235,6 @@ async fn device_model(op: &Op, domid: Domid, config: &DomainConfig) -> Result<()
     dm::spawn(op, request)
         .await
         .map_err(|e| e.context("device model did not start").domain(domid))
-}
-
-/// Waits until the first console has a terminal.
-async fn wait_for_console(op: &Op, domid: Domid) -> Result<()> {
-    let path = layout::console_tty(domid, 0);
-    let watch = op.watch(&path).await?;
-    let terminal = async {
-        loop {
-            watch.changed().await?;
-            if op
-                .store()?
-                .read(&path)
-                .await?
-                .is_some_and(|tty| !tty.is_empty())
-            {
-                return Ok(());
-            }
-        }
-    };
-    op.timeout(CONSOLE, "waiting for the console's terminal", terminal)
-        .await
-        .map_err(|e| e.domain(domid).hint("does xenconsoled run?"))
 }
 
 /// Stores the configuration as the caller gave it, with what only the creation could decide.

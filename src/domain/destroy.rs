@@ -17,7 +17,10 @@ const RESUME_FILE: &str = "/var/lib/xen/qemu-resume";
 
 /// Destroys `domid` and the stub domain that serves it, both at the same time. `ERROR_DOMAIN_NOTFOUND` when there is no
 /// such domain.
+///
+/// An abort is not heeded: half a domain is of no use to anybody, and every wait in here is short.
 pub async fn destroy(op: &Op, domid: Domid) -> Result<()> {
+    let op = &op.shielded();
     let stubdom = dm::stubdom_of(op, domid).await?;
     // All is looked up before the first thing is removed: each of the two is found through the other's nodes.
     let mut victims = vec![Victim::find(op, domid).await?];

@@ -14,5 +14,6 @@ mod passthrough;
 pub mod power;
 pub mod query;
 pub mod rename;
+pub mod retrieve;
 pub mod sched;
 pub mod userdata;

@@ -80,6 +80,17 @@ impl Client {
         self.execute("stop", None).await.map(drop)
     }
 
+    /// The numbers of the vCPUs that QEMU has, plugged in later or from the start. `query-cpus` is for QEMU before 2.12.
+    pub async fn query_cpus(&mut self) -> Result<Vec<usize>> {
+        match self.execute("query-cpus-fast", None).await {
+            Err(error) if error.code() == Code::QmpCommandNotFound => {
+                let answer = self.execute("query-cpus", None).await?;
+                self.numbers(&answer, "query-cpus", "CPU")
+            }
+            answer => self.numbers(&answer?, "query-cpus-fast", "cpu-index"),
+        }
+    }
+
     /// Runs a command of QEMU's human monitor; gives what it would print.
     pub async fn human_monitor_command(&mut self, command: &str) -> Result<String> {
         let arguments = object([("command-line", command.into())]);
@@ -90,6 +101,20 @@ impl Client {
             Value::String(text) => Ok(text),
             _ => Err(self.unexpected("human-monitor-command", "text")),
         }
+    }
+
+    fn numbers(&self, list: &Value, command: &str, member: &str) -> Result<Vec<usize>> {
+        let list = list
+            .as_array()
+            .ok_or_else(|| self.unexpected(command, "a list"))?;
+        list.iter()
+            .map(|entry| {
+                let number = entry.get(member).and_then(Value::as_u64);
+                number
+                    .and_then(|number| usize::try_from(number).ok())
+                    .ok_or_else(|| self.unexpected(command, member))
+            })
+            .collect()
     }
 
     fn text(&self, value: &Value, command: &str, member: &str) -> Result<String> {
