@@ -1,0 +1,163 @@
+//! First process of the stub domain. It prepares the domain for QEMU (modules, disks, network,
+//! consoles), starts QEMU with the arguments that the toolstack left in xenstore, and then relays
+//! QMP between the toolstack and QEMU until QEMU ends.
+//!
+//! Whatever goes wrong is said in one line on the first console, which the toolstack keeps as the
+//! device model's log, and in the store node `device-model/TARGET/error`.
+
+mod arguments;
+mod console;
+mod error;
+mod modules;
+mod network;
+mod qmp;
+mod relay;
+mod save;
+mod store;
+mod sys;
+
+use std::fs::File;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::arguments::Arguments;
+use crate::console::say;
+use crate::error::{Error, Result};
+use crate::store::Store;
+
+/// Where QEMU serves QMP inside the stub domain.
+const QEMU_SOCKET: &str = "/run/qemu.qmp";
+/// Where [`relay`] serves it to the vchan proxy.
+const RELAY_SOCKET: &str = "/run/relay.qmp";
+/// The toolstack's limit for the whole start is 30 s; a missing device should be named before that.
+const DEVICE_TIMEOUT: Duration = Duration::from_secs(10);
+
+fn main() {
+    let prepared = prepare_filesystems();
+    console::open();
+    let mut target = None;
+    let outcome = prepared.and_then(|()| run(&mut target));
+    let reason = match outcome {
+        Ok(()) => {
+            say("QEMU ended on request; powering off");
+            sys::ShutdownReason::PowerOff
+        }
+        Err(error) => {
+            say(&format!("error: {error}"));
+            if let Some(target) = target {
+                report(&target, &error);
+            }
+            sys::ShutdownReason::Crash
+        }
+    };
+    console::drain();
+    sys::shut_down(reason);
+}
+
+/// Leaves the reason where the toolstack can read it. Best effort: the domain is about to end.
+fn report(target: &str, error: &Error) {
+    if let Ok(mut store) = Store::open() {
+        let base = format!("device-model/{target}");
+        let _ = store.write(&format!("{base}/error"), error.to_string().as_bytes());
+        let _ = store.write(&format!("{base}/state"), b"error");
+    }
+}
+
+fn prepare_filesystems() -> Result<()> {
+    for (kind, dir) in [("devtmpfs", "/dev"), ("proc", "/proc"), ("sysfs", "/sys")] {
+        sys::mount(kind, dir).map_err(|source| Error::io(format!("mount {kind} on {dir}"), source))?;
+    }
+    Ok(())
+}
+
+fn run(target: &mut Option<String>) -> Result<()> {
+    let mut store = Store::open()?;
+    let target: &str = target.insert(read_target(&mut store)?);
+    let mut arguments = Arguments::read(&mut store, target)?;
+    modules::load("base")?;
+    let listener = relay::listen(RELAY_SOCKET)?;
+    let proxy = start_proxy(target)?;
+
+    if !arguments.disks().is_empty() {
+        modules::load("disk")?;
+    }
+    let taps = arguments.taps();
+    if !taps.is_empty() {
+        modules::load("network")?;
+    }
+    for disk in arguments.disks() {
+        await_path(&disk, "the toolstack's block backend did not connect")?;
+    }
+    for tap in &taps {
+        network::bridge_tap(tap, DEVICE_TIMEOUT)?;
+    }
+    for serial in arguments.serials() {
+        console::await_open(&serial, DEVICE_TIMEOUT)?;
+    }
+    let incoming = arguments.take_incoming()?;
+
+    let qemu = start_qemu(&arguments)?;
+    drop(incoming);
+    say(&format!(
+        "QEMU started for domain {target} at {:.2} s ({} disks, {} NICs{})",
+        sys::uptime().as_secs_f64(),
+        arguments.disks().len(),
+        taps.len(),
+        if arguments.is_restore() { ", restoring" } else { "" }
+    ));
+    relay::run(&listener, QEMU_SOCKET, qemu, proxy, || start_proxy(target))
+}
+
+fn read_target(store: &mut Store) -> Result<String> {
+    let target = store.read("target").map_err(|source| {
+        Error::new(format!(
+            "no node 'target' ({source}): the toolstack did not say which domain this one serves"
+        ))
+    })?;
+    match target.parse::<u16>() {
+        Ok(_) => Ok(target),
+        Err(_) => Err(Error::new(format!("node 'target' holds '{target}', not a domain id"))),
+    }
+}
+
+fn await_path(path: &Path, hint: &str) -> Result<()> {
+    let deadline = Instant::now() + DEVICE_TIMEOUT;
+    while !path.exists() {
+        if Instant::now() > deadline {
+            return Err(Error::new(format!(
+                "{} did not appear within {} s: {hint}",
+                path.display(),
+                DEVICE_TIMEOUT.as_secs()
+            )));
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
+}
+
+fn start_qemu(arguments: &Arguments) -> Result<Child> {
+    Command::new("/bin/qemu")
+        .args(["-L", "/usr/share/qemu", "-qmp"])
+        .arg(format!("unix:{QEMU_SOCKET},server=on,wait=off"))
+        .args(arguments.list())
+        .stdin(Stdio::null())
+        .spawn()
+        .map_err(|source| Error::io("start /bin/qemu", source))
+}
+
+/// The proxy is upstream's vchan-socket-proxy: the other end of what the toolstack runs in dom0.
+fn start_proxy(target: &str) -> Result<Child> {
+    Command::new("/bin/vchan-socket-proxy")
+        .args(["--mode=server", "0"])
+        .arg(format!("device-model/{target}/qmp-vchan"))
+        .arg(RELAY_SOCKET)
+        .stdin(Stdio::null())
+        .spawn()
+        .map_err(|source| Error::io("start /bin/vchan-socket-proxy", source))
+}
+
+/// Opens a file for reading, naming it in the error.
+fn open(path: &str) -> Result<File> {
+    File::open(path).map_err(|source| Error::io(format!("open {path}"), source))
+}
