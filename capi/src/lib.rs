@@ -9,3 +9,4 @@ mod handles;
 mod mem;
 mod ni;
 mod types;
+mod utils;

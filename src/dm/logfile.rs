@@ -14,7 +14,7 @@ const DIRECTORY: &str = "/var/log/xen";
 const KEPT: u32 = 10;
 
 /// Makes way for a new log file: `NAME.log` becomes `NAME.log.1`, and so on. Gives the new file's path, not yet made.
-pub(super) fn rotate(name: &str) -> Result<PathBuf> {
+pub fn rotate(name: &str) -> Result<PathBuf> {
     rotate_in(Path::new(DIRECTORY), name)
 }
 

@@ -17,6 +17,8 @@ use std::path::Path;
 use std::pin::Pin;
 use std::time::Duration;
 
+pub use logfile::rotate as rotate_log;
+
 use crate::engine::{Op, Rollback};
 use crate::store::layout;
 use crate::types::{DeviceModelVersion, DiskBackend, DomainConfig, UsbctrlType};

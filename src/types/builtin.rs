@@ -9,6 +9,13 @@ pub const MEMKB_DEFAULT: u64 = u64::MAX;
 /// What an unset guest frame number holds.
 pub const INVALID_GFN: u64 = u64::MAX;
 
+/// Bytes nobody can guess, from the kernel.
+pub fn random_bytes<const N: usize>() -> std::io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// A UUID, most significant byte first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Uuid(pub [u8; 16]);
@@ -21,8 +28,7 @@ impl Uuid {
 
     /// A random one (version 4).
     pub fn random() -> std::io::Result<Self> {
-        let mut bytes = [0; 16];
-        std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+        let mut bytes = random_bytes::<16>()?;
         bytes[6] = bytes[6] & 0x0f | 0x40;
         bytes[8] = bytes[8] & 0x3f | 0x80;
         Ok(Self(bytes))

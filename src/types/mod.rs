@@ -4,6 +4,7 @@
 
 mod builtin;
 mod config;
+mod cpuid;
 mod device;
 mod disk;
 mod display;
@@ -20,6 +21,7 @@ mod sound;
 
 pub use builtin::*;
 pub use config::*;
+pub use cpuid::{RuleError, XendRuleError};
 pub use device::*;
 pub use disk::*;
 pub use display::*;

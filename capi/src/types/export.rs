@@ -69,7 +69,7 @@ pub(super) unsafe fn to_json<T: CType<Native: Json>>(
             Ok(text) => mem::string(&text),
             Err(error) => {
                 // SAFETY: the same contract.
-                unsafe { log(ctx, &error.context(name)) };
+                unsafe { log_failure(ctx, &error.context(name)) };
                 null_mut()
             }
         }
@@ -80,7 +80,7 @@ pub(super) unsafe fn to_json<T: CType<Native: Json>>(
 ///
 /// # Safety
 /// `hand` is NULL or a generator; `p` is NULL or an initialised value.
-pub(super) unsafe fn gen_json<T: CType<Native: Json>>(
+pub(crate) unsafe fn gen_json<T: CType<Native: Json>>(
     name: &str,
     hand: *mut YajlGen,
     p: *const T,
@@ -141,7 +141,7 @@ pub(super) unsafe fn enum_from_json<T: CType<Native: Json>>(
             Err(error) => {
                 let code = error.code();
                 // SAFETY: the same contract.
-                unsafe { log(ctx, &error.context(name)) };
+                unsafe { log_failure(ctx, &error.context(name)) };
                 code.raw()
             }
         }
@@ -163,11 +163,11 @@ unsafe fn native<T: CType>(p: *const T) -> Result<T::Native> {
     unsafe { value.to_native() }
 }
 
-/// These functions work without a context, as the C library's do; then nothing is logged.
+/// Logs a failure. Some functions work without a context, as the C library's do; then nothing is logged.
 ///
 /// # Safety
 /// `ctx` is NULL or a live context.
-unsafe fn log(ctx: *const libxl_ctx, error: &Error) {
+pub(crate) unsafe fn log_failure(ctx: *const libxl_ctx, error: &Error) {
     // SAFETY: NULL or a live context by the caller's promise.
     if let Some(ctx) = unsafe { ctx.as_ref() } {
         ctx.log.failure(error);

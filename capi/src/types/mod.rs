@@ -35,6 +35,7 @@ pub use display::*;
 pub use error::*;
 pub use event::*;
 pub use export::{StringTable, libxl_enum_string_table};
+pub(crate) use export::{gen_json, log_failure, write_status};
 pub use hooks::*;
 pub use host::*;
 pub use nic::*;
