@@ -22,7 +22,7 @@ mod record;
 mod remove;
 mod state;
 #[cfg(test)]
-mod tree;
+mod tests;
 pub mod tty;
 pub mod vdev;
 mod vdispl;
@@ -43,11 +43,8 @@ pub use record::{next_devid, stubdom_of};
 pub use remove::{Force, remove, remove_all};
 pub use state::XenbusState;
 
-use std::fs::File;
-use std::io::Read;
-
 use crate::log::Logger;
-use crate::{Domid, Error, Result};
+use crate::{Domid, Result};
 
 /// Where the host keeps its hotplug scripts.
 pub const SCRIPT_DIR: &str = "/etc/xen/scripts";
@@ -71,40 +68,11 @@ pub trait Kind: Send {
     fn nodes(&self, device: &Device, guest: &Guest) -> Result<Nodes>;
 }
 
-/// Bytes that nobody can guess.
-fn random<const N: usize>() -> Result<[u8; N]> {
-    let mut bytes = [0; N];
-    File::open("/dev/urandom")
-        .and_then(|mut source| source.read_exact(&mut bytes))
-        .map_err(|error| Error::io("cannot read /dev/urandom", &error))?;
-    Ok(bytes)
-}
-
 /// A script's absolute path; relative names are those of the host's script directory.
 fn script_path(script: &str) -> String {
     if script.starts_with('/') {
         script.to_owned()
     } else {
         format!("{SCRIPT_DIR}/{script}")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::Op;
-    use crate::types::{DeviceDisk, DeviceNic};
-
-    #[allow(dead_code, reason = "it must only compile")]
-    fn operations_can_move_between_threads(
-        op: &Op,
-        guest: &Guest,
-        disk: &mut DeviceDisk,
-        nics: &mut [DeviceNic],
-    ) {
-        fn send(_: impl Send) {}
-        send(add(op, guest, disk, When::Hotplug));
-        send(add_all(op, guest, nics));
-        send(remove_all(op, guest.domid, Force::On));
     }
 }

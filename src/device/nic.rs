@@ -4,10 +4,10 @@ use super::add::{self, When};
 use super::guest::Guest;
 use super::kind::{Device, DeviceKind};
 use super::nodes::Nodes;
-use super::{Kind, nic_colo, random, script_path};
+use super::{Kind, nic_colo, script_path};
 use crate::engine::Op;
 use crate::log::Logger;
-use crate::types::{DeviceNic, DomainType, Mac, NicType};
+use crate::types::{DeviceNic, DomainType, Mac, NicType, Uuid};
 use crate::{Domid, Error, Result};
 
 /// The MTU that is not worth a node for the backend.
@@ -122,7 +122,8 @@ fn fill_numbers(nics: &mut [DeviceNic]) {
 }
 
 fn random_mac() -> Result<Mac> {
-    let low: [u8; 3] = random()?;
+    let random = Uuid::random().map_err(|e| Error::io("cannot make a MAC address", &e))?;
+    let low = &random.0;
     let [a, b, c] = XEN_OUI;
     Ok(Mac([a, b, c, low[0] & 0x7f, low[1], low[2]]))
 }

@@ -1,13 +1,13 @@
 //! Trusted platform modules, served by a domain of their own.
 
+use super::Kind;
 use super::add::When;
 use super::guest::Guest;
 use super::kind::{Device, DeviceKind};
 use super::nodes::Nodes;
-use super::{Kind, random};
 use crate::log::Logger;
 use crate::types::{DeviceVtpm, Uuid};
-use crate::{Domid, Result};
+use crate::{Domid, Error, Result};
 
 impl Kind for DeviceVtpm {
     fn backend_domain(&mut self) -> (Option<&str>, &mut Domid) {
@@ -20,7 +20,7 @@ impl Kind for DeviceVtpm {
 
     fn set_defaults(&mut self, _: &Logger, _: &Guest, _: When) -> Result<()> {
         if self.uuid.is_nil() {
-            self.uuid = random_uuid(random()?);
+            self.uuid = Uuid::random().map_err(|e| Error::io("cannot make a UUID", &e))?;
         }
         Ok(())
     }
@@ -43,23 +43,5 @@ impl Kind for DeviceVtpm {
             .set("resume", "False");
         nodes.front.set("handle", self.devid);
         Ok(nodes)
-    }
-}
-
-/// A UUID of version 4, variant 1, from random bytes.
-fn random_uuid(mut bytes: [u8; 16]) -> Uuid {
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    Uuid(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_random_uuid_says_that_it_is_random() {
-        let uuid = random_uuid([0xff; 16]).to_string();
-        assert_eq!(uuid, "ffffffff-ffff-4fff-bfff-ffffffffffff");
     }
 }
