@@ -1,4 +1,8 @@
 //! Channels: consoles with a name, which QEMU connects to a terminal or a socket.
+//!
+//! Callers number their channels from 0 (xl), from 1, or not at all; their consoles are numbered from 1 in any case,
+//! because console 0 is the guest's first console. The C library takes the caller's number for both and so drops the
+//! first channel of every xl configuration.
 
 use super::console::Console;
 use super::guest;
@@ -22,6 +26,7 @@ fn console(channel: &mut DeviceChannel, number: i32) -> Result<Console> {
     if channel.devid == -1 {
         channel.devid = number;
     }
+    // QEMU's command line names the character device after the caller's number.
     let devid = channel.devid;
     let error = |what: &str| Error::inval(format!("channel {devid} has no {what}"));
     let name = channel.name.clone().ok_or_else(|| error("name"))?;
@@ -39,7 +44,7 @@ fn console(channel: &mut DeviceChannel, number: i32) -> Result<Console> {
         name: Some(name),
         connection: Some(connection.to_owned()),
         path,
-        ..Console::ioemu(devid, channel.backend_domid, Some(output))
+        ..Console::ioemu(number, channel.backend_domid, Some(output))
     })
 }
 
@@ -73,6 +78,14 @@ mod tests {
         assert_eq!(console.output.as_deref(), Some("chardev:libxl-channel2"));
         assert_eq!(console.path.as_deref(), Some("/run/agent.sock"));
         assert_eq!(console.connection.as_deref(), Some("socket"));
+    }
+
+    #[test]
+    fn xls_first_channel_does_not_become_the_first_console() {
+        let mut first = channel(DeviceChannelU::Pty);
+        first.devid = 0;
+        assert_eq!(console(&mut first, 1).unwrap().devid, 1);
+        assert_eq!(first.devid, 0);
     }
 
     #[test]

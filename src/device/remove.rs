@@ -140,9 +140,9 @@ fn guest_runs(op: &Op, domid: Domid) -> Result<bool> {
 /// less when its process is gone, and close the device in its place.
 async fn close_after_qemu(op: &Op, device: &Device) -> Result<()> {
     let path = format!("{}/state", device.backend());
-    let pid = qemu_pid(op, device).await?;
+    let qemu = Qemu::of(op, device).await?;
     let mut waited = Duration::ZERO;
-    while waited < QEMU_LETS_GO && pid.is_none_or(is_alive) {
+    while waited < QEMU_LETS_GO && qemu.may_run() {
         match op.store()?.read(&path).await? {
             Some(state) if XenbusState::parse(&state) != Some(XenbusState::Closed) => {}
             _ => return Ok(()),
@@ -163,13 +163,30 @@ async fn close_after_qemu(op: &Op, device: &Device) -> Result<()> {
     store.transaction(close).await
 }
 
-/// The dom0 process that serves the guest's QEMU backends, from a node that only dom0 writes.
-async fn qemu_pid(op: &Op, device: &Device) -> Result<Option<u32>> {
-    if device.backend_domid != DOM0 {
-        return Ok(None);
+/// The QEMU that serves a device.
+enum Qemu {
+    /// In a domain that cannot be looked into.
+    Elsewhere,
+    /// A process of dom0; `None` when the toolstack started none for this guest.
+    Here(Option<u32>),
+}
+
+impl Qemu {
+    /// From a node that only dom0 writes.
+    async fn of(op: &Op, device: &Device) -> Result<Self> {
+        if device.backend_domid != DOM0 {
+            return Ok(Self::Elsewhere);
+        }
+        let pid = op.store()?.read_str(&layout::dm_pid(device.domid)).await?;
+        Ok(Self::Here(pid.as_deref().and_then(layout::parse_number)))
     }
-    let text = op.store()?.read_str(&layout::dm_pid(device.domid)).await?;
-    Ok(text.as_deref().and_then(layout::parse_number))
+
+    fn may_run(&self) -> bool {
+        match self {
+            Self::Elsewhere => true,
+            Self::Here(pid) => pid.is_some_and(is_alive),
+        }
+    }
 }
 
 fn is_alive(pid: u32) -> bool {
