@@ -1,6 +1,8 @@
 //! Defaults of each kind, and node sets compared with what the C library wrote on real Xen.
 
 mod defaults;
+mod nodes;
+mod tree;
 
 use super::guest::Guest;
 use super::{Force, When, add, add_all, remove_all};
