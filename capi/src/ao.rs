@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use xenlight::engine::{Event, EventKind, How, Notify, Op, ProgressHow};
-use xenlight::types::{self, EventU, EvUser, Uuid};
+use xenlight::types::{self, EvUser, EventU, Uuid};
 use xenlight::{Error, Result};
 
 use crate::boundary;

@@ -2,21 +2,20 @@
 
 use std::ffi::{c_char, c_int};
 
+use xenlight::Error;
 use xenlight::domain::create::create;
 use xenlight::domain::history::History;
 use xenlight::domain::make::INVALID_DOMID;
 use xenlight::domain::power::{self, Request};
-use xenlight::domain::{config, destroy, query, rename, retrieve, userdata};
+use xenlight::domain::{destroy, rename, retrieve};
 use xenlight::engine::Op;
-use xenlight::{Error, Result};
 
 use crate::ao::{self, Kept};
-use crate::boundary::{self, OK, required_str, status, store_out, value};
+use crate::boundary::{self, OK, required_str, status, store_out};
 use crate::ctx::libxl_ctx;
-use crate::mem;
 use crate::types::{
     CType, libxl_asyncop_how, libxl_asyncprogress_how, libxl_domain_config,
-    libxl_domain_create_info, libxl_dominfo, libxl_trigger, libxl_uuid, libxl_vminfo,
+    libxl_domain_create_info, libxl_trigger, libxl_uuid,
 };
 
 /// Makes the domain that `d_config` describes and leaves it paused. What was left open in `d_config` is filled in.
@@ -180,7 +179,8 @@ pub unsafe extern "C" fn libxl_send_trigger(
 ) -> c_int {
     status(ctx, "libxl_send_trigger", |this| {
         // SAFETY: an enumeration has no pointers.
-        let trigger = unsafe { trigger.to_native() }.map_err(|e| e.code_as(xenlight::Code::Fail))?;
+        let trigger =
+            unsafe { trigger.to_native() }.map_err(|e| e.code_as(xenlight::Code::Fail))?;
         let body = async move |op: Op| power::trigger(&op, domid, trigger, vcpuid).await;
         // SAFETY: the same contract.
         unsafe { ao::start(this, ctx, how, body) }
@@ -191,7 +191,7 @@ pub unsafe extern "C" fn libxl_send_trigger(
 #[unsafe(no_mangle)]
 pub extern "C" fn libxl_send_sysrq(ctx: *mut libxl_ctx, domid: u32, sysrq: c_char) -> c_int {
     status(ctx, "libxl_send_sysrq", |this| {
-        let letter = sysrq.cast_unsigned();
+        let [letter] = sysrq.to_ne_bytes();
         this.core
             .block_on(async |op| power::sysrq(op, domid, letter).await)?;
         Ok(OK)

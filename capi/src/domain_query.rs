@@ -21,12 +21,15 @@ pub unsafe extern "C" fn libxl_domain_info(
     domid: u32,
 ) -> c_int {
     // Asking for a domain that is not there is an answer, not a failure to log.
-    let found = value(ctx, "libxl_domain_info", Err(Code::Fail), |this| {
-        match query::info(this.core.xen(), domid) {
+    let found = value(
+        ctx,
+        "libxl_domain_info",
+        Err(Code::Fail),
+        |this| match query::info(this.core.xen(), domid) {
             Err(error) if error.code() == Code::DomainNotfound => Ok(Err(Code::DomainNotfound)),
             other => other.map(Ok),
-        }
-    });
+        },
+    );
     match found {
         Ok(info) => {
             if !info_r.is_null() {
@@ -75,11 +78,7 @@ pub unsafe extern "C" fn libxl_list_vm(
 ///
 /// # Safety
 /// `count` is NULL or valid for writing.
-unsafe fn hand_over<T: CType>(
-    list: &[T::Native],
-    what: &str,
-    count: *mut c_int,
-) -> Result<*mut T> {
+unsafe fn hand_over<T: CType>(list: &[T::Native], what: &str, count: *mut c_int) -> Result<*mut T> {
     let length = c_int::try_from(list.len()).unwrap_or(c_int::MAX);
     // SAFETY: the same contract.
     unsafe { store_out(what, count, length) }?;
@@ -217,9 +216,9 @@ pub unsafe extern "C" fn libxl_userdata_retrieve(
     status(ctx, "libxl_userdata_retrieve", |this| {
         // SAFETY: the same contract.
         let name = unsafe { required_str("userdata_userid", name) }?;
-        let data = this.core.block_on(async |op| {
-            userdata::with(op, domid, |files| files.retrieve(name)).await
-        })?;
+        let data = this
+            .core
+            .block_on(async |op| userdata::with(op, domid, |files| files.retrieve(name)).await)?;
         let data = data.unwrap_or_default();
         let length = c_int::try_from(data.len())
             .map_err(|_| Error::fail("the file is too large").domain(domid))?;
@@ -252,8 +251,9 @@ pub unsafe extern "C" fn libxl_userdata_store(
         let name = unsafe { required_str("userdata_userid", name) }?;
         // SAFETY: the same contract.
         let data = unsafe { crate::types::elements(data, datalen) }?;
-        this.core
-            .block_on(async |op| userdata::with(op, domid, |files| files.store(name, data)).await)?;
+        this.core.block_on(async |op| {
+            userdata::with(op, domid, |files| files.store(name, data)).await
+        })?;
         Ok(OK)
     })
 }

@@ -3,10 +3,14 @@
 //! `boundary` holds what every export shares, `mem` what is handed to C, `ni` the exports that are not built yet.
 #![allow(non_camel_case_types)]
 
+mod ao;
 mod boundary;
 mod ctx;
+mod domain;
+mod domain_query;
 mod handles;
 mod mem;
+mod memory;
 mod ni;
 mod types;
 mod utils;

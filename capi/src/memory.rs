@@ -167,7 +167,9 @@ pub unsafe extern "C" fn libxl_get_memory_target(
     out_target: *mut u64,
 ) -> c_int {
     status(ctx, "libxl_get_memory_target", |this| {
-        let target = this.core.block_on(async |op| memory::target(op, domid).await)?;
+        let target = this
+            .core
+            .block_on(async |op| memory::target(op, domid).await)?;
         if out_target.is_null() {
             return Ok(OK);
         }
@@ -188,7 +190,9 @@ pub unsafe extern "C" fn libxl_get_memory_target_0x040700(
     out_target: *mut u32,
 ) -> c_int {
     status(ctx, "libxl_get_memory_target", |this| {
-        let target = this.core.block_on(async |op| memory::target(op, domid).await)?;
+        let target = this
+            .core
+            .block_on(async |op| memory::target(op, domid).await)?;
         let narrow = narrow(target.target_kb)?;
         // SAFETY: the same contract.
         unsafe { store_out("out_target", out_target, narrow) }?;
@@ -215,13 +219,9 @@ pub extern "C" fn libxl_set_memory_target(
     })
 }
 
-/// Sets the most that the domain can be asked to have; 1 when its target is higher.
+/// Sets the most that the domain can be asked to have; fails when its target is higher.
 #[unsafe(no_mangle)]
-pub extern "C" fn libxl_domain_setmaxmem(
-    ctx: *mut libxl_ctx,
-    domid: u32,
-    max_memkb: u64,
-) -> c_int {
+pub extern "C" fn libxl_domain_setmaxmem(ctx: *mut libxl_ctx, domid: u32, max_memkb: u64) -> c_int {
     wait(ctx, "libxl_domain_setmaxmem", async |op| {
         memory::set_max(op, domid, max_memkb).await
     })
@@ -229,7 +229,10 @@ pub extern "C" fn libxl_domain_setmaxmem(
 
 /// KiB for the shadow page tables of a guest, not counting on hardware's help.
 #[unsafe(no_mangle)]
-pub extern "C" fn libxl_get_required_shadow_memory(maxmem_kb: c_ulong, smp_cpus: c_uint) -> c_ulong {
+pub extern "C" fn libxl_get_required_shadow_memory(
+    maxmem_kb: c_ulong,
+    smp_cpus: c_uint,
+) -> c_ulong {
     plain("libxl_get_required_shadow_memory", 0, || {
         memory::paging_kb(maxmem_kb, smp_cpus.into(), DomainType::Invalid, false)
     })

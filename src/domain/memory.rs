@@ -6,7 +6,7 @@ use super::query;
 use crate::engine::Op;
 use crate::store::{Tx, layout};
 use crate::types::{DomainBuildInfo, DomainBuildInfoU, DomainType, Uuid};
-use crate::xen::PAGE_SIZE;
+use crate::xen::{PAGE_SIZE, Xen};
 use crate::{Code, DOM0, Domid, Error, Result};
 
 /// What Xen lets a domain have beyond its target, for video memory and other small extras (KiB).
@@ -71,8 +71,8 @@ pub fn target_fudge_kb(info: &DomainBuildInfo) -> u64 {
 }
 
 /// Memory that no domain has, in KiB; pages that wait to be wiped count.
-pub fn free_kb(op: &Op) -> Result<u64> {
-    let info = op.xen().physinfo()?;
+pub fn free_kb(xen: &Xen) -> Result<u64> {
+    let info = xen.physinfo()?;
     Ok((info.free_pages + info.scrub_pages) * (PAGE_SIZE / 1024))
 }
 

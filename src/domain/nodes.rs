@@ -20,7 +20,7 @@ pub(super) fn initial(domid: Domid, config: &DomainConfig) -> Batch {
     let private = Perms::owner_only(DOM0);
     let guests = Perms::owner_only(domid);
     let domain = layout::domain(domid);
-    let vm = layout::vm(&info.uuid);
+    let vm = layout::vm(info.uuid);
     let libxl = layout::libxl(domid);
     let name = info.name.as_deref().unwrap_or_default();
     let is_hvm = info.type_ == DomainType::Hvm;

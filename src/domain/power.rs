@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::query;
 use crate::engine::Op;
 use crate::store::layout;
-use crate::types::DomainType;
-use crate::xen::HvmParam;
-use crate::{Code, Domid, Error, Result, dm};
+use crate::types::{DeviceModelVersion, DomainType, Trigger};
+use crate::xen::{self, HvmParam};
+use crate::{Code, Domid, Error, Result, dm, qmp};
 
 /// How long a guest may take to confirm that it has seen the request.
 const ACKNOWLEDGE: Duration = Duration::from_secs(60);
@@ -89,4 +89,38 @@ async fn listens(op: &Op, domid: Domid) -> Result<bool> {
 pub async fn sysrq(op: &Op, domid: Domid, letter: u8) -> Result<()> {
     let path = layout::domain_sub(domid, "control/sysrq");
     op.store()?.write(&path, [letter]).await
+}
+
+/// How long QEMU may take to wake its guest.
+const WAKE: Duration = Duration::from_secs(10);
+
+/// Presses a button of the virtual machine, or wakes it from suspend to RAM.
+pub async fn trigger(op: &Op, domid: Domid, trigger: Trigger, vcpu: u32) -> Result<()> {
+    let button = match trigger {
+        Trigger::Power => xen::Trigger::Power,
+        Trigger::Sleep => xen::Trigger::Sleep,
+        Trigger::Nmi => xen::Trigger::Nmi,
+        Trigger::Init => xen::Trigger::Init,
+        Trigger::Reset => xen::Trigger::Reset,
+        Trigger::S3resume => return wake(op, domid).await,
+        Trigger::Unknown => return Err(Error::fail("no such trigger").domain(domid)),
+    };
+    op.xen().send_trigger(domid, button, vcpu)
+}
+
+async fn wake(op: &Op, domid: Domid) -> Result<()> {
+    if query::type_of(op, domid).await? != DomainType::Hvm {
+        return Err(Error::inval("only HVM guests sleep in memory").domain(domid));
+    }
+    let version = op.store()?.read_str(&layout::dm_version(domid)).await?;
+    if version.as_deref() != Some(DeviceModelVersion::QemuXen.name()) {
+        return op.xen().hvm_param_set(domid, HvmParam::AcpiSState, 0);
+    }
+    let waking = async {
+        let mut client = qmp::Client::connect(op, domid).await?;
+        client.execute("system_wakeup", None).await.map(drop)
+    };
+    op.timeout(WAKE, "waking the guest through QEMU", waking)
+        .await
+        .map_err(|e| e.domain(domid))
 }

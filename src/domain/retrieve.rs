@@ -22,7 +22,7 @@ const QMP: Duration = Duration::from_secs(10);
 pub async fn retrieve(op: &Op, domid: Domid) -> Result<DomainConfig> {
     let files = Userdata::of(op.xen(), domid).map_err(|e| e.code_as(Code::LockFail))?;
     let _devices = FileLock::acquire(op, files.path('l', DEVICES_LOCK)).await?;
-    let mut config = userdata::with(op, domid, |data| config::load(data))
+    let mut config = userdata::with(op, domid, config::load)
         .await
         .map_err(|e| match e.code() {
             Code::LockFail | Code::Aborted => e,

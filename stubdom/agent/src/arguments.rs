@@ -34,7 +34,9 @@ impl Arguments {
             list.push(store.read(&format!("{dir}/{name}"))?);
         }
         if list.is_empty() {
-            return Err(Error::new(format!("{dir} is empty: the toolstack wrote no arguments for QEMU")));
+            return Err(Error::new(format!(
+                "{dir} is empty: the toolstack wrote no arguments for QEMU"
+            )));
         }
         Ok(Self::new(list))
     }
@@ -75,7 +77,10 @@ impl Arguments {
 
     /// The consoles behind emulated serial ports.
     pub(crate) fn serials(&self) -> Vec<PathBuf> {
-        self.values_of("-serial").filter(|path| path.starts_with("/dev/hvc")).map(PathBuf::from).collect()
+        self.values_of("-serial")
+            .filter(|path| path.starts_with("/dev/hvc"))
+            .map(PathBuf::from)
+            .collect()
     }
 
     pub(crate) fn taps(&self) -> Vec<Tap> {
@@ -83,14 +88,24 @@ impl Arguments {
     }
 
     fn values_of(&self, option: &str) -> impl Iterator<Item = &str> {
-        self.list.windows(2).filter(move |pair| pair[0] == option).map(|pair| pair[1].as_str())
+        self.list
+            .windows(2)
+            .filter(move |pair| pair[0] == option)
+            .map(|pair| pair[1].as_str())
     }
 }
 
 fn parse_tap(netdev: &str) -> Option<Tap> {
-    let value = |key: &str| netdev.split(',').find_map(|option| option.strip_prefix(key)?.strip_prefix('='));
+    let value = |key: &str| {
+        netdev
+            .split(',')
+            .find_map(|option| option.strip_prefix(key)?.strip_prefix('='))
+    };
     (value("type")? == "tap").then_some(())?;
-    Some(Tap { devid: value("id")?.strip_prefix("net")?.parse().ok()?, name: value("ifname")?.to_owned() })
+    Some(Tap {
+        devid: value("id")?.strip_prefix("net")?.parse().ok()?,
+        name: value("ifname")?.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -110,9 +125,18 @@ mod tests {
              -drive if=none,readonly=on,id=ide-5632,file=/dev/xvdc,format=host_device \
              -drive if=none,readonly=on,id=ide-832",
         );
-        assert_eq!(arguments.disks(), [PathBuf::from("/dev/xvda"), PathBuf::from("/dev/xvdc")]);
+        assert_eq!(
+            arguments.disks(),
+            [PathBuf::from("/dev/xvda"), PathBuf::from("/dev/xvdc")]
+        );
         assert_eq!(arguments.serials(), [PathBuf::from("/dev/hvc3")]);
-        assert_eq!(arguments.taps(), [Tap { devid: 1, name: "vif3.1-emu".to_owned() }]);
+        assert_eq!(
+            arguments.taps(),
+            [Tap {
+                devid: 1,
+                name: "vif3.1-emu".to_owned()
+            }]
+        );
         assert!(!arguments.is_restore());
     }
 

@@ -37,7 +37,10 @@ pub(crate) fn await_open(path: &Path, timeout: Duration) -> Result<()> {
         match OpenOptions::new().read(true).write(true).open(path) {
             Ok(_) => return Ok(()),
             Err(source) if Instant::now() > deadline => {
-                return Err(Error::io(format!("open serial console {}", path.display()), source));
+                return Err(Error::io(
+                    format!("open serial console {}", path.display()),
+                    source,
+                ));
             }
             Err(_) => std::thread::sleep(Duration::from_millis(2)),
         }
@@ -64,7 +67,11 @@ pub(crate) fn open_incoming(path: &str) -> Result<(File, RawFd)> {
 /// Opens a console for binary output.
 pub(crate) fn open_raw_output(path: &str) -> Result<File> {
     let failed = |source| Error::io(format!("open {path}"), source);
-    let file = OpenOptions::new().read(true).write(true).open(path).map_err(failed)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(path)
+        .map_err(failed)?;
     sys::make_raw(&file).map_err(failed)?;
     Ok(file)
 }

@@ -66,7 +66,8 @@ fn report(target: &str, error: &Error) {
 
 fn prepare_filesystems() -> Result<()> {
     for (kind, dir) in [("devtmpfs", "/dev"), ("proc", "/proc"), ("sysfs", "/sys")] {
-        sys::mount(kind, dir).map_err(|source| Error::io(format!("mount {kind} on {dir}"), source))?;
+        sys::mount(kind, dir)
+            .map_err(|source| Error::io(format!("mount {kind} on {dir}"), source))?;
     }
     Ok(())
 }
@@ -104,7 +105,11 @@ fn run(target: &mut Option<String>) -> Result<()> {
         sys::uptime().as_secs_f64(),
         arguments.disks().len(),
         taps.len(),
-        if arguments.is_restore() { ", restoring" } else { "" }
+        if arguments.is_restore() {
+            ", restoring"
+        } else {
+            ""
+        }
     ));
     relay::run(&listener, QEMU_SOCKET, qemu, proxy, || start_proxy(target))
 }
@@ -117,7 +122,9 @@ fn read_target(store: &mut Store) -> Result<String> {
     })?;
     match target.parse::<u16>() {
         Ok(_) => Ok(target),
-        Err(_) => Err(Error::new(format!("node 'target' holds '{target}', not a domain id"))),
+        Err(_) => Err(Error::new(format!(
+            "node 'target' holds '{target}', not a domain id"
+        ))),
     }
 }
 

@@ -11,12 +11,14 @@ const DIR: &str = "/modules";
 /// Loads the modules of `purpose` ("base", "disk", "network"); those already there are skipped.
 pub(crate) fn load(purpose: &str) -> Result<()> {
     let list = format!("{DIR}/{purpose}");
-    let list = fs::read_to_string(&list).map_err(|source| Error::io(format!("read {list}"), source))?;
+    let list =
+        fs::read_to_string(&list).map_err(|source| Error::io(format!("read {list}"), source))?;
     for line in list.lines() {
         let (name, parameters) = line.split_once(' ').unwrap_or((line, ""));
         let file = open(&format!("{DIR}/{name}.ko"))?;
-        sys::load_module(&file, parameters)
-            .map_err(|source| Error::io(format!("load kernel module {name} (for {purpose})"), source))?;
+        sys::load_module(&file, parameters).map_err(|source| {
+            Error::io(format!("load kernel module {name} (for {purpose})"), source)
+        })?;
     }
     Ok(())
 }

@@ -21,11 +21,23 @@ pub(crate) fn bridge_tap(tap: &Tap, timeout: Duration) -> Result<()> {
     let step = |tried: String, result: std::io::Result<()>| {
         result.map_err(|source| Error::io(format!("{tried} (emulated NIC {})", tap.devid), source))
     };
-    step(format!("create tap {}", tap.name), sys::create_tap(&tap.name))?;
-    step(format!("create bridge {bridge}"), sys::create_bridge(&bridge))?;
-    step(format!("set the address of {vif}"), sys::set_mac(&vif, MEMBER_MAC))?;
+    step(
+        format!("create tap {}", tap.name),
+        sys::create_tap(&tap.name),
+    )?;
+    step(
+        format!("create bridge {bridge}"),
+        sys::create_bridge(&bridge),
+    )?;
+    step(
+        format!("set the address of {vif}"),
+        sys::set_mac(&vif, MEMBER_MAC),
+    )?;
     for member in [&vif, &tap.name] {
-        step(format!("add {member} to {bridge}"), sys::add_to_bridge(&bridge, member))?;
+        step(
+            format!("add {member} to {bridge}"),
+            sys::add_to_bridge(&bridge, member),
+        )?;
         step(format!("bring up {member}"), sys::bring_up(member))?;
     }
     step(format!("bring up {bridge}"), sys::bring_up(&bridge))
@@ -36,7 +48,10 @@ fn await_vif(devid: u32, timeout: Duration) -> Result<String> {
     let dir = format!("/sys/bus/xen/devices/vif-{devid}/net");
     let deadline = Instant::now() + timeout;
     loop {
-        if let Some(Ok(entry)) = fs::read_dir(&dir).ok().and_then(|mut entries| entries.next()) {
+        if let Some(Ok(entry)) = fs::read_dir(&dir)
+            .ok()
+            .and_then(|mut entries| entries.next())
+        {
             return Ok(entry.file_name().to_string_lossy().into_owned());
         }
         if Instant::now() > deadline {

@@ -41,7 +41,10 @@ impl Splitter {
             }
         }
         // What follows a message on its line belongs to it: clients wait for the line to end.
-        let blank = self.0[start..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        let blank = self.0[start..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_whitespace())
+            .count();
         if blank > 0 {
             messages.push((self.0[start..start + blank].to_vec(), None));
         }
@@ -82,7 +85,9 @@ impl Session {
 
     /// Looks at a message of QEMU. Greetings and events answer nothing.
     pub(crate) fn answer(&mut self, value: Option<&Value>) -> Answer {
-        let Some(value) = value else { return Answer::Forward };
+        let Some(value) = value else {
+            return Answer::Forward;
+        };
         let succeeded = value.get("return").is_some();
         if !succeeded && value.get("error").is_none() {
             return Answer::Forward;
@@ -144,7 +149,10 @@ mod tests {
     #[test]
     fn what_is_not_json_is_passed_on() {
         let mut splitter = Splitter::default();
-        assert_eq!(only(splitter.push(b"hello\r\n")), (b"hello\r\n".to_vec(), None));
+        assert_eq!(
+            only(splitter.push(b"hello\r\n")),
+            (b"hello\r\n".to_vec(), None)
+        );
         assert!(only(splitter.push(b"{\"execute\":\"stop\"}")).1.is_some());
     }
 
@@ -158,20 +166,36 @@ mod tests {
         };
         let stop = "{\"execute\":\"stop\",\"id\":2019913984}";
         assert_eq!(send(stop), stop);
-        let elsewhere = "{\"execute\":\"xen-save-devices-state\",\"arguments\":{\"filename\":\"/tmp/x\"}}";
+        let elsewhere =
+            "{\"execute\":\"xen-save-devices-state\",\"arguments\":{\"filename\":\"/tmp/x\"}}";
         assert_eq!(send(elsewhere), elsewhere);
         let save = send(
             "{\"execute\":\"xen-save-devices-state\",\"id\":7,\
              \"arguments\":{\"filename\":\"/dev/fdset/1\",\"live\":true}}",
         );
         let save: Value = serde_json::from_str(&save).expect("JSON");
-        assert_eq!(save["arguments"], json!({ "filename": STATE_FILE, "live": true }));
+        assert_eq!(
+            save["arguments"],
+            json!({ "filename": STATE_FILE, "live": true })
+        );
         assert_eq!(save["id"], 7);
 
-        assert_eq!(session.answer(Some(&json!({ "event": "STOP" }))), Answer::Forward);
-        assert_eq!(session.answer(Some(&json!({ "return": {}, "id": 1 }))), Answer::Forward);
-        assert_eq!(session.answer(Some(&json!({ "return": {} }))), Answer::Forward);
-        assert_eq!(session.answer(Some(&json!({ "return": {}, "id": 7 }))), Answer::Saved);
+        assert_eq!(
+            session.answer(Some(&json!({ "event": "STOP" }))),
+            Answer::Forward
+        );
+        assert_eq!(
+            session.answer(Some(&json!({ "return": {}, "id": 1 }))),
+            Answer::Forward
+        );
+        assert_eq!(
+            session.answer(Some(&json!({ "return": {} }))),
+            Answer::Forward
+        );
+        assert_eq!(
+            session.answer(Some(&json!({ "return": {}, "id": 7 }))),
+            Answer::Saved
+        );
     }
 
     #[test]
@@ -181,14 +205,21 @@ mod tests {
             Vec::new(),
             Some(json!({ "execute": SAVE, "arguments": { "filename": SAVE_TARGET } })),
         );
-        assert_eq!(session.answer(Some(&json!({ "error": {} }))), Answer::Forward);
+        assert_eq!(
+            session.answer(Some(&json!({ "error": {} }))),
+            Answer::Forward
+        );
     }
 
     #[test]
     fn a_failure_keeps_the_id() {
-        let text = String::from_utf8(failure(&json!({ "return": {}, "id": 7 }), "no space")).expect("UTF-8");
+        let text = String::from_utf8(failure(&json!({ "return": {}, "id": 7 }), "no space"))
+            .expect("UTF-8");
         let value: Value = serde_json::from_str(&text).expect("JSON");
-        assert_eq!(value, json!({ "id": 7, "error": { "class": "GenericError", "desc": "no space" } }));
+        assert_eq!(
+            value,
+            json!({ "id": 7, "error": { "class": "GenericError", "desc": "no space" } })
+        );
         assert!(text.ends_with("\r\n"));
     }
 }

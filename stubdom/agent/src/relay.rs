@@ -57,16 +57,24 @@ pub(crate) fn run(
         let ready = sys::poll(&sources, waiting.is_some().then_some(RETRY))?;
 
         if ready[0] {
-            let status = qemu.wait().map_err(|source| Error::io("learn how QEMU ended", source))?;
+            let status = qemu
+                .wait()
+                .map_err(|source| Error::io("learn how QEMU ended", source))?;
             return describe_exit(status);
         }
         if ready[1] {
-            let status = proxy.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+            let status = proxy
+                .wait()
+                .map_or_else(|error| error.to_string(), |status| status.to_string());
             restarts += 1;
             if restarts > PROXY_RESTARTS {
-                return Err(Error::new(format!("the QMP proxy ended {restarts} times, last with {status}")));
+                return Err(Error::new(format!(
+                    "the QMP proxy ended {restarts} times, last with {status}"
+                )));
             }
-            say(&format!("the QMP proxy ended ({status}); starting it again"));
+            say(&format!(
+                "the QMP proxy ended ({status}); starting it again"
+            ));
             std::thread::sleep(RETRY);
             proxy = restart_proxy()?;
             proxy_exit = sys::watch_child(&proxy)?;
@@ -92,11 +100,16 @@ pub(crate) fn run(
 fn describe_exit(status: ExitStatus) -> Result<()> {
     match (status.code(), status.signal()) {
         (Some(0), _) => Ok(()),
-        (Some(code), _) => Err(Error::new(format!("QEMU ended with status {code}; its own words are above"))),
-        (None, Some(libc::SIGKILL)) => {
-            Err(Error::new("QEMU was killed (signal 9): out of memory? Try a larger stubdomain_memory"))
-        }
-        (None, signal) => Err(Error::new(format!("QEMU was killed by signal {}", signal.unwrap_or(0)))),
+        (Some(code), _) => Err(Error::new(format!(
+            "QEMU ended with status {code}; its own words are above"
+        ))),
+        (None, Some(libc::SIGKILL)) => Err(Error::new(
+            "QEMU was killed (signal 9): out of memory? Try a larger stubdomain_memory",
+        )),
+        (None, signal) => Err(Error::new(format!(
+            "QEMU was killed by signal {}",
+            signal.unwrap_or(0)
+        ))),
     }
 }
 
@@ -117,34 +130,49 @@ impl Link {
 
     /// Client to QEMU. False when the connection is over.
     fn pass_commands(&mut self) -> bool {
-        let Some(bytes) = receive(&mut self.client) else { return false };
-        self.commands.push(&bytes).into_iter().all(|(bytes, value)| {
-            let bytes = self.session.command(bytes, value);
-            self.qemu.write_all(&bytes).is_ok()
-        })
+        let Some(bytes) = receive(&mut self.client) else {
+            return false;
+        };
+        self.commands
+            .push(&bytes)
+            .into_iter()
+            .all(|(bytes, value)| {
+                let bytes = self.session.command(bytes, value);
+                self.qemu.write_all(&bytes).is_ok()
+            })
     }
 
     /// QEMU to client. False when the connection is over.
     fn pass_answers(&mut self) -> bool {
-        let Some(bytes) = receive(&mut self.qemu) else { return false };
-        self.answers.push(&bytes).into_iter().all(|(mut bytes, value)| {
-            if self.session.answer(value.as_ref()) == Answer::Saved {
-                match save::send() {
-                    Ok(size) => say(&format!("{size} bytes of QEMU's state sent to the toolstack")),
-                    Err(error) => {
-                        say(&format!("error: {error}"));
-                        bytes = qmp::failure(&value.unwrap_or_default(), &error.to_string());
+        let Some(bytes) = receive(&mut self.qemu) else {
+            return false;
+        };
+        self.answers
+            .push(&bytes)
+            .into_iter()
+            .all(|(mut bytes, value)| {
+                if self.session.answer(value.as_ref()) == Answer::Saved {
+                    match save::send() {
+                        Ok(size) => say(&format!(
+                            "{size} bytes of QEMU's state sent to the toolstack"
+                        )),
+                        Err(error) => {
+                            say(&format!("error: {error}"));
+                            bytes = qmp::failure(&value.unwrap_or_default(), &error.to_string());
+                        }
                     }
                 }
-            }
-            self.client.write_all(&bytes).is_ok()
-        })
+                self.client.write_all(&bytes).is_ok()
+            })
     }
 }
 
 fn receive(from: &mut UnixStream) -> Option<Vec<u8>> {
     let mut buffer = vec![0; 8192];
-    let received = from.read(&mut buffer).ok().filter(|received| *received > 0)?;
+    let received = from
+        .read(&mut buffer)
+        .ok()
+        .filter(|received| *received > 0)?;
     buffer.truncate(received);
     Some(buffer)
 }

@@ -54,7 +54,9 @@ impl Store {
         rest.iter().for_each(|part| payload.extend_from_slice(part));
         let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
         if payload.len() > PAYLOAD_MAX {
-            return Err(Error::new(format!("{path}: {length} bytes are too many for xenstore")));
+            return Err(Error::new(format!(
+                "{path}: {length} bytes are too many for xenstore"
+            )));
         }
         let mut message = Vec::with_capacity(HEADER + payload.len());
         for word in [kind, 0, 0, length] {
@@ -66,10 +68,14 @@ impl Store {
 
         let mut header = [0; HEADER];
         self.0.read_exact(&mut header).map_err(failed)?;
-        let word = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+        let word = |at: usize| {
+            u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+        };
         let length = usize::try_from(word(12)).unwrap_or(usize::MAX);
         if length > PAYLOAD_MAX {
-            return Err(Error::new(format!("{path}: xenstore answered with {length} bytes")));
+            return Err(Error::new(format!(
+                "{path}: xenstore answered with {length} bytes"
+            )));
         }
         let mut answer = vec![0; length];
         self.0.read_exact(&mut answer).map_err(failed)?;
@@ -79,7 +85,9 @@ impl Store {
                 String::from_utf8_lossy(&answer).trim_end_matches('\0')
             ))),
             answered if answered == kind => Ok(answer),
-            other => Err(Error::new(format!("{path}: xenstore answered with message type {other}"))),
+            other => Err(Error::new(format!(
+                "{path}: xenstore answered with message type {other}"
+            ))),
         }
     }
 }

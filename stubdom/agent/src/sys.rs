@@ -22,7 +22,11 @@ const HYPERVISOR_SCHED_OP: u64 = 29;
 const SCHEDOP_SHUTDOWN: u64 = 2;
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
 }
 
 fn c_string(text: &str) -> io::Result<CString> {
@@ -33,14 +37,30 @@ fn c_string(text: &str) -> io::Result<CString> {
 pub(crate) fn mount(kind: &str, dir: &str) -> io::Result<()> {
     let (kind, dir) = (c_string(kind)?, c_string(dir)?);
     // SAFETY: the strings live through the call, and these filesystems take no data argument.
-    check(unsafe { libc::mount(kind.as_ptr(), dir.as_ptr(), kind.as_ptr(), 0, std::ptr::null()) }).map(drop)
+    check(unsafe {
+        libc::mount(
+            kind.as_ptr(),
+            dir.as_ptr(),
+            kind.as_ptr(),
+            0,
+            std::ptr::null(),
+        )
+    })
+    .map(drop)
 }
 
 /// Loads a kernel module; one that is loaded already is no error.
 pub(crate) fn load_module(file: &File, parameters: &str) -> io::Result<()> {
     let parameters = c_string(parameters)?;
     // SAFETY: finit_module reads a descriptor that `file` keeps open and a string that outlives the call.
-    let result = unsafe { libc::syscall(libc::SYS_finit_module, file.as_raw_fd(), parameters.as_ptr(), 0) };
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_finit_module,
+            file.as_raw_fd(),
+            parameters.as_ptr(),
+            0,
+        )
+    };
     match io::Error::last_os_error() {
         error if result < 0 && error.raw_os_error() != Some(libc::EEXIST) => Err(error),
         _ => Ok(()),
@@ -82,7 +102,9 @@ pub(crate) fn keep_across_exec(file: &File) -> io::Result<()> {
 /// Runs `work` so that no other thread of the domain's one CPU, kernel workers included, comes between.
 pub(crate) fn without_preemption<T>(work: impl FnOnce() -> T) -> T {
     let policy = |policy, priority| {
-        let parameters = libc::sched_param { sched_priority: priority };
+        let parameters = libc::sched_param {
+            sched_priority: priority,
+        };
         // SAFETY: sets this process's own scheduling from a struct that outlives the call.
         unsafe { libc::sched_setscheduler(0, policy, &raw const parameters) };
     };
@@ -94,10 +116,16 @@ pub(crate) fn without_preemption<T>(work: impl FnOnce() -> T) -> T {
 
 /// Time since the domain's kernel started.
 pub(crate) fn uptime() -> Duration {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: fills a struct that lives on this stack frame.
     unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut now) };
-    Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
+    Duration::new(
+        now.tv_sec.unsigned_abs(),
+        u32::try_from(now.tv_nsec).unwrap_or(0),
+    )
 }
 
 /// A descriptor that becomes readable when the child ends.
@@ -112,10 +140,16 @@ pub(crate) fn watch_child(child: &Child) -> Result<OwnedFd> {
 
 /// Waits until one of `sources` is readable or closed; tells which are.
 pub(crate) fn poll(sources: &[BorrowedFd<'_>], timeout: Option<Duration>) -> Result<Vec<bool>> {
-    let timeout = timeout.map_or(-1, |limit| i32::try_from(limit.as_millis()).unwrap_or(i32::MAX));
+    let timeout = timeout.map_or(-1, |limit| {
+        i32::try_from(limit.as_millis()).unwrap_or(i32::MAX)
+    });
     let mut entries: Vec<libc::pollfd> = sources
         .iter()
-        .map(|source| libc::pollfd { fd: source.as_fd().as_raw_fd(), events: libc::POLLIN, revents: 0 })
+        .map(|source| libc::pollfd {
+            fd: source.as_fd().as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        })
         .collect();
     let count = libc::nfds_t::try_from(entries.len()).unwrap_or(0);
     loop {
@@ -134,7 +168,10 @@ fn interface_request(name: &str) -> io::Result<libc::ifreq> {
     let name = c_string(name)?;
     let name = name.as_bytes_with_nul();
     if name.len() > request.ifr_name.len() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "interface name too long"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "interface name too long",
+        ));
     }
     for (to, from) in request.ifr_name.iter_mut().zip(name) {
         *to = libc::c_char::from_ne_bytes([*from]);
@@ -145,20 +182,28 @@ fn interface_request(name: &str) -> io::Result<libc::ifreq> {
 /// A socket that only carries interface ioctls.
 fn control_socket() -> io::Result<OwnedFd> {
     // SAFETY: takes plain numbers.
-    let fd = check(unsafe { libc::socket(libc::AF_UNIX, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) })?;
+    let fd =
+        check(unsafe { libc::socket(libc::AF_UNIX, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) })?;
     // SAFETY: the kernel has just made this descriptor, and nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// Issues an ioctl whose argument is an interface request, in both directions.
-fn interface_ioctl(fd: &impl AsRawFd, operation: libc::Ioctl, request: &mut libc::ifreq) -> io::Result<()> {
+fn interface_ioctl(
+    fd: &impl AsRawFd,
+    operation: libc::Ioctl,
+    request: &mut libc::ifreq,
+) -> io::Result<()> {
     // SAFETY: every operation passed here reads or fills one ifreq, which the borrow keeps alive.
     check(unsafe { libc::ioctl(fd.as_raw_fd(), operation, std::ptr::from_mut(request)) }).map(drop)
 }
 
 /// Creates a tap interface that stays when its descriptor is closed.
 pub(crate) fn create_tap(name: &str) -> io::Result<()> {
-    let tun = File::options().read(true).write(true).open("/dev/net/tun")?;
+    let tun = File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/net/tun")?;
     let mut request = interface_request(name)?;
     request.ifr_ifru.ifru_flags = IFF_TAP_NO_PI;
     interface_ioctl(&tun, TUNSETIFF, &mut request)?;
@@ -170,7 +215,8 @@ pub(crate) fn create_tap(name: &str) -> io::Result<()> {
 pub(crate) fn create_bridge(name: &str) -> io::Result<()> {
     let name = c_string(name)?;
     // SAFETY: SIOCBRADDBR reads a string, which outlives the call.
-    check(unsafe { libc::ioctl(control_socket()?.as_raw_fd(), SIOCBRADDBR, name.as_ptr()) }).map(drop)
+    check(unsafe { libc::ioctl(control_socket()?.as_raw_fd(), SIOCBRADDBR, name.as_ptr()) })
+        .map(drop)
 }
 
 /// Makes interface `member` part of `bridge`.
@@ -221,9 +267,19 @@ pub(crate) enum ShutdownReason {
 pub(crate) fn shut_down(reason: ShutdownReason) -> ! {
     let code = reason as u32;
     // The module may not be loaded yet: then a power-off has to do.
-    if let Ok(privcmd) = File::options().read(true).write(true).open("/dev/xen/privcmd") {
-        let call: [u64; 6] =
-            [HYPERVISOR_SCHED_OP, SCHEDOP_SHUTDOWN, std::ptr::from_ref(&code).addr() as u64, 0, 0, 0];
+    if let Ok(privcmd) = File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/xen/privcmd")
+    {
+        let call: [u64; 6] = [
+            HYPERVISOR_SCHED_OP,
+            SCHEDOP_SHUTDOWN,
+            std::ptr::from_ref(&code).addr() as u64,
+            0,
+            0,
+            0,
+        ];
         debug_assert_eq!(size_of_val(&call), 48);
         // SAFETY: the device reads 48 bytes, and the hypervisor four bytes at the address of `code`; both
         // are on this stack frame, whose page is present since it has just been written.
