@@ -6,6 +6,7 @@
 mod ao;
 mod boundary;
 mod ctx;
+mod device_model;
 mod domain;
 mod domain_query;
 mod handles;
