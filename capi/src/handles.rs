@@ -12,12 +12,6 @@ pub struct libxl_evgen_domain_death {
     _private: [u8; 0],
 }
 
-/// A reader of the hypervisor's console ring.
-#[repr(C)]
-pub struct libxl_xen_console_reader {
-    _private: [u8; 0],
-}
-
 /// The application's logger (xentoollog.h).
 #[repr(C)]
 pub struct xentoollog_logger {

@@ -5,13 +5,19 @@
 
 mod ao;
 mod boundary;
+mod console;
 mod ctx;
+mod device;
 mod device_model;
+mod disk;
 mod domain;
 mod domain_query;
 mod handles;
 mod mem;
 mod memory;
 mod ni;
+mod nic;
+mod pvdev;
 mod types;
 mod utils;
+mod vfb_vkb;

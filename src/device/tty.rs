@@ -1,7 +1,13 @@
 //! Where the terminals of consoles are, and the programs that show a console or a screen.
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::{Seek, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
 use std::time::Duration;
+
+use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::record;
 use crate::engine::{Command, Op};
@@ -117,8 +123,8 @@ pub fn client(console: Address, notify_fd: Option<i32>) -> Result<Command> {
     Ok(command)
 }
 
-/// A viewer for the domain's screen, and the password to give it on standard input, if there is one to give.
-pub async fn viewer(op: &Op, domid: Domid, autopass: bool) -> Result<(Command, Option<String>)> {
+/// A viewer for the domain's screen, and what it shall read the password from, if it is to be given one.
+pub async fn viewer(op: &Op, domid: Domid, autopass: bool) -> Result<(Command, Option<OwnedFd>)> {
     let store = op.store()?;
     let node = |key: &str| format!("{}/{key}", layout::console(domid));
     let port = store.read_str(&node("vnc-port")).await?;
@@ -137,10 +143,32 @@ pub async fn viewer(op: &Op, domid: Domid, autopass: bool) -> Result<(Command, O
     };
     let program = std::env::var_os("VNCVIEWER").unwrap_or_else(|| OsString::from("vncviewer"));
     let mut command = Command::new(program).arg(display(listen.as_deref(), port));
-    if password.is_some() {
-        command = command.arg("-autopass");
+    let Some(password) = password else {
+        return Ok((command, None));
+    };
+    command = command.arg("-autopass");
+    let file = in_memory(password.as_bytes())
+        .map_err(|error| Error::io("cannot put the VNC password aside", &error).domain(domid))?;
+    Ok((command, Some(file)))
+}
+
+/// A file without a name that holds `bytes`, to be read from the start.
+fn in_memory(bytes: &[u8]) -> std::io::Result<OwnedFd> {
+    let mut file = File::from(memfd_create("vncautopass", MemfdFlags::CLOEXEC)?);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file.into())
+}
+
+/// Replaces this process by `command`; returns only when that fails.
+pub fn exec(command: &Command, stdin: Option<OwnedFd>) -> Error {
+    let mut process = std::process::Command::new(&command.program);
+    process.args(&command.args);
+    if let Some(stdin) = stdin {
+        process.stdin(stdin);
     }
-    Ok((command, password))
+    let error = process.exec();
+    Error::io(format!("cannot run {}", command.program.display()), &error)
 }
 
 /// `host:display` as VNC viewers take it.

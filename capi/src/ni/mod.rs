@@ -1,6 +1,5 @@
 //! Every export that is not built yet, a file per area. A function leaves this folder when it becomes real.
 
-mod console;
 mod context_events;
 mod device_model;
 mod disk;
@@ -15,4 +14,3 @@ mod pvdev;
 mod save;
 mod sched;
 mod usb;
-mod vfb_vkb;

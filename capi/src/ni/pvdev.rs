@@ -5,54 +5,9 @@ use std::ffi::c_int;
 use crate::boundary::not_yet;
 use crate::ctx::libxl_ctx;
 use crate::types::{
-    libxl_asyncop_how, libxl_device_p9, libxl_device_pvcallsif, libxl_device_vdispl,
-    libxl_device_vsnd, libxl_device_vtpm, libxl_uuid, libxl_vdisplinfo, libxl_vsndinfo,
-    libxl_vtpminfo,
+    libxl_asyncop_how, libxl_device_vdispl, libxl_device_vsnd, libxl_device_vtpm, libxl_uuid,
+    libxl_vdisplinfo, libxl_vsndinfo, libxl_vtpminfo,
 };
-
-/// Not built yet.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_device_p9_destroy(
-    ctx: *mut libxl_ctx,
-    _domid: u32,
-    _p9: *mut libxl_device_p9,
-    _ao_how: *const libxl_asyncop_how,
-) -> c_int {
-    not_yet(ctx, "libxl_device_p9_destroy")
-}
-
-/// Not built yet.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_device_p9_remove(
-    ctx: *mut libxl_ctx,
-    _domid: u32,
-    _p9: *mut libxl_device_p9,
-    _ao_how: *const libxl_asyncop_how,
-) -> c_int {
-    not_yet(ctx, "libxl_device_p9_remove")
-}
-
-/// Not built yet.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_device_pvcallsif_destroy(
-    ctx: *mut libxl_ctx,
-    _domid: u32,
-    _pvcallsif: *mut libxl_device_pvcallsif,
-    _ao_how: *const libxl_asyncop_how,
-) -> c_int {
-    not_yet(ctx, "libxl_device_pvcallsif_destroy")
-}
-
-/// Not built yet.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_device_pvcallsif_remove(
-    ctx: *mut libxl_ctx,
-    _domid: u32,
-    _pvcallsif: *mut libxl_device_pvcallsif,
-    _ao_how: *const libxl_asyncop_how,
-) -> c_int {
-    not_yet(ctx, "libxl_device_pvcallsif_remove")
-}
 
 /// Not built yet.
 #[unsafe(no_mangle)]
@@ -63,17 +18,6 @@ pub extern "C" fn libxl_device_vdispl_add(
     _ao_how: *const libxl_asyncop_how,
 ) -> c_int {
     not_yet(ctx, "libxl_device_vdispl_add")
-}
-
-/// Not built yet.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_device_vdispl_destroy(
-    ctx: *mut libxl_ctx,
-    _domid: u32,
-    _vdispl: *mut libxl_device_vdispl,
-    _ao_how: *const libxl_asyncop_how,
-) -> c_int {
-    not_yet(ctx, "libxl_device_vdispl_destroy")
 }
 
 /// Not built yet.
@@ -106,17 +50,6 @@ pub extern "C" fn libxl_device_vdispl_list_free(_list: *mut libxl_device_vdispl,
 
 /// Not built yet.
 #[unsafe(no_mangle)]
-pub extern "C" fn libxl_device_vdispl_remove(
-    ctx: *mut libxl_ctx,
-    _domid: u32,
-    _vdispl: *mut libxl_device_vdispl,
-    _ao_how: *const libxl_asyncop_how,
-) -> c_int {
-    not_yet(ctx, "libxl_device_vdispl_remove")
-}
-
-/// Not built yet.
-#[unsafe(no_mangle)]
 pub extern "C" fn libxl_device_vsnd_add(
     ctx: *mut libxl_ctx,
     _domid: u32,
@@ -124,17 +57,6 @@ pub extern "C" fn libxl_device_vsnd_add(
     _ao_how: *const libxl_asyncop_how,
 ) -> c_int {
     not_yet(ctx, "libxl_device_vsnd_add")
-}
-
-/// Not built yet.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_device_vsnd_destroy(
-    ctx: *mut libxl_ctx,
-    _domid: u32,
-    _vsnd: *mut libxl_device_vsnd,
-    _ao_how: *const libxl_asyncop_how,
-) -> c_int {
-    not_yet(ctx, "libxl_device_vsnd_destroy")
 }
 
 /// Not built yet.
@@ -167,17 +89,6 @@ pub extern "C" fn libxl_device_vsnd_list_free(_list: *mut libxl_device_vsnd, _nu
 
 /// Not built yet.
 #[unsafe(no_mangle)]
-pub extern "C" fn libxl_device_vsnd_remove(
-    ctx: *mut libxl_ctx,
-    _domid: u32,
-    _vsnd: *mut libxl_device_vsnd,
-    _ao_how: *const libxl_asyncop_how,
-) -> c_int {
-    not_yet(ctx, "libxl_device_vsnd_remove")
-}
-
-/// Not built yet.
-#[unsafe(no_mangle)]
 pub extern "C" fn libxl_device_vtpm_add(
     ctx: *mut libxl_ctx,
     _domid: u32,
@@ -185,17 +96,6 @@ pub extern "C" fn libxl_device_vtpm_add(
     _ao_how: *const libxl_asyncop_how,
 ) -> c_int {
     not_yet(ctx, "libxl_device_vtpm_add")
-}
-
-/// Not built yet.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_device_vtpm_destroy(
-    ctx: *mut libxl_ctx,
-    _domid: u32,
-    _vtpm: *mut libxl_device_vtpm,
-    _ao_how: *const libxl_asyncop_how,
-) -> c_int {
-    not_yet(ctx, "libxl_device_vtpm_destroy")
 }
 
 /// Not built yet.
@@ -224,17 +124,6 @@ pub extern "C" fn libxl_device_vtpm_list(
 #[unsafe(no_mangle)]
 pub extern "C" fn libxl_device_vtpm_list_free(_arg0: *mut libxl_device_vtpm, _num: c_int) {
     not_yet(std::ptr::null_mut(), "libxl_device_vtpm_list_free");
-}
-
-/// Not built yet.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_device_vtpm_remove(
-    ctx: *mut libxl_ctx,
-    _domid: u32,
-    _vtpm: *mut libxl_device_vtpm,
-    _ao_how: *const libxl_asyncop_how,
-) -> c_int {
-    not_yet(ctx, "libxl_device_vtpm_remove")
 }
 
 /// Not built yet.

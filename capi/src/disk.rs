@@ -1,0 +1,82 @@
+//! Exports of the area "disks/cdrom".
+
+use std::ffi::{c_char, c_int};
+
+use xenlight::Error;
+use xenlight::device::{info, list};
+use xenlight::types::DiskBackend;
+
+use crate::boundary::{OK, required_str, status, store_out};
+use crate::ctx::libxl_ctx;
+use crate::device::{infos, lists, removals, value_out};
+use crate::types::{
+    CType, libxl_asyncop_how, libxl_device_disk, libxl_disk_backend, libxl_diskinfo,
+};
+
+lists! {
+    /// The disks of a domain; NULL when it has none.
+    fn libxl_device_disk_list, libxl_device_disk_list_free(libxl_device_disk) = list::disks;
+}
+
+infos! {
+    /// How a disk stands.
+    fn libxl_device_disk_getinfo(libxl_device_disk -> libxl_diskinfo) = info::disk;
+}
+
+removals! {
+    /// Takes a disk away, by force if the guest does not let go.
+    fn libxl_device_disk_remove(libxl_device_disk, Auto);
+    /// Takes a disk away without asking the guest.
+    fn libxl_device_disk_destroy(libxl_device_disk, On);
+    /// Takes a disk away if the guest lets go.
+    fn libxl_device_disk_safe_remove(libxl_device_disk, Off);
+}
+
+/// The disk that a guest knows as `vdev`.
+///
+/// # Safety
+/// `vdev` is NULL or a C string; `disk` is NULL or valid for writing, and what was there is not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libxl_vdev_to_device_disk(
+    ctx: *mut libxl_ctx,
+    domid: u32,
+    vdev: *const c_char,
+    disk: *mut libxl_device_disk,
+) -> c_int {
+    status(ctx, "libxl_vdev_to_device_disk", |this| {
+        // SAFETY: the same contract.
+        let vdev = unsafe { required_str("vdev", vdev) }?;
+        let found = this
+            .core
+            .block_on(async |op| list::disk(op, domid, vdev).await)?;
+        // SAFETY: the same contract.
+        unsafe { value_out("disk", disk, &found) }?;
+        Ok(OK)
+    })
+}
+
+/// The backend that old configurations call `s`; names nobody knows leave `*backend` alone.
+///
+/// # Safety
+/// `s` is NULL or a C string; `backend` is NULL or valid for writing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libxl_string_to_backend(
+    ctx: *mut libxl_ctx,
+    s: *mut c_char,
+    backend: *mut libxl_disk_backend,
+) -> c_int {
+    status(ctx, "libxl_string_to_backend", |_| {
+        // SAFETY: the same contract.
+        let found = match unsafe { required_str("s", s) }? {
+            "phy" => DiskBackend::Phy,
+            "file" => DiskBackend::Tap,
+            "qdisk" => DiskBackend::Qdisk,
+            "standalone" => DiskBackend::Standalone,
+            "tap" => return Err(Error::inval("the backend tap needs an image type")),
+            _ => return Ok(OK),
+        };
+        // SAFETY: the same contract.
+        unsafe { store_out("backend", backend, libxl_disk_backend::from_native(&found)) }?;
+        Ok(OK)
+    })
+}

@@ -1,0 +1,88 @@
+//! Exports of the area "vfb/vkb".
+
+use std::ffi::c_int;
+
+use xenlight::device::{info, list};
+
+use crate::boundary::{OK, status};
+use crate::ctx::libxl_ctx;
+use crate::device::{add_unstored, infos, lists, removals, value_out};
+use crate::types::{libxl_asyncop_how, libxl_device_vfb, libxl_device_vkb, libxl_vkbinfo};
+
+lists! {
+    /// The keyboards and pointers of a domain; NULL when it has none.
+    fn libxl_device_vkb_list, libxl_device_vkb_list_free(libxl_device_vkb) = list::vkbs;
+}
+
+infos! {
+    /// How a keyboard stands.
+    fn libxl_device_vkb_getinfo(libxl_device_vkb -> libxl_vkbinfo) = info::vkb;
+}
+
+removals! {
+    /// Takes a keyboard away, by force if the guest does not let go.
+    fn libxl_device_vkb_remove(libxl_device_vkb, Auto);
+    /// Takes a keyboard away without asking the guest.
+    fn libxl_device_vkb_destroy(libxl_device_vkb, On);
+    /// Takes a screen away, by force if the guest does not let go.
+    fn libxl_device_vfb_remove(libxl_device_vfb, Auto);
+    /// Takes a screen away without asking the guest.
+    fn libxl_device_vfb_destroy(libxl_device_vfb, On);
+}
+
+/// Gives a domain a screen. What was left open in `vfb` is filled in.
+///
+/// # Safety
+/// `vfb` is NULL or an initialised value, valid until the operation has ended; `ao_how` is NULL or valid for reading, and
+/// its callback may be called until then.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libxl_device_vfb_add(
+    ctx: *mut libxl_ctx,
+    domid: u32,
+    vfb: *mut libxl_device_vfb,
+    ao_how: *const libxl_asyncop_how,
+) -> c_int {
+    status(ctx, "libxl_device_vfb_add", |this| {
+        // SAFETY: the same contract.
+        unsafe { add_unstored(this, ctx, domid, vfb, ao_how) }
+    })
+}
+
+/// Gives a domain a keyboard or pointer. What was left open in `vkb` is filled in.
+///
+/// # Safety
+/// `vkb` is NULL or an initialised value, valid until the operation has ended; `ao_how` is NULL or valid for reading, and
+/// its callback may be called until then.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libxl_device_vkb_add(
+    ctx: *mut libxl_ctx,
+    domid: u32,
+    vkb: *mut libxl_device_vkb,
+    ao_how: *const libxl_asyncop_how,
+) -> c_int {
+    status(ctx, "libxl_device_vkb_add", |this| {
+        // SAFETY: the same contract.
+        unsafe { add_unstored(this, ctx, domid, vkb, ao_how) }
+    })
+}
+
+/// Keyboard `devid` of a domain; `ERROR_NOTFOUND` when there is none.
+///
+/// # Safety
+/// `vkb` is NULL or valid for writing, and what was there is not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libxl_devid_to_device_vkb(
+    ctx: *mut libxl_ctx,
+    domid: u32,
+    devid: c_int,
+    vkb: *mut libxl_device_vkb,
+) -> c_int {
+    status(ctx, "libxl_devid_to_device_vkb", |this| {
+        let found = this
+            .core
+            .block_on(async |op| list::vkb(op, domid, devid).await)?;
+        // SAFETY: the same contract.
+        unsafe { value_out("vkb", vkb, &found) }?;
+        Ok(OK)
+    })
+}
