@@ -8,6 +8,7 @@ pub mod dm;
 pub mod domain;
 pub mod engine;
 pub mod error;
+pub mod host;
 pub mod log;
 pub mod qmp;
 pub mod store;

@@ -73,7 +73,7 @@ pub fn read(xen: &Xen, domid: Domid) -> Result<DomainSchedParams> {
 }
 
 /// The scheduler of the pool that the domain is in.
-fn of_domain(xen: &Xen, domid: Domid) -> Result<Scheduler> {
+pub fn of_domain(xen: &Xen, domid: Domid) -> Result<Scheduler> {
     let pool = xen.domain_info_required(domid)?.cpupool;
     let scheduler = xen.cpupool(pool)?.map(|pool| pool.scheduler.0);
     let known = scheduler.and_then(|raw| Scheduler::from_raw(i32::try_from(raw).ok()?));

@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod fork;
 pub mod guest;
+pub mod hypfs;
 pub mod log;
 pub mod passwd;
 mod raw;
