@@ -16,7 +16,9 @@ CC        ?= cc
 CARGO     ?= cargo
 BUILD     := build
 LIB       := $(BUILD)/lib
-STATICLIB := target/release/libxenlight_capi.a
+# PROFILE=dev builds quickly, for work on the library itself.
+PROFILE   ?= release
+STATICLIB := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/libxenlight_capi.a
 XEN_LIBS  := -lxentoollog -lxenevtchn -lxenctrl -lxenguest -lyajl
 
 BUILD_PACKAGES := gcc libc6-dev libclang-dev libxen-dev libyajl-dev make pkg-config
@@ -37,7 +39,7 @@ test-prerequisites: prerequisites
 .PHONY: FORCE
 FORCE:
 $(STATICLIB): FORCE
-	$(CARGO) build --release --package xenlight-capi
+	$(CARGO) build --profile $(PROFILE) --package xenlight-capi
 
 $(BUILD)/exports.map: $(EXPORTS) Makefile
 	@mkdir -p $(@D)
