@@ -195,7 +195,7 @@ pub unsafe extern "C" fn libxl_xen_console_read_line(
         let reader = unsafe { cr.as_mut() }.ok_or_else(|| Error::inval("the reader is NULL"))?;
         // SAFETY: the same contract.
         unsafe { store_out("line_r", line_r, null_mut()) }?;
-        let xen = this.core.xen();
+        let xen = this.core.xen()?;
         let chunk = xen.read_console(RING_READ, reader.clear, Some(reader.next))?;
         if chunk.bytes.is_empty() {
             return Ok(0);

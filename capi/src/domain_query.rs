@@ -25,7 +25,7 @@ pub unsafe extern "C" fn libxl_domain_info(
         ctx,
         "libxl_domain_info",
         Err(Code::Fail),
-        |this| match query::info(this.core.xen(), domid) {
+        |this| match query::info(this.core.xen()?, domid) {
             Err(error) if error.code() == Code::DomainNotfound => Ok(Err(Code::DomainNotfound)),
             other => other.map(Ok),
         },
@@ -52,7 +52,7 @@ pub unsafe extern "C" fn libxl_list_domain(
     nb_domain_out: *mut c_int,
 ) -> *mut libxl_dominfo {
     value(ctx, "libxl_list_domain", std::ptr::null_mut(), |this| {
-        let list = query::list(this.core.xen())?;
+        let list = query::list(this.core.xen()?)?;
         // SAFETY: the same contract.
         unsafe { hand_over(&list, "nb_domain_out", nb_domain_out) }
     })

@@ -79,7 +79,7 @@ pub unsafe extern "C" fn libxl_domain_need_memory_0x040700(
 unsafe fn need_of(this: &libxl_ctx, b_info: *const libxl_domain_build_info) -> Result<u64> {
     // SAFETY: the same contract.
     let mut info = unsafe { ao::native("b_info", b_info) }?;
-    let machine = this.core.xen().physinfo()?;
+    let machine = this.core.xen()?.physinfo()?;
     defaults::fill_build_info(&mut info, &defaults::host(&machine))?;
     memory::need_kb(&info)
 }
@@ -98,7 +98,7 @@ fn narrow(kb: u64) -> Result<u32> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libxl_get_free_memory(ctx: *mut libxl_ctx, memkb: *mut u64) -> c_int {
     status(ctx, "libxl_get_free_memory", |this| {
-        let free = memory::free_kb(this.core.xen())?;
+        let free = memory::free_kb(this.core.xen()?)?;
         // SAFETY: the same contract.
         unsafe { store_out("memkb", memkb, free) }?;
         Ok(OK)
@@ -115,7 +115,7 @@ pub unsafe extern "C" fn libxl_get_free_memory_0x040700(
     memkb: *mut u32,
 ) -> c_int {
     status(ctx, "libxl_get_free_memory", |this| {
-        let free = narrow(memory::free_kb(this.core.xen())?)?;
+        let free = narrow(memory::free_kb(this.core.xen()?)?)?;
         // SAFETY: the same contract.
         unsafe { store_out("memkb", memkb, free) }?;
         Ok(OK)

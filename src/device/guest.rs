@@ -19,7 +19,7 @@ pub struct Guest {
 impl Guest {
     /// Looks the domain up; [`Code::DomainNotfound`] when there is none.
     pub async fn read(op: &Op, domid: Domid) -> Result<Self> {
-        let info = op.xen().domain_info(domid)?.ok_or_else(|| {
+        let info = op.xen()?.domain_info(domid)?.ok_or_else(|| {
             Error::new(Code::DomainNotfound, format!("there is no domain {domid}")).domain(domid)
         })?;
         if !info.flags.hvm() {
@@ -40,7 +40,7 @@ impl Guest {
         Ok(Self {
             domid,
             type_: DomainType::Pv,
-            protocol: op.xen().native_protocol(domid)?,
+            protocol: op.xen()?.native_protocol(domid)?,
         })
     }
 }
@@ -52,7 +52,7 @@ pub async fn domid_of(op: &Op, name: &str) -> Result<Domid> {
         return name.parse().map_err(|_| unknown());
     }
     let store = op.store()?;
-    for info in op.xen().domain_list()? {
+    for info in op.xen()?.domain_list()? {
         let named = store.read_str(&layout::name(info.domid)).await?;
         if named.as_deref() == Some(name) {
             return Ok(info.domid);

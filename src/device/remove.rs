@@ -129,7 +129,7 @@ async fn start_closing(tx: Tx, frontend: Option<&str>, dir: &str) -> Result<bool
 }
 
 fn guest_runs(op: &Op, domid: Domid) -> Result<bool> {
-    let info = op.xen().domain_info(domid)?;
+    let info = op.xen()?.domain_info(domid)?;
     Ok(info.is_some_and(|info| {
         let flags = info.flags;
         !(flags.paused() || flags.dying() || flags.shutdown())

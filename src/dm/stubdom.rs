@@ -82,7 +82,7 @@ async fn steps(op: &Op, undo: &Rollback, request: Request<'_>) -> Result<()> {
     local::spawn(op, backends).await?;
     device::add_all(op, &serves, &mut config.nics).await?;
 
-    op.xen().unpause(stubdom)?;
+    op.xen()?.unpause(stubdom)?;
     wait_until_running(op, guest, stubdom).await
 }
 
@@ -260,7 +260,7 @@ async fn introduce(
 
 /// Gives the stub domain power over the guest, and a directory in which it reports about it.
 async fn allow_control(op: &Op, guest: Domid, stubdom: Domid) -> Result<()> {
-    op.xen().set_target(stubdom, guest)?;
+    op.xen()?.set_target(stubdom, guest)?;
     let store = op.store()?;
     store.set_target(stubdom, guest).await?;
     let mut batch = Batch::new();
@@ -343,7 +343,7 @@ async fn goes_down(op: &Op, stubdom: Domid) -> Result<()> {
     let watch = op.watch(layout::RELEASE_DOMAIN).await?;
     loop {
         watch.changed().await?;
-        match op.xen().domain_info(stubdom)? {
+        match op.xen()?.domain_info(stubdom)? {
             Some(info) if !info.flags.shutdown() && !info.flags.dying() => {}
             _ => return Err(Error::fail(format!("stub domain {stubdom} went down"))),
         }

@@ -89,7 +89,7 @@ async fn furnish(
     op.progress(console, domid, EventKind::ConsoleAvailable);
     match config.b_info.exec_ssidref {
         0 => Ok(()),
-        label => op.xen().flask_relabel(domid, label),
+        label => op.xen()?.flask_relabel(domid, label),
     }
 }
 
@@ -137,7 +137,7 @@ async fn populate(
     config: &mut DomainConfig,
     boot: &Boot,
 ) -> Result<(Channels, Built)> {
-    let (log, xen, store) = (op.log(), op.xen(), op.store()?);
+    let (log, xen, store) = (op.log(), op.xen()?, op.store()?);
     let daemons = Daemons {
         store: server(&store, layout::XENSTORED_DOMID).await?,
         console: server(&store, layout::XENCONSOLED_DOMID).await?,

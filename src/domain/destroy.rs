@@ -52,7 +52,7 @@ struct Victim {
 
 impl Victim {
     async fn find(op: &Op, domid: Domid) -> Result<Self> {
-        let files = Userdata::of(op.xen(), domid)?;
+        let files = Userdata::of(op.xen()?, domid)?;
         let vm = op.store()?.read_str(&layout::vm_link(domid)).await?;
         Ok(Self {
             domid,
@@ -64,7 +64,7 @@ impl Victim {
 
     async fn remove(&self, op: &Op) -> Result<()> {
         let mut failures = Failures::of(op, self.domid);
-        failures.note("pausing", op.xen().pause(self.domid));
+        failures.note("pausing", op.xen().and_then(|xen| xen.pause(self.domid)));
         let ended = dm::destroy(op, self.domid).await;
         failures.note("stopping its device model", ended);
         let devices = device::remove_all(op, self.domid, Force::On).await;
@@ -74,7 +74,7 @@ impl Victim {
         let seconds = sys::clock::monotonic_seconds();
         let marked = History::of_host().mark(op, self.domid, seconds).await;
         failures.note("noting its number", marked);
-        let gone = op.xen().destroy_domain(self.domid);
+        let gone = op.xen().and_then(|xen| xen.destroy_domain(self.domid));
         failures.note("destroying it", gone);
         failures.first
     }

@@ -32,7 +32,7 @@ pub async fn hypervisor(op: &Op, config: &DomainConfig) -> Result<Domid> {
             domid: number,
             ..build::create_config(config)?
         };
-        let domid = match op.xen().create_domain(&create) {
+        let domid = match op.xen()?.create_domain(&create) {
             Ok(domid) => domid,
             Err(e) if e.errno() == Some(libc::EEXIST) && wanted == RANDOM_DOMID => continue,
             Err(e) if e.errno() == Some(libc::EEXIST) => {
@@ -44,7 +44,7 @@ pub async fn hypervisor(op: &Op, config: &DomainConfig) -> Result<Domid> {
         if matches!(recent, Ok(false)) {
             return Ok(domid);
         }
-        op.xen().destroy_domain(domid)?;
+        op.xen()?.destroy_domain(domid)?;
         if recent? && is_guest_domid(wanted) {
             return Err(Error::fail("domain id recently used")
                 .domain(domid)
@@ -67,7 +67,7 @@ pub async fn store(op: &Op, domid: Domid, config: &DomainConfig) -> Result<()> {
             .hint("set name=")
     })?;
     let batch = nodes::initial(domid, config);
-    let domains = op.xen().domain_list()?;
+    let domains = op.xen()?.domain_list()?;
     let others: Vec<Domid> = domains.iter().map(|info| info.domid).collect();
     let (batch, others) = (&batch, &others);
     op.store()?

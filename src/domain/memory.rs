@@ -79,7 +79,7 @@ pub fn free_kb(xen: &Xen) -> Result<u64> {
 /// Waits until that much is free and wiped. `ERROR_NOMEM` when it is not within `seconds`.
 pub async fn wait_for_free(op: &Op, kb: u64, seconds: u32) -> Result<()> {
     for _ in 0..seconds {
-        if op.xen().physinfo()?.free_pages * (PAGE_SIZE / 1024) >= kb {
+        if op.xen()?.physinfo()?.free_pages * (PAGE_SIZE / 1024) >= kb {
             return Ok(());
         }
         op.sleep(Duration::from_secs(1)).await?;
@@ -99,7 +99,7 @@ pub struct Target {
 
 /// Reads a domain's target. For dom0, which nobody gave one, its present size becomes the target.
 pub async fn target(op: &Op, domid: Domid) -> Result<Target> {
-    let info = query::info(op.xen(), domid)?;
+    let info = query::info(op.xen()?, domid)?;
     op.store()?
         .transaction(|tx| {
             let (current, max) = (info.current_memkb, info.max_memkb);
@@ -144,7 +144,7 @@ pub enum Change {
 /// `ERROR_INVAL` above the domain's maximum, and for dom0 below 128 MiB.
 pub async fn set_target(op: &Op, domid: Domid, change: Change, enforce: bool) -> Result<()> {
     let type_ = query::type_of(op, domid).await?;
-    let info = query::info(op.xen(), domid)?;
+    let info = query::info(op.xen()?, domid)?;
     let set = |tx: Tx| {
         let info = &info;
         async move {
@@ -154,12 +154,12 @@ pub async fn set_target(op: &Op, domid: Domid, change: Change, enforce: bool) ->
             let video = video.and_then(|text| text.parse().ok()).unwrap_or(0);
             let target = new_target(domid, now, change, video)?;
             if enforce {
-                op.xen()
+                op.xen()?
                     .set_max_mem(domid, target + video + MAXMEM_EXTRA_KB)?;
             }
             if type_ != DomainType::Pv {
                 let pages = (target + MAXMEM_EXTRA_KB) / (PAGE_SIZE / 1024);
-                op.xen().set_pod_target(domid, pages)?;
+                op.xen()?.set_pod_target(domid, pages)?;
             }
             write_target(&tx, domid, info.uuid, target).await
         }
@@ -206,7 +206,7 @@ pub async fn wait_for_target(op: &Op, domid: Domid, seconds: u32) -> Result<()> 
     let mut before = u64::MAX;
     loop {
         op.sleep(Duration::from_secs(LOOK_EVERY.into())).await?;
-        let info = query::info(op.xen(), domid)?;
+        let info = query::info(op.xen()?, domid)?;
         let now = info.current_memkb.saturating_add(info.outstanding_memkb);
         if now <= target_kb {
             return Ok(());
@@ -232,7 +232,7 @@ pub async fn set_max(op: &Op, domid: Domid, kb: u64) -> Result<()> {
         let what = format!("{kb} KiB is less than the domain's target of {target} KiB");
         return Err(Error::new(Code::Nonspecific, what).domain(domid));
     }
-    op.xen()
+    op.xen()?
         .set_max_mem(domid, kb.saturating_add(MAXMEM_EXTRA_KB))?;
     let path = layout::domain_sub(domid, "memory/static-max");
     op.store()?.write(&path, kb.to_string()).await

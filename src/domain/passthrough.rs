@@ -6,7 +6,7 @@ use crate::{Domid, Error, Result};
 
 /// Gives the guest what the configuration lists. The hypervisor takes it back when the domain ends.
 pub(super) fn grant(op: &Op, domid: Domid, info: &DomainBuildInfo) -> Result<()> {
-    let xen = op.xen();
+    let xen = op.xen()?;
     for ports in &info.ioports {
         xen.ioport_permission(domid, ports.first, ports.number, true)?;
     }

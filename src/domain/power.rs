@@ -32,7 +32,7 @@ impl Request {
 
 /// Stops the vCPUs; the device model goes on.
 pub async fn pause(op: &Op, domid: Domid) -> Result<()> {
-    op.xen().pause(domid)
+    op.xen()?.pause(domid)
 }
 
 /// Lets the vCPUs run. QEMU first: it may have been started stopped.
@@ -40,7 +40,7 @@ pub async fn unpause(op: &Op, domid: Domid) -> Result<()> {
     if query::type_of(op, domid).await? == DomainType::Hvm {
         dm::unpause(op, domid).await?;
     }
-    op.xen().unpause(domid)
+    op.xen()?.unpause(domid)
 }
 
 /// Asks the guest to go down, and waits until it has taken the request, not until it is down.
@@ -82,7 +82,7 @@ async fn listens(op: &Op, domid: Domid) -> Result<bool> {
     if query::type_of(op, domid).await? != DomainType::Hvm {
         return Ok(true);
     }
-    Ok(op.xen().hvm_param_get(domid, HvmParam::CallbackIrq)? != 0)
+    Ok(op.xen()?.hvm_param_get(domid, HvmParam::CallbackIrq)? != 0)
 }
 
 /// Hands the guest's kernel a "magic SysRq" letter.
@@ -105,7 +105,7 @@ pub async fn trigger(op: &Op, domid: Domid, trigger: Trigger, vcpu: u32) -> Resu
         Trigger::S3resume => return wake(op, domid).await,
         Trigger::Unknown => return Err(Error::fail("no such trigger").domain(domid)),
     };
-    op.xen().send_trigger(domid, button, vcpu)
+    op.xen()?.send_trigger(domid, button, vcpu)
 }
 
 async fn wake(op: &Op, domid: Domid) -> Result<()> {
@@ -114,7 +114,7 @@ async fn wake(op: &Op, domid: Domid) -> Result<()> {
     }
     let version = op.store()?.read_str(&layout::dm_version(domid)).await?;
     if version.as_deref() != Some(DeviceModelVersion::QemuXen.name()) {
-        return op.xen().hvm_param_set(domid, HvmParam::AcpiSState, 0);
+        return op.xen()?.hvm_param_set(domid, HvmParam::AcpiSState, 0);
     }
     let waking = async {
         let mut client = qmp::Client::connect(op, domid).await?;

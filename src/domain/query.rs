@@ -68,7 +68,7 @@ fn dominfo(xen: &Xen, info: &DomainInfo) -> Dominfo {
 /// All virtual machines: domains that are no other domain's stub domain.
 pub async fn list_vm(op: &Op) -> Result<Vec<Vminfo>> {
     let mut machines = Vec::new();
-    for info in op.xen().domain_list()? {
+    for info in op.xen()?.domain_list()? {
         if dm::target_of(op, info.domid).await?.is_none() {
             machines.push(Vminfo {
                 uuid: Uuid(info.handle),
@@ -87,7 +87,7 @@ pub async fn name(store: &Store, domid: Domid) -> Result<Option<String>> {
 /// The domain called `name`. `ERROR_INVAL` when no domain is.
 pub async fn by_name(op: &Op, name: &str) -> Result<Domid> {
     let store = op.store()?;
-    for info in op.xen().domain_list()? {
+    for info in op.xen()?.domain_list()? {
         if self::name(&store, info.domid).await?.as_deref() == Some(name) {
             return Ok(info.domid);
         }
@@ -109,7 +109,7 @@ pub async fn by_qualifier(op: &Op, text: &str) -> Result<Domid> {
 
 /// PV, PVH or HVM. Xen tells PV from the others, the toolstack's own note tells HVM from PVH.
 pub async fn type_of(op: &Op, domid: Domid) -> Result<DomainType> {
-    let info = op.xen().domain_info(domid)?;
+    let info = op.xen()?.domain_info(domid)?;
     let info = info.ok_or_else(|| not_found(domid).code_as(Code::Fail))?;
     if !info.flags.hvm() {
         return Ok(DomainType::Pv);

@@ -58,7 +58,7 @@ impl Names {
         let change = |domid: Domid, ending: &str| -> Result<Change> {
             Ok(Change {
                 domid,
-                uuid: query::info(op.xen(), domid)?.uuid,
+                uuid: query::info(op.xen()?, domid)?.uuid,
                 old: old.map(|old| format!("{old}{ending}")),
                 new: format!("{new}{ending}"),
             })
@@ -67,7 +67,7 @@ impl Names {
         if let Some(stub) = dm::stubdom_of(op, domid).await? {
             changes.push(change(stub, "-dm")?);
         }
-        let others = op.xen().domain_list()?;
+        let others = op.xen()?.domain_list()?;
         let others = others.iter().map(|info| info.domid).collect();
         Ok(Self { changes, others })
     }

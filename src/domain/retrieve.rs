@@ -20,7 +20,7 @@ const QMP: Duration = Duration::from_secs(10);
 
 /// A configuration from which the domain could be built again as it is now.
 pub async fn retrieve(op: &Op, domid: Domid) -> Result<DomainConfig> {
-    let files = Userdata::of(op.xen(), domid).map_err(|e| e.code_as(Code::LockFail))?;
+    let files = Userdata::of(op.xen()?, domid).map_err(|e| e.code_as(Code::LockFail))?;
     let _devices = FileLock::acquire(op, files.path('l', DEVICES_LOCK)).await?;
     let mut config = userdata::with(op, domid, config::load)
         .await
@@ -28,14 +28,14 @@ pub async fn retrieve(op: &Op, domid: Domid) -> Result<DomainConfig> {
             Code::LockFail | Code::Aborted => e,
             _ => e.code_as(Code::Fail),
         })?;
-    let info = query::info(op.xen(), domid)?;
+    let info = query::info(op.xen()?, domid)?;
     config.c_info.name = query::name(&op.store()?, domid).await?;
     config.c_info.uuid = info.uuid;
     config.b_info.avail_vcpus = vcpus(op, domid, &config).await?;
     let target = memory::target(op, domid).await?;
     config.b_info.target_memkb = target.target_kb + memory::target_fudge_kb(&config.b_info);
     config.b_info.max_memkb = target.max_kb;
-    config.b_info.sched_params = sched::read(op.xen(), domid)?;
+    config.b_info.sched_params = sched::read(op.xen()?, domid)?;
     devices(op, domid, &mut config).await?;
     Ok(config)
 }

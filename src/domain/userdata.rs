@@ -49,7 +49,7 @@ impl Userdata {
     pub async fn lock(&self, op: &Op) -> Result<Locked<'_>> {
         let lock = FileLock::acquire(op, self.path('l', LOCK)).await;
         let lock = lock.map_err(|e| e.domain(self.domid))?;
-        match op.xen().domain_info(self.domid)? {
+        match op.xen()?.domain_info(self.domid)? {
             Some(_) => Ok(Locked {
                 files: self,
                 _lock: lock,
@@ -150,7 +150,7 @@ pub async fn with<T>(
     domid: Domid,
     body: impl FnOnce(&Locked<'_>) -> Result<T>,
 ) -> Result<T> {
-    let files = Userdata::of(op.xen(), domid).map_err(|e| e.code_as(Code::LockFail))?;
+    let files = Userdata::of(op.xen()?, domid).map_err(|e| e.code_as(Code::LockFail))?;
     let locked = files.lock(op).await?;
     body(&locked).map_err(|e| e.domain(domid))
 }

@@ -64,8 +64,8 @@ impl Ctx {
     }
 
     /// The hypervisor, opened at the first call that needs it.
-    pub fn xen(&self) -> &Xen {
-        &self.xen
+    pub fn xen(&self) -> Result<&Xen> {
+        Ok(&self.xen)
     }
 
     /// The connection to xenstored, opened at the first call.

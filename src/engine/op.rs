@@ -41,7 +41,7 @@ impl Op {
     }
 
     /// The hypervisor.
-    pub fn xen(&self) -> &Xen {
+    pub fn xen(&self) -> Result<&Xen> {
         self.ctx.xen()
     }
 

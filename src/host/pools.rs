@@ -20,14 +20,14 @@ pub async fn name(op: &Op, pool: u32) -> Result<Option<String>> {
 
 /// One pool.
 pub async fn info(op: &Op, pool: u32) -> Result<Cpupoolinfo> {
-    let found = op.xen().cpupool(pool)?.ok_or_else(|| no_pool(pool))?;
+    let found = op.xen()?.cpupool(pool)?.ok_or_else(|| no_pool(pool))?;
     named(op, found).await
 }
 
 /// All pools, by number.
 pub async fn list(op: &Op) -> Result<Vec<Cpupoolinfo>> {
     let mut pools = Vec::new();
-    for pool in op.xen().cpupools()? {
+    for pool in op.xen()?.cpupools()? {
         pools.push(named(op, pool).await?);
     }
     Ok(pools)
@@ -48,7 +48,7 @@ async fn named(op: &Op, pool: Cpupool) -> Result<Cpupoolinfo> {
 
 /// The number of the pool with this name. `ERROR_INVAL` when there is none.
 pub async fn by_name(op: &Op, wanted: &str) -> Result<u32> {
-    for pool in op.xen().cpupools()? {
+    for pool in op.xen()?.cpupools()? {
         if name(op, pool.id).await?.as_deref() == Some(wanted) {
             return Ok(pool.id);
         }
@@ -67,7 +67,9 @@ pub async fn create(
 ) -> Result<u32> {
     let wanted = Some(wanted).filter(|&pool| pool != 0 && pool != ANY_POOL);
     let scheduler = u32::try_from(scheduler.raw()).unwrap_or(0);
-    let pool = op.xen().cpupool_create(wanted, xen::Scheduler(scheduler))?;
+    let pool = op
+        .xen()?
+        .cpupool_create(wanted, xen::Scheduler(scheduler))?;
     if let Err(error) = fill(op, pool, name, cpus, uuid).await {
         if let Err(undo) = destroy(op, pool).await {
             op.log()
@@ -80,7 +82,7 @@ pub async fn create(
 
 async fn fill(op: &Op, pool: u32, name: &str, cpus: &Bitmap, uuid: Uuid) -> Result<()> {
     for cpu in cpus.iter() {
-        op.xen().cpupool_add_cpu(pool, number(cpu))?;
+        op.xen()?.cpupool_add_cpu(pool, number(cpu))?;
     }
     let path = layout::cpupool(pool);
     let mut batch = Batch::new();
@@ -94,7 +96,7 @@ async fn fill(op: &Op, pool: u32, name: &str, cpus: &Bitmap, uuid: Uuid) -> Resu
 /// Removes a pool without domains; its CPUs become free. `ERROR_INVAL` when domains are in it.
 pub async fn destroy(op: &Op, pool: u32) -> Result<()> {
     let found = op
-        .xen()
+        .xen()?
         .cpupool(pool)?
         .ok_or_else(|| no_pool(pool).code_as(Code::Inval))?;
     if found.domains != 0 {
@@ -104,15 +106,15 @@ pub async fn destroy(op: &Op, pool: u32) -> Result<()> {
         );
     }
     for cpu in (Bitmap { bytes: found.cpus }).iter() {
-        op.xen().cpupool_remove_cpu(pool, number(cpu))?;
+        op.xen()?.cpupool_remove_cpu(pool, number(cpu))?;
     }
-    op.xen().cpupool_destroy(pool)?;
+    op.xen()?.cpupool_destroy(pool)?;
     op.store()?.rm(&layout::cpupool(pool)).await
 }
 
 /// Renames a pool.
 pub async fn rename(op: &Op, pool: u32, name: &str) -> Result<()> {
-    op.xen()
+    op.xen()?
         .cpupool(pool)?
         .ok_or_else(|| no_pool(pool).code_as(Code::Inval))?;
     op.store()?
@@ -132,8 +134,8 @@ pub enum Move {
 /// Moves one CPU.
 pub fn move_cpu(op: &Op, pool: u32, cpu: u32, way: Move) -> Result<()> {
     match way {
-        Move::Add => op.xen().cpupool_add_cpu(pool, cpu),
-        Move::Remove => op.xen().cpupool_remove_cpu(pool, cpu),
+        Move::Add => op.xen()?.cpupool_add_cpu(pool, cpu),
+        Move::Remove => op.xen()?.cpupool_remove_cpu(pool, cpu),
     }
 }
 
@@ -152,14 +154,14 @@ pub fn move_cpus(op: &Op, pool: u32, cpus: &Bitmap, way: Move) -> Result<()> {
 /// Moves the CPUs of a node that can be moved; how many that were.
 pub fn move_node(op: &Op, pool: u32, node: u32, way: Move) -> Result<usize> {
     let from = match way {
-        Move::Add => op.xen().free_cpus()?,
-        Move::Remove => match op.xen().cpupool(pool)? {
+        Move::Add => op.xen()?.free_cpus()?,
+        Move::Remove => match op.xen()?.cpupool(pool)? {
             Some(pool) => pool.cpus,
             None => return Ok(0),
         },
     };
     let from = Bitmap { bytes: from };
-    let topology = super::cpu_topology(op.xen())?;
+    let topology = super::cpu_topology(op.xen()?)?;
     let cpus = topology
         .iter()
         .enumerate()
@@ -181,7 +183,7 @@ fn move_each(op: &Op, pool: u32, cpus: impl Iterator<Item = usize>, way: Move) -
 
 /// Moves a domain into the pool.
 pub fn move_domain(op: &Op, pool: u32, domid: Domid) -> Result<()> {
-    op.xen().cpupool_move_domain(pool, domid)
+    op.xen()?.cpupool_move_domain(pool, domid)
 }
 
 fn number(cpu: usize) -> u32 {

@@ -253,7 +253,7 @@ impl Client {
 }
 
 fn uuid_of(op: &Op, domid: Domid) -> Result<Uuid> {
-    match op.xen().domain_info(domid)? {
+    match op.xen()?.domain_info(domid)? {
         Some(info) => Ok(Uuid(info.handle)),
         None => Err(Error::new(Code::LockFail, "the domain is gone").domain(domid)),
     }

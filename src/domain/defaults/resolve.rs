@@ -20,7 +20,7 @@ const FIRMWARE_DIR: &str = "/usr/lib/xen-4.17/boot";
 pub async fn complete(op: &Op, config: &mut DomainConfig) -> Result<()> {
     labels(op, config)?;
     pool(op, config).await?;
-    let info = op.xen().physinfo()?;
+    let info = op.xen()?.physinfo()?;
     super::fill(config, &host(&info))
 }
 
@@ -67,7 +67,7 @@ fn labels(op: &Op, config: &mut DomainConfig) -> Result<()> {
         ),
     ] {
         let Some(label) = label else { continue };
-        let found = op.xen().flask_sid(label);
+        let found = op.xen()?.flask_sid(label);
         match found.map_err(|e| e.context(format!("{what}={label:?}")))? {
             Some(number) => *sid = number,
             None => log_line!(
@@ -105,7 +105,7 @@ async fn pool(op: &Op, config: &mut DomainConfig) -> Result<()> {
 }
 
 async fn by_name(op: &Op, name: &str) -> Result<Option<u32>> {
-    for pool in op.xen().cpupools()? {
+    for pool in op.xen()?.cpupools()? {
         let path = format!("{}/name", layout::cpupool(pool.id));
         if op.store()?.read_str(&path).await?.as_deref() == Some(name) {
             return Ok(Some(pool.id));
