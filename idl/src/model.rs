@@ -5,8 +5,19 @@
 pub struct Idl {
     /// The release this is for, such as "4.17".
     pub release: String,
+    /// What programs can test for.
+    pub features: Vec<Feature>,
     /// Enumerations and structs.
     pub types: Vec<Type>,
+}
+
+/// A macro that says what the library has.
+#[derive(Debug)]
+pub struct Feature {
+    /// The name after `LIBXL_HAVE_`.
+    pub name: String,
+    /// Defined as nothing, instead of 1.
+    pub empty: bool,
 }
 
 /// One named type.

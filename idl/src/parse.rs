@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::model::{Def, Enum, Field, FieldType, Idl, Struct, Type};
+use crate::model::{Def, Enum, Feature, Field, FieldType, Idl, Struct, Type};
 
 /// A mistake in the description, with the line it is on.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Parser {
     fn file(&mut self, release: &str) -> Result<Idl> {
         let mut idl = Idl {
             release: release.to_owned(),
-            types: Vec::new(),
+            ..Idl::default()
         };
         let mut area = None;
         while let Some((line, words)) = self.line() {
@@ -69,6 +69,7 @@ impl Parser {
                     self.releases = known.iter().map(|&name| name.to_owned()).collect();
                     self.chosen = self.release(line, release)?;
                 }
+                ["features", "{"] => self.features(line, &mut idl.features)?,
                 ["area", name] => area = Some((*name).to_owned()),
                 [kind @ ("enum" | "struct"), name, attributes @ .., "{"] => {
                     let Some(area) = area.clone() else {
@@ -89,10 +90,32 @@ impl Parser {
                         });
                     }
                 }
-                _ => return fail(line, "expected releases, area, enum or struct"),
+                _ => return fail(line, "expected releases, features, area, enum or struct"),
             }
         }
         Ok(idl)
+    }
+
+    fn features(&mut self, opened: usize, features: &mut Vec<Feature>) -> Result<()> {
+        loop {
+            let Some((line, words)) = self.line() else {
+                return fail(opened, "the features do not end");
+            };
+            let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let exists = self.exists(line, &mut words)?;
+            let (name, empty) = match words.as_slice() {
+                ["}"] => return Ok(()),
+                [name] => (name, false),
+                [name, "empty"] => (name, true),
+                _ => return fail(line, "expected the name of a feature"),
+            };
+            if exists {
+                features.push(Feature {
+                    name: (*name).to_owned(),
+                    empty,
+                });
+            }
+        }
     }
 
     fn release(&self, line: usize, name: &str) -> Result<usize> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use xenlight_idl::{c, native, parse};
+use xenlight_idl::{c, header, native, parse};
 
 /// The release that the tree is built for.
 const RELEASE: &str = "4.17";
@@ -37,6 +37,9 @@ fn run() -> Result<bool, Box<dyn std::error::Error>> {
     }
     for (name, content) in c::files(&idl) {
         files.push((Path::new("capi/src/types").join(name), content));
+    }
+    for (name, content) in header::files(&idl, &top)? {
+        files.push((Path::new("include").join(name), content));
     }
 
     let mut clean = true;

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+@generated@
+#ifndef _LIBXL_TYPES_H
+#define _LIBXL_TYPES_H
+
+@types@
+
+@functions@
+
+@tables@
+
+#endif
