@@ -47,10 +47,14 @@ pub async fn remove(op: &Op, device: &Device, force: Force) -> Result<()> {
         force = Force::On;
         closed = close(op, device, force).await;
     }
-    let outcome = match closed {
-        Ok(()) => detach(op, device).await,
-        Err(error) => Err(error),
-    };
+    if let Err(error) = &closed {
+        if force != Force::On || error.code() == Code::Aborted {
+            return closed;
+        }
+    }
+    // A backend that does not close must not keep its loop device or bridge port, too.
+    let detached = detach(op, device).await;
+    let outcome = closed.and(detached);
     let aborted = matches!(&outcome, Err(e) if e.code() == Code::Aborted);
     if aborted || (outcome.is_err() && force != Force::On) {
         return outcome;
