@@ -7,7 +7,7 @@ use rustix::fs::{Access, access};
 use super::args::{self, CommandLine, Environment, Restore};
 use super::console::{self, Ends};
 use super::local::{self, Local};
-use super::{MadeDomain, Request, STUBDOM_TIMEOUT, graphics, logfile, process, proxy};
+use super::{Boxed, MadeDomain, Request, STUBDOM_TIMEOUT, graphics, logfile, process, proxy};
 use crate::device::{self, Guest, Ring, When};
 use crate::engine::{Op, Rollback};
 use crate::log::Level;
@@ -63,23 +63,7 @@ async fn steps(op: &Op, undo: &Rollback, request: Request<'_>) -> Result<()> {
     device::number_nics(op, &serves, &mut config.nics).await?;
     screen(op, &serves, &mut config).await?;
     consoles(op, undo, &serves, request, made).await?;
-    if is_linux(request.config) {
-        let pair = proxy::Pair {
-            stubdom,
-            guest,
-            name: &name,
-        };
-        proxy::start(op, undo, pair).await?;
-    }
-    undo.push(format!("take down the QEMU of stub domain {stubdom}"), {
-        move |op: Op| async move { super::destroy::local(&op, stubdom).await }
-    });
-    let backends = Local {
-        domid: stubdom,
-        config: &config,
-        saved_state: None,
-    };
-    local::spawn(op, backends).await?;
+    backends(op, undo, request, stubdom, &config, &name).await?;
     device::add_all(op, &serves, &mut config.nics).await?;
 
     op.xen()?.unpause(stubdom)?;
@@ -309,6 +293,35 @@ async fn consoles(
         device::add(op, stubdom, &mut console, When::Creation).await?;
     }
     Ok(())
+}
+
+/// Starts the two processes in dom0 that the stub domain needs, side by side.
+async fn backends(
+    op: &Op,
+    undo: &Rollback,
+    request: Request<'_>,
+    stubdom: Domid,
+    config: &DomainConfig,
+    name: &str,
+) -> Result<()> {
+    undo.push(format!("take down the QEMU of stub domain {stubdom}"), {
+        move |op: Op| async move { super::destroy::local(&op, stubdom).await }
+    });
+    let local = Local {
+        domid: stubdom,
+        config,
+        saved_state: None,
+    };
+    let mut starts: Vec<Boxed<'_, Result<()>>> = vec![Box::pin(local::spawn(op, local))];
+    if is_linux(request.config) {
+        let pair = proxy::Pair {
+            stubdom,
+            guest: request.domid,
+            name,
+        };
+        starts.push(Box::pin(proxy::start(op, undo, pair)));
+    }
+    op.join(starts).await.into_iter().collect()
 }
 
 fn remove_if_there(path: &str) -> Result<()> {
