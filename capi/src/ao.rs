@@ -68,6 +68,7 @@ unsafe fn how(ctx: *mut libxl_ctx, how: *const libxl_asyncop_how) -> Option<How>
         return Some(How {
             notify: Notify::Event(for_event),
             key: (0, for_event),
+            domid: 0,
         });
     };
     // SAFETY: with a callback, this is the member that was set.
@@ -79,6 +80,7 @@ unsafe fn how(ctx: *mut libxl_ctx, how: *const libxl_asyncop_how) -> Option<How>
             unsafe { callback(ctx.get(), rc, kept.get()) };
         })),
         key: (callback as usize, word as u64),
+        domid: 0,
     })
 }
 

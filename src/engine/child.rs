@@ -1,9 +1,22 @@
 //! Child processes, watched by pidfd.
 
 use std::ffi::OsString;
-use std::os::fd::OwnedFd;
+use std::fs::File;
+use std::future::poll_fn;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::Arc;
+use std::task::{Poll, Waker};
 
-use crate::{Code, Error, Result};
+use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
+
+use super::Ctx;
+use super::core::Target;
+use super::hooks::ChildOwner;
+use super::op::{Op, OpInner};
+use super::reactor::READ;
+use crate::sys::spawn::{self, Spec, Work};
+use crate::{Error, Result};
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +33,15 @@ impl ExitStatus {
     /// Whether it exited with 0.
     pub fn success(self) -> bool {
         self == ExitStatus::Exited(0)
+    }
+
+    /// From wait(2)'s status word.
+    pub fn from_raw(status: i32) -> Self {
+        if libc::WIFSIGNALED(status) {
+            ExitStatus::Signaled(libc::WTERMSIG(status))
+        } else {
+            ExitStatus::Exited(libc::WEXITSTATUS(status))
+        }
     }
 }
 
@@ -44,6 +66,13 @@ pub struct Command {
     pub setsid: bool,
     /// Makes it a grandchild, so that nobody has to wait for it; its exit status then stays unknown.
     pub double_fork: bool,
+    /// Namespaces it leaves (`CLONE_NEW*`).
+    pub unshare: i32,
+    /// Resource limits (`RLIMIT_*`), soft and hard alike.
+    pub limits: Vec<(u32, u64)>,
+    /// Instead of executing a program: kills all processes of the second user, as which it runs; the first is its
+    /// real user, whom the victims cannot signal.
+    pub kill_user: Option<(u32, u32)>,
 }
 
 impl Command {
@@ -75,28 +104,277 @@ impl Command {
         self.env.push((name.into(), Some(value.into())));
         self
     }
+
+    fn into_spec(self) -> io::Result<Spec> {
+        let work = match self.kill_user {
+            Some((real, effective)) => Work::KillUser { real, effective },
+            None => Work::exec(&self.program, &self.args, &self.env)?,
+        };
+        let stdin = match self.stdin {
+            Some(stdin) => stdin,
+            None => File::open("/dev/null")?.into(),
+        };
+        let mut fds = vec![(stdin, 0)];
+        fds.extend(self.stdout.map(|fd| (fd, 1)));
+        fds.extend(self.stderr.map(|fd| (fd, 2)));
+        fds.extend(self.fds.into_iter().map(|(number, fd)| (fd, number)));
+        Ok(Spec {
+            work,
+            fds,
+            setsid: self.setsid,
+            double_fork: self.double_fork,
+            unshare: self.unshare,
+            limits: self.limits,
+        })
+    }
 }
 
-/// A running process. Dropping it kills it and waits for it in the background.
+/// The context's record of a child.
+pub(super) struct ChildEntry {
+    pidfd: Option<Arc<OwnedFd>>,
+    row: Option<u64>,
+    /// Ours to wait for, not a grandchild.
+    own: bool,
+    status: Option<ExitStatus>,
+    waker: Option<Waker>,
+    /// Nobody asks for the status any more: the record goes with the process.
+    unattended: bool,
+    /// The operation whose end waits for this one's.
+    holds: Option<Arc<OpInner>>,
+}
+
+/// A running process. Dropping it kills it; the end of its operation is announced when it is gone.
 #[derive(Debug)]
-pub struct Child {}
+pub struct Child {
+    op: Op,
+    pid: i32,
+    pidfd: Option<Arc<OwnedFd>>,
+    status: Option<ExitStatus>,
+}
 
 impl Child {
+    pub(super) fn spawn(op: &Op, command: Command) -> Result<Self> {
+        let ctx = op.ctx();
+        let guard = ctx.shared.lock();
+        let hooks = guard.borrow().child_hooks.clone();
+        let name = command.program.to_string_lossy().into_owned();
+        let failed = |error: io::Error| Error::io(format!("starting {name}"), &error);
+        let spec = command.into_spec().map_err(failed)?;
+        ctx.prepare_sigchld().map_err(failed)?;
+        let fork = hooks.fork.as_ref().map(|fork| move || fork());
+        let fork = fork.as_ref().map(|fork| fork as spawn::Fork<'_>);
+        let spawned = spawn::spawn(&spec, fork).map_err(failed)?;
+        let own = !spec.double_fork;
+        let pidfd = spawned.pidfd.map(Arc::new);
+        let child = Self {
+            op: op.clone(),
+            pid: spawned.pid,
+            pidfd: pidfd.clone(),
+            status: None,
+        };
+        let gone = pidfd.is_none() && !(own && hooks.owner == ChildOwner::Mainloop);
+        let entry = ChildEntry {
+            pidfd: pidfd.clone(),
+            row: None,
+            own,
+            status: gone.then_some(ExitStatus::Gone),
+            waker: None,
+            unattended: false,
+            holds: None,
+        };
+        guard.borrow_mut().children.insert(spawned.pid, entry);
+        if let (Some(pidfd), true) = (pidfd, !own || hooks.owner != ChildOwner::Mainloop) {
+            let row = ctx.add_fd(pidfd.as_raw_fd(), READ, Target::Child(spawned.pid))?;
+            if let Some(entry) = guard.borrow_mut().children.get_mut(&spawned.pid) {
+                entry.row = Some(row);
+            }
+        }
+        Ok(child)
+    }
+
     /// Its process id.
     pub fn pid(&self) -> i32 {
-        0
+        self.pid
     }
 
     /// Waits for its end.
     pub async fn wait(&mut self) -> Result<ExitStatus> {
-        Err(Error::new(Code::Ni, "the engine is not wired up"))
+        if let Some(status) = self.status {
+            return Ok(status);
+        }
+        let ctx = self.op.ctx();
+        let status = poll_fn(|cx| {
+            self.op.check()?;
+            let guard = ctx.shared.lock();
+            let mut core = guard.borrow_mut();
+            let Some(entry) = core.children.get_mut(&self.pid) else {
+                return Poll::Ready(Ok(ExitStatus::Gone));
+            };
+            match entry.status {
+                Some(status) => Poll::Ready(Ok(status)),
+                None => {
+                    entry.waker = Some(cx.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await;
+        if let Ok(status) = status {
+            self.status = Some(status);
+            ctx.forget_child(self.pid);
+        }
+        status
     }
 
     /// Sends a signal; fine when it is gone already.
-    pub fn kill(&self, _signal: i32) -> Result<()> {
-        Err(Error::new(Code::Ni, "the engine is not wired up"))
+    pub fn kill(&self, signal: i32) -> Result<()> {
+        let (Some(pidfd), Some(signal)) = (&self.pidfd, Signal::from_named_raw(signal)) else {
+            return Ok(());
+        };
+        match pidfd_send_signal(pidfd.as_fd(), signal) {
+            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+            Err(errno) => {
+                let what = format!("sending signal {} to process {}", signal.as_raw(), self.pid);
+                Err(Error::io(what, &errno.into()))
+            }
+        }
     }
 
     /// Lets it live on its own; its status is collected in the background while the context lives.
-    pub fn detach(self) {}
+    pub fn detach(self) {
+        self.op.ctx().leave_child(self.pid, None);
+        // The record is unattended now, so dropping finds nothing to kill.
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let ctx = self.op.ctx();
+        if self.status.is_none() && ctx.leave_child(self.pid, Some(self.op.inner())) {
+            if let Err(error) = self.kill(libc::SIGKILL) {
+                ctx.log().failure(&error);
+            }
+        }
+    }
+}
+
+impl Ctx {
+    /// Nobody asks for this child's status any more. True when it still runs and was attended until now; then the end
+    /// of `op` waits for it.
+    fn leave_child(&self, pid: i32, op: Option<&Arc<OpInner>>) -> bool {
+        let guard = self.shared.lock();
+        let mut core = guard.borrow_mut();
+        let Some(entry) = core
+            .children
+            .get_mut(&pid)
+            .filter(|entry| !entry.unattended)
+        else {
+            return false;
+        };
+        if entry.status.is_some() {
+            drop(core);
+            self.forget_child(pid);
+            return false;
+        }
+        entry.unattended = true;
+        if let Some(op) = op {
+            op.hold();
+            entry.holds = Some(Arc::clone(op));
+        }
+        true
+    }
+
+    fn forget_child(&self, pid: i32) {
+        let guard = self.shared.lock();
+        let Some(entry) = guard.borrow_mut().children.remove(&pid) else {
+            return;
+        };
+        if let Some(row) = entry.row {
+            self.remove_fd(row);
+        }
+        if let Some(op) = entry.holds {
+            op.release();
+        }
+        self.release_sigchld();
+    }
+
+    /// The pidfd of a child is readable: it ended.
+    pub(super) fn child_ready(&self, pid: i32) {
+        let guard = self.shared.lock();
+        let found = guard
+            .borrow()
+            .children
+            .get(&pid)
+            .map(|entry| (entry.pidfd.clone(), entry.own));
+        let Some((Some(pidfd), own)) = found else {
+            return;
+        };
+        match own {
+            true => {
+                if let Some(status) = collect(&pidfd) {
+                    self.child_ended(pid, status);
+                }
+            }
+            false => {
+                self.child_ended(pid, ExitStatus::Gone);
+            }
+        }
+    }
+
+    /// Records how a child ended and tells whoever waits. False when it is not one of ours.
+    pub(super) fn child_ended(&self, pid: i32, status: ExitStatus) -> bool {
+        let guard = self.shared.lock();
+        let (row, waker, unattended) = {
+            let mut core = guard.borrow_mut();
+            let Some(entry) = core.children.get_mut(&pid) else {
+                return false;
+            };
+            entry.status.get_or_insert(status);
+            (entry.row.take(), entry.waker.take(), entry.unattended)
+        };
+        if let Some(row) = row {
+            self.remove_fd(row);
+        }
+        waker.into_iter().for_each(Waker::wake);
+        if unattended {
+            self.forget_child(pid);
+        }
+        true
+    }
+
+    /// Collects those of our children that ended, by asking for each.
+    pub(super) fn collect_own(&self) {
+        let guard = self.shared.lock();
+        let own: Vec<_> = {
+            let core = guard.borrow();
+            let own = core.children.iter().filter(|(_, entry)| entry.own);
+            own.filter(|(_, entry)| entry.status.is_none())
+                .map(|(pid, entry)| (*pid, entry.pidfd.clone()))
+                .collect()
+        };
+        for (pid, pidfd) in own {
+            let status = match pidfd {
+                Some(pidfd) => collect(&pidfd),
+                None => Some(ExitStatus::Gone),
+            };
+            if let Some(status) = status {
+                self.child_ended(pid, status);
+            }
+        }
+    }
+}
+
+/// The status of a child that ended; `None` while it runs.
+fn collect(pidfd: &OwnedFd) -> Option<ExitStatus> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+    match waitid(WaitId::PidFd(pidfd.as_fd()), options) {
+        Ok(None) | Err(rustix::io::Errno::INTR) => None,
+        Ok(Some(status)) => Some(match (status.exit_status(), status.terminating_signal()) {
+            (Some(code), _) => ExitStatus::Exited(code),
+            (None, Some(signal)) => ExitStatus::Signaled(signal),
+            (None, None) => ExitStatus::Gone,
+        }),
+        // Somebody in this process reaped it.
+        Err(_) => Some(ExitStatus::Gone),
+    }
 }

@@ -4,11 +4,15 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
+use super::core::{Connect, Life, Probe, Shared, StoreEntry, Target};
 use super::op::Op;
-use crate::log::Logger;
-use crate::store::Store;
+use super::reactor::READ;
+use super::{Event, EventKind};
+use crate::log::{Level, Logger};
+use crate::store::{Conn, Store};
+use crate::sys::log::CLogger;
 use crate::xen::Xen;
-use crate::{Code, Error, Result};
+use crate::{Code, Domid, Error, Result};
 
 /// How the end of an asynchronous operation is announced.
 pub enum Notify {
@@ -34,58 +38,226 @@ pub struct How {
     pub notify: Notify,
     /// Which operation [`Ctx::abort`] means: the callback's address and its `for_*` word.
     pub key: (usize, u64),
+    /// The domain that the operation is about, for its OPERATION_COMPLETE event; 0 for creation.
+    pub domid: Domid,
 }
 
-/// A context, cheap to clone.
-#[derive(Clone)]
+/// A context, cheap to clone. [`Ctx::close`] ends it.
+#[derive(Clone, Debug)]
 pub struct Ctx {
-    log: Logger,
-    xen: Arc<Xen>,
-}
-
-impl fmt::Debug for Ctx {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Ctx")
-    }
+    pub(super) shared: Arc<Shared>,
 }
 
 impl Ctx {
-    /// A context that logs to `log`. Opens nothing that needs Xen.
+    /// A context that logs to `log`; the C libraries below log to stderr. Opens nothing that needs Xen.
     pub fn new(log: Logger) -> Result<Self> {
+        Self::with_loggers(log, None)
+    }
+
+    /// A context that logs to an application's logger, as do the C libraries below it.
+    pub fn with_c_logger(logger: CLogger) -> Result<Self> {
+        Self::with_loggers(Logger::new(logger.clone()), Some(logger))
+    }
+
+    fn with_loggers(log: Logger, c_log: Option<CLogger>) -> Result<Self> {
+        let probe = Box::new(|xen: &Xen, domid| {
+            Ok(match xen.domain_info(domid)? {
+                Some(info) if info.flags.dying() => Life::Dead,
+                Some(info) if info.flags.shutdown() => Life::Shutdown(info.shutdown_code),
+                Some(_) => Life::Alive,
+                None => Life::Dead,
+            })
+        });
+        Self::with_services(log, Xen::new(c_log), Box::new(Conn::open), probe)
+    }
+
+    /// A context whose connection to xenstored and whose view of domains come from elsewhere.
+    pub(super) fn with_services(
+        log: Logger,
+        xen: Xen,
+        connect: Connect,
+        probe: Probe,
+    ) -> Result<Self> {
+        let shared = Shared::new(log, xen, connect, probe)?;
         Ok(Self {
-            log,
-            xen: Arc::new(Xen::new(None)),
+            shared: Arc::new(shared),
         })
     }
 
     /// Where this context logs.
     pub fn log(&self) -> &Logger {
-        &self.log
+        &self.shared.log
     }
 
-    /// The hypervisor, opened at the first call that needs it.
+    /// The hypervisor; its devices are opened by the first hypercall. An error in a forked child.
     pub fn xen(&self) -> Result<&Xen> {
-        Ok(&self.xen)
+        self.check_process()?;
+        Ok(&self.shared.xen)
     }
 
-    /// The connection to xenstored, opened at the first call.
+    fn check_process(&self) -> Result<()> {
+        if self.shared.pid == std::process::id() {
+            return Ok(());
+        }
+        Err(Error::fail("this context belongs to the parent process")
+            .hint("a forked child must make a context of its own"))
+    }
+
+    /// The connection to xenstored, opened by the first call, and again after it was lost.
     pub fn store(&self) -> Result<Store> {
-        Err(Error::new(Code::Ni, "the engine is not wired up"))
+        Ok(Store::new(self.conn()?, None))
+    }
+
+    pub(super) fn conn(&self) -> Result<Arc<Conn>> {
+        let guard = self.shared.lock();
+        self.check_process()?;
+        if let Some(store) = &guard.borrow().store {
+            return Ok(Arc::clone(&store.conn));
+        }
+        let conn = Arc::new((self.shared.connect)()?);
+        let fd = conn
+            .fd()
+            .ok_or_else(|| Error::fail("xenstored's descriptor is gone"))?;
+        let raw = std::os::fd::AsRawFd::as_raw_fd(&fd);
+        let fd = self.add_fd(raw, READ, Target::Store)?;
+        guard.borrow_mut().store = Some(StoreEntry {
+            conn: Arc::clone(&conn),
+            fd,
+            wants_write: false,
+        });
+        Ok(conn)
     }
 
     /// Runs an operation to its end in this thread, which meanwhile serves the context's other operations too.
     /// An error is returned, not logged.
-    pub fn block_on<T>(&self, _body: impl AsyncFnOnce(&Op) -> Result<T>) -> Result<T> {
-        Err(Error::new(Code::Ni, "the engine is not wired up"))
+    pub fn block_on<T>(&self, body: impl AsyncFnOnce(&Op) -> Result<T>) -> Result<T> {
+        let op = self.new_op(None);
+        let listed = Listed(&op);
+        let result = self.drive_future(op.run(body(&op)));
+        drop(listed);
+        result?
     }
 
     /// Starts an operation; `how` announces its end. `None` runs it to its end like [`Ctx::block_on`].
     /// A failure before the first wait is returned here and not announced.
-    pub fn start<F, Fut>(&self, _how: Option<How>, _body: F) -> Result<()>
+    pub fn start<F, Fut>(&self, how: Option<How>, body: F) -> Result<()>
     where
         F: FnOnce(Op) -> Fut,
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
-        Err(Error::new(Code::Ni, "the engine is not wired up"))
+        let Some(how) = how else {
+            return self.block_on(async move |op: &Op| body(op.clone()).await);
+        };
+        let op = self.new_op(Some(how.key));
+        let work = Box::pin({
+            let body = body(op.clone());
+            let op = op.clone();
+            async move { op.run(body).await }
+        });
+        let early = self.start_task(&op, how.notify, how.domid, work);
+        self.settle();
+        early
+    }
+
+    fn new_op(&self, key: Option<(usize, u64)>) -> Op {
+        let guard = self.shared.lock();
+        let mut core = guard.borrow_mut();
+        let id = core.fresh_id();
+        let op = Op::new(self, id, key);
+        core.ops.insert(id, Arc::clone(op.inner()));
+        op
+    }
+
+    /// Puts an operation that has ended out of reach of aborts.
+    pub(super) fn forget_op(&self, id: u64) {
+        let guard = self.shared.lock();
+        let gone = guard.borrow_mut().ops.remove(&id);
+        drop(gone);
+    }
+
+    /// Tells the application that an operation about `domid` has ended.
+    pub(super) fn announce(&self, notify: Notify, domid: Domid, rc: i32) {
+        match notify {
+            Notify::Callback(callback) => self.call_back(Box::new(move || callback(rc))),
+            Notify::Event(for_user) => {
+                let mut event = Event::new(domid, EventKind::OperationComplete { rc });
+                event.for_user = for_user;
+                self.event_occurred(event);
+            }
+        }
+    }
+
+    /// Aborts the operation that was started with this key; `None` means the oldest synchronous one. An error is
+    /// [`Code::Notfound`], or [`Code::Aborted`] when it was aborted before.
+    pub fn abort(&self, key: Option<(usize, u64)>) -> Result<()> {
+        let found = {
+            let guard = self.shared.lock();
+            let core = guard.borrow();
+            core.ops.values().find(|op| op.key == key).map(Arc::clone)
+        };
+        let Some(op) = found else {
+            return Err(Error::new(
+                Code::Notfound,
+                "there is no such operation to abort",
+            ));
+        };
+        let before = op.abort();
+        self.settle();
+        if before {
+            return Err(Error::new(
+                Code::Aborted,
+                "the operation was aborted before",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Ends the context: operations that still run are dropped with a warning, descriptors and timers given back.
+    /// In a forked child nothing of the parent's is touched.
+    pub fn close(self) {
+        if self.shared.pid != std::process::id() {
+            // The lock may be held by a thread that does not exist here, and the descriptors are the parent's.
+            std::mem::forget(self);
+            return;
+        }
+        let guard = self.shared.lock();
+        let (tasks, ops, fds) = {
+            let mut core = guard.borrow_mut();
+            let ops = std::mem::take(&mut core.ops);
+            let tasks = std::mem::take(&mut core.tasks);
+            core.deaths.forget();
+            (tasks, ops, core.fds.keys().copied().collect::<Vec<_>>())
+        };
+        if !ops.is_empty() {
+            let count = ops.len();
+            let text = format_args!("the context was freed with {count} operations under way");
+            self.shared.log.line(Level::Error, None, text);
+        }
+        drop(tasks);
+        drop(ops);
+        for id in fds {
+            self.remove_fd(id);
+        }
+        let (store, children, sigchld) = {
+            let mut core = guard.borrow_mut();
+            core.closed = true;
+            core.hooks = None;
+            core.events.clear();
+            (
+                core.store.take(),
+                std::mem::take(&mut core.children),
+                core.sigchld.take(),
+            )
+        };
+        drop((store, children, sigchld));
+    }
+}
+
+/// Takes a synchronous operation off the list of those that can be aborted, also when it panics.
+struct Listed<'a>(&'a Op);
+
+impl Drop for Listed<'_> {
+    fn drop(&mut self) {
+        self.0.ctx().forget_op(self.0.inner().id);
     }
 }

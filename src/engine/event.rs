@@ -55,6 +55,23 @@ pub struct Event {
     pub kind: EventKind,
 }
 
+impl Event {
+    /// An event about `domid`, or about no domain in particular (0).
+    pub fn new(domid: Domid, kind: EventKind) -> Self {
+        Self {
+            domid,
+            domuuid: [0; 16],
+            for_user: 0,
+            kind,
+        }
+    }
+
+    /// The bit of its type in masks.
+    pub(super) fn mask_bit(&self) -> u64 {
+        1 << self.kind.type_raw()
+    }
+}
+
 /// How an application wants progress reports of an operation.
 #[derive(Clone, Default)]
 pub enum ProgressHow {

@@ -1,17 +1,93 @@
-//! Locks between processes: a locked file that is removed when the lock is given back.
+//! Locks between processes: a locked file that is removed when the lock is given back. The scheme is shared with the C
+//! library, so both can run side by side: flock(2), then check that the name still leads to the locked file.
 
-use std::path::Path;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
 
 use super::op::Op;
+use crate::sys::fork::SensitiveFd;
 use crate::{Code, Error, Result};
+
+/// flock(2) cannot be waited for by poll(2), so it is tried again and again: soon at first, then at this pace.
+const SLOWEST: Duration = Duration::from_millis(50);
+const FASTEST: Duration = Duration::from_millis(1);
 
 /// A held lock; dropping it removes the file and gives it back.
 #[derive(Debug)]
-pub struct FileLock {}
+pub struct FileLock {
+    path: PathBuf,
+    // Closed in a forked child, which would hold the lock otherwise.
+    _file: SensitiveFd,
+    pid: u32,
+}
 
 impl FileLock {
-    /// Waits for the lock on `path`, making the file if needed.
-    pub async fn acquire(_op: &Op, _path: impl AsRef<Path>) -> Result<Self> {
-        Err(Error::new(Code::Ni, "the engine is not wired up"))
+    /// Waits for the lock on `path`, making the file (mode 0600) if needed.
+    pub async fn acquire(op: &Op, path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let mut pause = FASTEST;
+        loop {
+            if let Some(lock) = Self::try_acquire(path)? {
+                return Ok(lock);
+            }
+            op.sleep(pause).await?;
+            pause = (pause * 2).min(SLOWEST);
+        }
+    }
+
+    /// Takes the lock if nobody has it.
+    pub fn try_acquire(path: &Path) -> Result<Option<Self>> {
+        let failed = |error: &io::Error| {
+            Error::io(format!("locking {}", path.display()), error).code_as(Code::LockFail)
+        };
+        loop {
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .open(path)
+                .map_err(|error| failed(&error))?;
+            match flock(file.as_fd(), FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {}
+                Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(errno) => return Err(failed(&errno.into())),
+            }
+            // Whoever had it before removed the file; then this lock is on a file that nobody finds any more.
+            if is_current(&file, path).map_err(|error| failed(&error))? {
+                return Ok(Some(Self {
+                    path: path.to_owned(),
+                    _file: SensitiveFd::new(file.into()),
+                    pid: std::process::id(),
+                }));
+            }
+        }
+    }
+}
+
+fn is_current(file: &File, path: &Path) -> io::Result<bool> {
+    let ours = file.metadata()?;
+    match std::fs::metadata(path) {
+        Ok(named) => Ok((named.dev(), named.ino()) == (ours.dev(), ours.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+impl Drop for FileLock {
+    fn drop(&mut self) {
+        if self.pid == std::process::id() {
+            // First the name, then the lock, so that nobody takes a lock on a file that is about to go. A name that
+            // is gone already, with the directory for instance, is fine.
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }

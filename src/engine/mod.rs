@@ -1,16 +1,43 @@
 //! What every operation runs on: the context, its reactor, operations as futures with built-in undo, child processes,
 //! the event queue and the application's hooks. docs/engine.md tells who wakes whom.
 
+mod apploop;
 mod child;
+mod childproc;
+mod core;
 mod ctx;
+mod death;
+mod drive;
 mod event;
+mod hooks;
 mod lock;
 mod op;
+mod queue;
+mod reactor;
 mod rollback;
+mod wake;
 
 pub use child::{Child, Command, ExitStatus};
+pub use core::Life;
 pub use ctx::{Ctx, How, Notify};
 pub use event::{Event, EventKind, ProgressHow};
+pub use hooks::{
+    ChildHooks, ChildOwner, Disaster, EventSink, ForkCallback, OsEvents, Reaped, ReapedCallback,
+};
 pub use lock::FileLock;
 pub use op::Op;
 pub use rollback::Rollback;
+
+pub use crate::sys::poll::PollFd;
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
+/// In a forked child that goes on without exec: closes what belongs to the parent. All contexts made before are dead
+/// from now on; they may be closed, which then touches nothing.
+pub fn postfork_child() {
+    crate::sys::fork::close_all_in_child();
+    crate::sys::sigchld::forget_in_child();
+}

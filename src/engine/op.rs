@@ -1,110 +1,327 @@
 //! One running operation, as the code of that operation sees it.
 
-use std::future::Future;
-use std::os::fd::AsFd;
-use std::time::Duration;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::os::fd::{AsFd, AsRawFd};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
 
 use super::Ctx;
 use super::child::{Child, Command};
-use super::event::{EventKind, ProgressHow};
-use super::rollback::Rollback;
+use super::event::{Event, EventKind, ProgressHow};
+use super::reactor::{READ, Readiness, Timer, WRITE};
+use super::rollback::{Keeper, Rollback};
+use super::wake::lock;
 use crate::log::Logger;
-use crate::store::{Store, Watch};
+use crate::store::{Gate, Store, Watch};
 use crate::xen::Xen;
 use crate::{Code, Domid, Error, Result};
 
-fn ni<T>() -> Result<T> {
-    Err(Error::new(Code::Ni, "the engine is not wired up"))
+/// What all handles of one operation share.
+pub(super) struct OpInner {
+    ctx: Ctx,
+    pub(super) id: u64,
+    /// Which operation an abort means; `None` for a synchronous one.
+    pub(super) key: Option<(usize, u64)>,
+    aborted: AtomicBool,
+    /// The waker of the task or thread that runs the operation.
+    waker: Mutex<Option<Waker>>,
+    orphans: Rollback,
+    /// Progress callbacks that have not returned and killed children that are not reaped: its end waits for them.
+    holds: AtomicUsize,
 }
 
-/// A running operation, cheap to clone. Whatever it waits for ends in [`Code::Aborted`] once it was aborted.
-#[derive(Clone, Debug)]
+impl OpInner {
+    /// True when it was aborted before.
+    pub(super) fn abort(&self) -> bool {
+        let before = self.aborted.swap(true, Ordering::SeqCst);
+        self.wake();
+        before
+    }
+
+    fn wake(&self) {
+        let waker = lock(&self.waker).clone();
+        waker.iter().for_each(Waker::wake_by_ref);
+    }
+
+    pub(super) fn hold(&self) {
+        self.holds.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn release(&self) {
+        self.holds.fetch_sub(1, Ordering::SeqCst);
+        self.wake();
+    }
+}
+
+/// A running operation, cheap to clone. Whatever it waits for ends in [`Code::Aborted`] once it was aborted, but for
+/// requests to xenstored that were sent already: those are always answered soon, and the caller must know the outcome.
+#[derive(Clone)]
 pub struct Op {
-    ctx: Ctx,
+    inner: Arc<OpInner>,
+    shielded: bool,
+}
+
+impl fmt::Debug for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Op({})", self.inner.id)
+    }
+}
+
+impl Gate for Op {
+    fn check(&self) -> Result<()> {
+        Op::check(self)
+    }
 }
 
 impl Op {
-    /// The context the operation runs on.
-    pub fn ctx(&self) -> &Ctx {
-        &self.ctx
+    pub(super) fn new(ctx: &Ctx, id: u64, key: Option<(usize, u64)>) -> Self {
+        Self {
+            inner: Arc::new(OpInner {
+                ctx: ctx.clone(),
+                id,
+                key,
+                aborted: AtomicBool::new(false),
+                waker: Mutex::default(),
+                orphans: Rollback::default(),
+                holds: AtomicUsize::new(0),
+            }),
+            shielded: false,
+        }
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.inner.id
+    }
+
+    pub(super) fn inner(&self) -> &Arc<OpInner> {
+        &self.inner
+    }
+
+    pub(super) fn orphans(&self) -> &Rollback {
+        &self.inner.orphans
     }
 
     /// The same operation, deaf to aborts: for undos, and for steps that must not stop half-way.
     #[must_use]
     pub fn shielded(&self) -> Op {
-        self.clone()
+        Op {
+            inner: Arc::clone(&self.inner),
+            shielded: true,
+        }
+    }
+
+    /// The context the operation runs on.
+    pub fn ctx(&self) -> &Ctx {
+        &self.inner.ctx
     }
 
     /// Where to log.
     pub fn log(&self) -> &Logger {
-        self.ctx.log()
+        self.ctx().log()
     }
 
     /// The hypervisor.
     pub fn xen(&self) -> Result<&Xen> {
-        self.ctx.xen()
+        self.ctx().xen()
     }
 
-    /// The connection to xenstored.
+    /// The connection to xenstored; new requests are refused once the operation was aborted.
     pub fn store(&self) -> Result<Store> {
-        self.ctx.store()
+        let conn = self.ctx().conn()?;
+        Ok(Store::new(conn, Some(Arc::new(self.clone()))))
     }
 
     /// An error when the operation was aborted.
     pub fn check(&self) -> Result<()> {
-        ni()
+        if !self.shielded && self.inner.aborted.load(Ordering::SeqCst) {
+            return Err(Error::new(Code::Aborted, "the operation was aborted"));
+        }
+        Ok(())
+    }
+
+    /// Runs a future that knows nothing of aborts, and stops it when the operation is aborted.
+    pub(super) async fn abortable<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut work = std::pin::pin!(work);
+        poll_fn(|cx| match self.check() {
+            Err(error) => Poll::Ready(Err(error)),
+            Ok(()) => work.as_mut().poll(cx),
+        })
+        .await
     }
 
     /// Waits.
-    pub async fn sleep(&self, _time: Duration) -> Result<()> {
-        ni()
+    pub async fn sleep(&self, time: Duration) -> Result<()> {
+        self.abortable(Timer::new(self.ctx(), Instant::now() + time))
+            .await
     }
 
     /// Waits for `work`, at most `limit`; then it is dropped, its undos run, and the error is
     /// [`Code::Timedout`] with `what` in its text ("waiting for ...").
     pub async fn timeout<T>(
         &self,
-        _limit: Duration,
-        _what: &str,
-        _work: impl Future<Output = Result<T>>,
+        limit: Duration,
+        what: &str,
+        work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        ni()
+        // In a scope of their own, so that both are dropped before the undos run.
+        let outcome = {
+            let mut work = std::pin::pin!(work);
+            let mut timer = std::pin::pin!(Timer::new(self.ctx(), Instant::now() + limit));
+            poll_fn(|cx| {
+                if let Poll::Ready(outcome) = work.as_mut().poll(cx) {
+                    return Poll::Ready(Some(outcome));
+                }
+                timer.as_mut().poll(cx).map(|timer| timer.err().map(Err))
+            })
+            .await
+        };
+        if let Some(outcome) = outcome {
+            return outcome;
+        }
+        self.run_orphans().await;
+        Err(Error::new(
+            Code::Timedout,
+            format!("{what} took more than {} s", limit.as_secs_f32()),
+        ))
     }
 
     /// Watches a store path and everything below.
-    pub async fn watch(&self, _path: &str) -> Result<Watch> {
-        ni()
+    pub async fn watch(&self, path: &str) -> Result<Watch> {
+        self.store()?.watch(path).await
     }
 
     /// Starts a process. Dropping the child kills it; see [`Child::detach`].
-    pub fn spawn(&self, _command: Command) -> Result<Child> {
-        ni()
+    pub fn spawn(&self, command: Command) -> Result<Child> {
+        self.check()?;
+        Child::spawn(self, command)
     }
 
     /// Waits until `fd` can be read, or is at its end or in error.
-    pub async fn readable(&self, _fd: &impl AsFd) -> Result<()> {
-        ni()
+    pub async fn readable(&self, fd: &impl AsFd) -> Result<()> {
+        let fd = fd.as_fd();
+        self.abortable(Readiness::new(self.ctx(), fd.as_raw_fd(), READ))
+            .await
     }
 
     /// Waits until `fd` can be written, or is in error.
-    pub async fn writable(&self, _fd: &impl AsFd) -> Result<()> {
-        ni()
+    pub async fn writable(&self, fd: &impl AsFd) -> Result<()> {
+        let fd = fd.as_fd();
+        self.abortable(Readiness::new(self.ctx(), fd.as_raw_fd(), WRITE))
+            .await
     }
 
     /// Runs all of `work` at the same time; results in the order of `work`.
-    pub async fn join<Fut: Future>(&self, _work: Vec<Fut>) -> Vec<Fut::Output> {
-        Vec::new()
+    pub async fn join<Fut: Future>(&self, work: Vec<Fut>) -> Vec<Fut::Output> {
+        enum Item<Fut: Future> {
+            Running(Pin<Box<Fut>>),
+            Done(Fut::Output),
+        }
+        let mut items: Vec<Item<Fut>> = work
+            .into_iter()
+            .map(|work| Item::Running(Box::pin(work)))
+            .collect();
+        poll_fn(|cx| {
+            let mut pending = false;
+            for item in &mut items {
+                if let Item::Running(work) = item {
+                    match work.as_mut().poll(cx) {
+                        Poll::Ready(output) => *item = Item::Done(output),
+                        Poll::Pending => pending = true,
+                    }
+                }
+            }
+            if pending {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
+        })
+        .await;
+        items
+            .into_iter()
+            .filter_map(|item| match item {
+                Item::Done(output) => Some(output),
+                Item::Running(_) => None,
+            })
+            .collect()
     }
 
-    /// Sends a progress report.
-    pub fn progress(&self, _how: &ProgressHow, _domid: Domid, _kind: EventKind) {}
+    /// Sends a progress report. The operation's end is announced only after a callback has returned.
+    pub fn progress(&self, how: &ProgressHow, domid: Domid, kind: EventKind) {
+        let mut event = Event::new(domid, kind);
+        match how {
+            ProgressHow::Drop => {}
+            ProgressHow::Queue(for_user) => {
+                event.for_user = *for_user;
+                self.ctx().event_occurred(event);
+            }
+            ProgressHow::Callback(callback) => {
+                let callback = Arc::clone(callback);
+                let inner = Arc::clone(&self.inner);
+                inner.hold();
+                self.ctx().call_back(Box::new(move || {
+                    callback(event);
+                    inner.release();
+                    inner.ctx.settle();
+                }));
+            }
+        }
+    }
 
     /// Runs `body`; when it fails (or is dropped), what it pushed onto the rollback runs in reverse order.
-    pub async fn with_rollback<T, F, Fut>(&self, _body: F) -> Result<T>
+    pub async fn with_rollback<T, F, Fut>(&self, body: F) -> Result<T>
     where
         F: FnOnce(Rollback) -> Fut,
         Fut: Future<Output = Result<T>>,
     {
-        ni()
+        let keeper = Keeper {
+            op: self,
+            undo: Rollback::default(),
+        };
+        let result = body(keeper.undo.clone()).await;
+        match &result {
+            Ok(_) => keeper.undo.discard(),
+            Err(_) => {
+                self.run_orphans().await;
+                keeper.undo.run(self).await;
+            }
+        }
+        result
+    }
+
+    /// Runs the undos of parts that were dropped.
+    pub(super) async fn run_orphans(&self) {
+        self.inner.orphans.run(self).await;
+    }
+
+    /// The whole of an operation: its body, then undos that were left, then whatever its end has to wait for.
+    pub(super) async fn run<T>(&self, body: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut body = std::pin::pin!(body);
+        let result = poll_fn(|cx| {
+            self.set_waker(cx.waker());
+            body.as_mut().poll(cx)
+        })
+        .await;
+        self.run_orphans().await;
+        poll_fn(|cx| {
+            self.set_waker(cx.waker());
+            match self.inner.holds.load(Ordering::SeqCst) {
+                0 => Poll::Ready(()),
+                _ => Poll::Pending,
+            }
+        })
+        .await;
+        result
+    }
+
+    fn set_waker(&self, waker: &Waker) {
+        let mut known = lock(&self.inner.waker);
+        if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            *known = Some(waker.clone());
+        }
     }
 }

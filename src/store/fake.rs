@@ -15,10 +15,11 @@ struct State {
     generation: u64,
     transactions: BTreeMap<u32, (Tree, u64)>,
     last_tx: u32,
-    watches: Vec<(String, String)>,
+    watches: Vec<(String, String, usize)>,
+    writers: Vec<Arc<Mutex<UnixStream>>>,
     log: Vec<(u32, String)>,
     faults: VecDeque<(u32, Fault)>,
-    events: VecDeque<(String, String)>,
+    events: VecDeque<(String, String, usize)>,
 }
 
 /// What the daemon does wrong with the next request of a type.
@@ -34,26 +35,33 @@ pub(crate) enum Fault {
     Close,
 }
 
-/// A handle on the daemon behind a [`Conn`].
-#[derive(Clone)]
+/// A handle on the daemon behind one or more [`Conn`]s.
+#[derive(Clone, Default)]
 pub(crate) struct Fake {
     state: Arc<Mutex<State>>,
-    writer: Arc<Mutex<UnixStream>>,
 }
 
 impl Fake {
     /// A daemon with an empty tree, and a connection to it.
     pub(crate) fn start() -> (Self, Arc<Conn>) {
+        let fake = Self::default();
+        let conn = Arc::new(fake.connect());
+        (fake, conn)
+    }
+
+    /// One more connection.
+    pub(crate) fn connect(&self) -> Conn {
         let (ours, theirs) = UnixStream::pair().expect("socket pair");
         ours.set_nonblocking(true).expect("non-blocking");
         let reader = theirs.try_clone().expect("clone");
-        let fake = Self {
-            state: Arc::default(),
-            writer: Arc::new(Mutex::new(theirs)),
+        let number = {
+            let mut state = self.state();
+            state.writers.push(Arc::new(Mutex::new(theirs)));
+            state.writers.len() - 1
         };
-        let daemon = fake.clone();
-        std::thread::spawn(move || daemon.serve(reader));
-        (fake, Arc::new(Conn::new(ours.into(), Transport::Socket)))
+        let daemon = self.clone();
+        std::thread::spawn(move || daemon.serve(reader, number));
+        Conn::new(ours.into(), Transport::Socket)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -99,27 +107,24 @@ impl Fake {
         self.state().watches.len()
     }
 
-    /// Sends bytes that are no answer to anything.
-    pub(crate) fn send_raw(&self, bytes: &[u8]) {
-        let _ = self.writer.lock().expect("writer").write_all(bytes);
-    }
-
-    fn send(&self, kind: u32, id: u32, tx: u32, payload: &[u8]) {
+    fn send(writer: &Mutex<UnixStream>, kind: u32, id: u32, tx: u32, payload: &[u8]) {
         let mut bytes = Vec::new();
         for word in [kind, id, tx, u32::try_from(payload.len()).expect("short")] {
             bytes.extend_from_slice(&word.to_ne_bytes());
         }
         bytes.extend_from_slice(payload);
-        self.send_raw(&bytes);
+        let _ = writer.lock().expect("writer").write_all(&bytes);
     }
 
     fn send_events(&self, state: &mut State) {
-        for (path, token) in std::mem::take(&mut state.events) {
-            self.send(15, 0, 0, format!("{path}\0{token}\0").as_bytes());
+        for (path, token, conn) in std::mem::take(&mut state.events) {
+            let payload = format!("{path}\0{token}\0");
+            Self::send(&state.writers[conn], 15, 0, 0, payload.as_bytes());
         }
     }
 
-    fn serve(&self, mut reader: UnixStream) {
+    fn serve(&self, mut reader: UnixStream, number: usize) {
+        let writer = Arc::clone(&self.state().writers[number]);
         loop {
             let mut header = [0; 16];
             if reader.read_exact(&mut header).is_err() {
@@ -139,17 +144,20 @@ impl Fake {
             let planned = state.faults.iter().position(|(of, _)| *of == kind);
             match planned.and_then(|at| state.faults.remove(at)) {
                 Some((_, Fault::Error(name))) => {
-                    self.send(16, id, tx, format!("{name}\0").as_bytes())
+                    Self::send(&writer, 16, id, tx, format!("{name}\0").as_bytes())
                 }
-                Some((_, Fault::Raw(bytes))) => self.send_raw(&bytes),
+                Some((_, Fault::Raw(bytes))) => {
+                    drop(writer.lock().expect("writer").write_all(&bytes))
+                }
                 Some((_, Fault::Silence)) => {}
                 Some((_, Fault::Close)) => {
+                    state.watches.retain(|watch| watch.2 != number);
                     let _ = reader.shutdown(std::net::Shutdown::Both);
                     return;
                 }
-                None => match state.handle(kind, tx, &payload) {
-                    Ok(answer) => self.send(kind, id, tx, &answer),
-                    Err(name) => self.send(16, id, tx, format!("{name}\0").as_bytes()),
+                None => match state.handle(number, kind, tx, &payload) {
+                    Ok(answer) => Self::send(&writer, kind, id, tx, &answer),
+                    Err(name) => Self::send(&writer, 16, id, tx, format!("{name}\0").as_bytes()),
                 },
             }
             self.send_events(&mut state);
@@ -166,10 +174,11 @@ impl State {
     }
 
     fn fire(&mut self, path: &str) {
-        for (watched, token) in &self.watches {
+        for (watched, token, conn) in &self.watches {
             let below = path.strip_prefix(watched.as_str());
             if below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
-                self.events.push_back((path.to_owned(), token.clone()));
+                self.events
+                    .push_back((path.to_owned(), token.clone(), *conn));
             }
         }
     }
@@ -211,7 +220,13 @@ impl State {
         Ok(out)
     }
 
-    fn handle(&mut self, kind: u32, tx: u32, payload: &[u8]) -> Result<Vec<u8>, &'static str> {
+    fn handle(
+        &mut self,
+        conn: usize,
+        kind: u32,
+        tx: u32,
+        payload: &[u8],
+    ) -> Result<Vec<u8>, &'static str> {
         if tx != 0 && !self.transactions.contains_key(&tx) {
             return Err("ENOENT");
         }
@@ -261,15 +276,15 @@ impl State {
             }
             4 => {
                 let token = String::from_utf8_lossy(&rest[..rest.len() - 1]).into_owned();
-                self.events.push_back((path.clone(), token.clone()));
-                self.watches.push((path, token));
+                self.events.push_back((path.clone(), token.clone(), conn));
+                self.watches.push((path, token, conn));
                 Ok(ok)
             }
             5 => {
                 let token = String::from_utf8_lossy(&rest[..rest.len() - 1]).into_owned();
                 let before = self.watches.len();
                 self.watches
-                    .retain(|watch| *watch != (path.clone(), token.clone()));
+                    .retain(|watch| *watch != (path.clone(), token.clone(), conn));
                 if self.watches.len() < before {
                     Ok(ok)
                 } else {

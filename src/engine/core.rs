@@ -1,0 +1,164 @@
+//! The state of a context: tables of tasks, descriptors, timers, operations, children and events.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::fmt;
+use std::future::Future;
+use std::os::fd::RawFd;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Instant;
+
+use parking_lot::{ReentrantMutex, ReentrantMutexGuard};
+
+use super::child::ChildEntry;
+use super::death::Deaths;
+use super::event::Event;
+use super::hooks::{ChildHooks, Disaster, EventSink, OsEvents};
+use super::op::OpInner;
+use super::wake::{Parker, TaskWaker, Wakeups};
+use crate::log::Logger;
+use crate::store::Conn;
+use crate::xen::Xen;
+use crate::{Domid, Result};
+
+/// A task's future. It is taken out of the table while it is polled.
+pub(super) type TaskFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// A call into the application, made after the lock was dropped.
+pub(super) type Callback = Box<dyn FnOnce() + Send>;
+/// Makes the connection to xenstored.
+pub(super) type Connect = Box<dyn Fn() -> Result<Conn> + Send + Sync>;
+/// Looks a domain up for the domain-death events.
+pub(super) type Probe = Box<dyn Fn(&Xen, Domid) -> Result<Life> + Send + Sync>;
+
+/// How alive a domain is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// It runs, or is paused.
+    Alive,
+    /// It shut down for this reason (the hypervisor's number).
+    Shutdown(u8),
+    /// It is being torn down, or is gone.
+    Dead,
+}
+
+/// What all clones of a context share.
+pub(super) struct Shared {
+    pub(super) log: Logger,
+    pub(super) pid: u32,
+    pub(super) xen: Xen,
+    pub(super) wakeups: Arc<Wakeups>,
+    pub(super) connect: Connect,
+    pub(super) probe: Probe,
+    core: ReentrantMutex<RefCell<Core>>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ctx(pid {})", self.pid)
+    }
+}
+
+/// The lock, held. The cell inside is borrowed for single statements only, never while a future is polled or a
+/// hook is called.
+pub(super) type Guard<'a> = ReentrantMutexGuard<'a, RefCell<Core>>;
+
+impl Shared {
+    pub(super) fn new(log: Logger, xen: Xen, connect: Connect, probe: Probe) -> Result<Self> {
+        Ok(Self {
+            log,
+            pid: std::process::id(),
+            xen,
+            wakeups: Arc::new(Wakeups::new()?),
+            connect,
+            probe,
+            core: ReentrantMutex::new(RefCell::default()),
+        })
+    }
+
+    pub(super) fn lock(&self) -> Guard<'_> {
+        self.core.lock()
+    }
+}
+
+/// The tables.
+#[derive(Default)]
+pub(super) struct Core {
+    pub(super) closed: bool,
+    /// A future is being polled, by this thread, for it holds the lock.
+    pub(super) polling: bool,
+    pub(super) tasks: HashMap<u64, Task>,
+    pub(super) fds: BTreeMap<u64, FdEntry>,
+    pub(super) timers: HashMap<u64, TimerEntry>,
+    pub(super) deadlines: BTreeSet<(Instant, u64)>,
+    pub(super) ops: BTreeMap<u64, Arc<OpInner>>,
+    pub(super) store: Option<StoreEntry>,
+    pub(super) children: HashMap<i32, ChildEntry>,
+    pub(super) child_hooks: ChildHooks,
+    pub(super) sigchld: Option<(crate::sys::sigchld::Handler, u64)>,
+    pub(super) events: VecDeque<Event>,
+    pub(super) event_sink: Option<EventSink>,
+    pub(super) disaster: Option<Disaster>,
+    pub(super) deaths: Deaths,
+    pub(super) callbacks: VecDeque<Callback>,
+    pub(super) hooks: Option<Arc<dyn OsEvents>>,
+    /// A thread sleeps in poll(2) for everybody.
+    pub(super) leader: bool,
+    pub(super) followers: Vec<Arc<Parker>>,
+    last_id: u64,
+}
+
+impl Core {
+    /// A number that this context has never used before.
+    pub(super) fn fresh_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+}
+
+/// A task: something that runs without a thread waiting for it.
+pub(super) struct Task {
+    pub(super) future: Option<TaskFuture>,
+    pub(super) waker: Arc<TaskWaker>,
+}
+
+/// A descriptor that somebody waits for.
+#[derive(Debug)]
+pub(super) struct FdEntry {
+    pub(super) fd: RawFd,
+    pub(super) events: i16,
+    pub(super) ready: bool,
+    pub(super) target: Target,
+    pub(super) theirs: Option<usize>,
+}
+
+/// Who is told that a descriptor is ready.
+#[derive(Debug)]
+pub(super) enum Target {
+    /// A future.
+    Future(Option<Waker>),
+    /// The connection to xenstored.
+    Store,
+    /// The child with this pid.
+    Child(i32),
+    /// The SIGCHLD handler's eventfd.
+    Sigchld,
+}
+
+/// A timer that somebody waits for.
+#[derive(Debug)]
+pub(super) struct TimerEntry {
+    pub(super) at: Instant,
+    pub(super) waker: Option<Waker>,
+    pub(super) fired: bool,
+    pub(super) theirs: Option<usize>,
+}
+
+/// The open connection to xenstored and its row in the descriptor table.
+#[derive(Debug)]
+pub(super) struct StoreEntry {
+    pub(super) conn: Arc<Conn>,
+    pub(super) fd: u64,
+    pub(super) wants_write: bool,
+}

@@ -1,0 +1,378 @@
+//! The loop: polls futures that were woken, calls the application back, and sleeps in poll(2) when nothing is left.
+//!
+//! Several threads may be in it. One of them, the leader, sleeps in poll(2) for all; the others sleep on their parkers
+//! and one takes over when the leader leaves.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use super::core::{Guard, Task, TaskFuture};
+use super::op::Op;
+use super::reactor::{READ, WRITE};
+use super::wake::{Parker, TaskWaker, ThreadWaker};
+use super::{Ctx, Notify};
+use crate::sys::poll::{PollFd, poll};
+use crate::{Domid, Error, Result};
+
+/// Marks the lock's holder as being inside of a future's poll, also when that panics.
+struct Polling<'a> {
+    guard: &'a Guard<'a>,
+    before: bool,
+}
+
+impl<'a> Polling<'a> {
+    fn new(guard: &'a Guard<'a>) -> Self {
+        let before = std::mem::replace(&mut guard.borrow_mut().polling, true);
+        Self { guard, before }
+    }
+}
+
+impl Drop for Polling<'_> {
+    fn drop(&mut self) {
+        self.guard.borrow_mut().polling = self.before;
+    }
+}
+
+fn panicked() -> Error {
+    Error::fail("internal error in an operation, please report it")
+}
+
+/// An operation whose panic is its failure.
+struct CatchPanic(Pin<Box<dyn Future<Output = Result<()>> + Send>>);
+
+impl Future for CatchPanic {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(cx)))
+            .unwrap_or_else(|_| Poll::Ready(Err(panicked())))
+    }
+}
+
+impl Ctx {
+    /// Adds a task; it is polled at the next [`Ctx::settle`].
+    pub(super) fn add_task(&self, future: TaskFuture) -> u64 {
+        let guard = self.shared.lock();
+        let task = guard.borrow_mut().fresh_id();
+        let waker = self.task_waker(task);
+        let future = Some(future);
+        guard.borrow_mut().tasks.insert(
+            task,
+            Task {
+                future,
+                waker: Arc::clone(&waker),
+            },
+        );
+        Waker::from(waker).wake();
+        task
+    }
+
+    /// Drops a task wherever it is.
+    pub(super) fn remove_task(&self, task: u64) {
+        let guard = self.shared.lock();
+        let gone = guard.borrow_mut().tasks.remove(&task);
+        drop(gone);
+    }
+
+    fn task_waker(&self, task: u64) -> Arc<TaskWaker> {
+        Arc::new(TaskWaker {
+            task,
+            queued: AtomicBool::new(false),
+            wakeups: Arc::clone(&self.shared.wakeups),
+        })
+    }
+
+    /// Polls an operation for the first time: a failure is returned, all else is announced in time.
+    pub(super) fn start_task(
+        &self,
+        op: &Op,
+        notify: Notify,
+        domid: Domid,
+        mut work: Pin<Box<dyn Future<Output = Result<()>> + Send>>,
+    ) -> Result<()> {
+        let guard = self.shared.lock();
+        let task = guard.borrow_mut().fresh_id();
+        let task_waker = self.task_waker(task);
+        let waker = Waker::from(Arc::clone(&task_waker));
+        let first = {
+            let _polling = Polling::new(&guard);
+            let mut cx = Context::from_waker(&waker);
+            catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut cx)))
+        };
+        let first = first.unwrap_or_else(|_| Poll::Ready(Err(panicked())));
+        if let Poll::Ready(result) = first {
+            drop(work);
+            self.forget_op(op.id());
+            return result.map(|()| self.announce(notify, domid, 0));
+        }
+        let (ctx, id) = (self.clone(), op.id());
+        let future: TaskFuture = Box::pin(async move {
+            let result = CatchPanic(work).await;
+            ctx.forget_op(id);
+            if let Err(error) = &result {
+                ctx.shared.log.failure(error);
+            }
+            let rc = result.map_or_else(|error| error.code() as i32, |()| 0);
+            ctx.announce(notify, domid, rc);
+        });
+        let future = Some(future);
+        let waker = task_waker;
+        guard
+            .borrow_mut()
+            .tasks
+            .insert(task, Task { future, waker });
+        Ok(())
+    }
+
+    /// Whether the calling thread is inside of a future's poll.
+    pub(super) fn is_polling(&self) -> bool {
+        self.shared.lock().borrow().polling
+    }
+
+    /// Polls all tasks that were woken, until none is left, and sends what they asked of xenstored.
+    fn run_ready(&self, guard: &Guard<'_>) {
+        loop {
+            while let Some(id) = self.shared.wakeups.pop_ready() {
+                self.poll_task(guard, id);
+            }
+            // Sending may fail and wake those who wait for answers.
+            self.flush_store();
+            if !self.shared.wakeups.any_ready() {
+                return;
+            }
+        }
+    }
+
+    fn poll_task(&self, guard: &Guard<'_>, id: u64) {
+        let (mut future, waker) = {
+            let mut core = guard.borrow_mut();
+            let Some(task) = core.tasks.get_mut(&id) else {
+                return;
+            };
+            task.waker.queued.store(false, Ordering::SeqCst);
+            let Some(future) = task.future.take() else {
+                return;
+            };
+            (future, Waker::from(Arc::clone(&task.waker)))
+        };
+        let mut cx = Context::from_waker(&waker);
+        let result = {
+            let _polling = Polling::new(guard);
+            catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut cx)))
+        };
+        if let Ok(Poll::Pending) = result {
+            if let Some(task) = guard.borrow_mut().tasks.get_mut(&id) {
+                task.future = Some(future);
+            }
+            return;
+        }
+        if result.is_err() {
+            self.shared.log.failure(&panicked());
+        }
+        // The future goes before its row, and without the cell being borrowed: its destructors use the tables.
+        drop(future);
+        guard.borrow_mut().tasks.remove(&id);
+    }
+
+    /// Brings everything as far as it goes without waiting. To be called at the end of every entry into the engine.
+    pub(super) fn settle(&self) {
+        loop {
+            let callbacks = {
+                let guard = self.shared.lock();
+                if guard.borrow().polling {
+                    // The outer loop of this very thread goes on with it.
+                    return;
+                }
+                self.run_ready(&guard);
+                std::mem::take(&mut guard.borrow_mut().callbacks)
+            };
+            if callbacks.is_empty() {
+                return;
+            }
+            for callback in callbacks {
+                callback();
+            }
+        }
+    }
+
+    /// Serves the context until `step` gives a value; it is called with the lock held.
+    pub(super) fn drive<T>(
+        &self,
+        parker: &Arc<Parker>,
+        mut step: impl FnMut() -> Option<T>,
+    ) -> Result<T> {
+        loop {
+            let guard = self.shared.lock();
+            self.run_ready(&guard);
+            let done = step();
+            // What `step` did may have woken tasks, also the one it stands for.
+            self.run_ready(&guard);
+            let callbacks = std::mem::take(&mut guard.borrow_mut().callbacks);
+            if done.is_none() && callbacks.is_empty() {
+                self.sleep(guard, parker)?;
+                continue;
+            }
+            self.hand_over(&guard);
+            drop(guard);
+            for callback in callbacks {
+                callback();
+            }
+            if let Some(done) = done {
+                return Ok(done);
+            }
+        }
+    }
+
+    /// Wakes a follower to be the next leader, unless there is a leader.
+    fn hand_over(&self, guard: &Guard<'_>) {
+        let mut core = guard.borrow_mut();
+        if !core.leader {
+            if let Some(next) = core.followers.pop() {
+                next.unpark();
+            }
+        }
+    }
+
+    /// Wakes all threads that wait, to look whether what happened is what they wait for.
+    pub(super) fn wake_waiters(&self) {
+        let guard = self.shared.lock();
+        for follower in &guard.borrow().followers {
+            follower.unpark();
+        }
+        self.shared.wakeups.kick();
+    }
+
+    fn sleep(&self, guard: Guard<'_>, parker: &Arc<Parker>) -> Result<()> {
+        if guard.borrow().leader {
+            guard.borrow_mut().followers.push(Arc::clone(parker));
+            drop(guard);
+            parker.park();
+            let guard = self.shared.lock();
+            guard
+                .borrow_mut()
+                .followers
+                .retain(|other| !Arc::ptr_eq(other, parker));
+            return Ok(());
+        }
+        if parker.take() {
+            return Ok(());
+        }
+        let (mut fds, ids, deadline) = self.poll_set();
+        let Some(wake) = self.shared.wakeups.leader_fd() else {
+            return Err(Error::fail("this context belongs to the parent process"));
+        };
+        fds.push(poll_fd(&wake));
+        guard.borrow_mut().leader = true;
+        self.shared.wakeups.set_leader_polls(true);
+        drop(guard);
+        let limit = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        let result = poll(&mut fds, limit);
+        let guard = self.shared.lock();
+        self.shared.wakeups.set_leader_polls(false);
+        guard.borrow_mut().leader = false;
+        result.map_err(|error| Error::io("waiting for events", &error))?;
+        self.dispatch(&fds, &ids);
+        Ok(())
+    }
+
+    /// Tells those whose descriptors are ready or whose time has come. `fds` may be longer than `ids`.
+    pub(super) fn dispatch(&self, fds: &[PollFd], ids: &[u64]) {
+        for (fd, id) in fds.iter().zip(ids) {
+            if fd.revents != 0 {
+                self.fd_ready(*id);
+            }
+        }
+        self.fire_timers(Instant::now());
+    }
+
+    /// Polls `future`, which need not be 'static, to its end in this thread.
+    pub(super) fn drive_future<T>(&self, future: impl Future<Output = T>) -> Result<T> {
+        if self.is_polling() {
+            return Err(Error::fail(
+                "a synchronous call was made from within an operation of the same context",
+            ));
+        }
+        let mut future = std::pin::pin!(future);
+        let thread = Arc::new(ThreadWaker {
+            woken: AtomicBool::new(true),
+            parker: Arc::new(Parker::default()),
+            wakeups: Arc::clone(&self.shared.wakeups),
+        });
+        let waker = Waker::from(Arc::clone(&thread));
+        self.drive(&thread.parker, || {
+            let mut cx = Context::from_waker(&waker);
+            while thread.woken.swap(false, Ordering::SeqCst) {
+                let guard = self.shared.lock();
+                let _polling = Polling::new(&guard);
+                if let Poll::Ready(value) = future.as_mut().poll(&mut cx) {
+                    return Some(value);
+                }
+            }
+            None
+        })
+    }
+
+    /// Sends what is queued for xenstored; asks for writability when not all of it went out.
+    pub(super) fn flush_store(&self) {
+        let guard = self.shared.lock();
+        let Some((conn, fd, before)) = guard
+            .borrow()
+            .store
+            .as_ref()
+            .map(|store| (Arc::clone(&store.conn), store.fd, store.wants_write))
+        else {
+            return;
+        };
+        let wants = conn.flush();
+        if !conn.is_alive() {
+            self.lose_store();
+            return;
+        }
+        if wants != before {
+            let events = if wants { READ | WRITE } else { READ };
+            if let Err(error) = self.modify_fd(fd, events) {
+                self.shared.log.failure(&error);
+            }
+            if let Some(store) = guard.borrow_mut().store.as_mut() {
+                store.wants_write = wants;
+            }
+        }
+    }
+
+    pub(super) fn service_store(&self) {
+        let guard = self.shared.lock();
+        let conn = guard
+            .borrow()
+            .store
+            .as_ref()
+            .map(|store| Arc::clone(&store.conn));
+        if let Some(conn) = conn {
+            conn.service();
+            if !conn.is_alive() {
+                self.lose_store();
+            }
+        }
+    }
+
+    /// The connection is dead: those who waited were told, the next user opens a new one.
+    fn lose_store(&self) {
+        let guard = self.shared.lock();
+        let lost = guard.borrow_mut().store.take();
+        if let Some(lost) = lost {
+            self.remove_fd(lost.fd);
+        }
+    }
+}
+
+pub(super) fn poll_fd(fd: &impl std::os::fd::AsRawFd) -> PollFd {
+    PollFd {
+        fd: fd.as_raw_fd(),
+        events: READ,
+        revents: 0,
+    }
+}

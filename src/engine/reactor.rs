@@ -1,0 +1,324 @@
+//! The reactor's tables of descriptors and timers. They are registered with the application's event loop as well, when
+//! it brought one; so whoever comes first, our poll or the application's, serves them.
+
+use std::future::Future;
+use std::os::fd::RawFd;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::Ctx;
+use super::core::{FdEntry, Target, TimerEntry};
+use crate::sys::poll::PollFd;
+use crate::{Error, Result};
+
+pub(super) const READ: i16 = libc::POLLIN;
+pub(super) const WRITE: i16 = libc::POLLOUT;
+
+impl Ctx {
+    pub(super) fn add_fd(&self, fd: RawFd, events: i16, target: Target) -> Result<u64> {
+        let guard = self.shared.lock();
+        let (id, hooks) = {
+            let mut core = guard.borrow_mut();
+            if core.closed {
+                return Err(Error::fail("the context was closed"));
+            }
+            (core.fresh_id(), core.hooks.clone())
+        };
+        let theirs = match hooks {
+            Some(hooks) => Some(hooks.fd_register(fd, events, id)?),
+            None => None,
+        };
+        let entry = FdEntry {
+            fd,
+            events,
+            ready: false,
+            target,
+            theirs,
+        };
+        guard.borrow_mut().fds.insert(id, entry);
+        self.shared.wakeups.kick();
+        Ok(id)
+    }
+
+    pub(super) fn modify_fd(&self, id: u64, events: i16) -> Result<()> {
+        let guard = self.shared.lock();
+        let hooks = guard.borrow().hooks.clone();
+        let before = guard
+            .borrow()
+            .fds
+            .get(&id)
+            .map(|entry| (entry.fd, entry.theirs));
+        let Some((fd, theirs)) = before else {
+            return Ok(());
+        };
+        let mut theirs = theirs;
+        let result = match (hooks, &mut theirs) {
+            (Some(hooks), Some(theirs)) => hooks.fd_modify(fd, theirs, events),
+            _ => Ok(()),
+        };
+        if let Some(entry) = guard.borrow_mut().fds.get_mut(&id) {
+            entry.theirs = theirs;
+            if result.is_ok() {
+                entry.events = events;
+            }
+        }
+        self.shared.wakeups.kick();
+        result
+    }
+
+    pub(super) fn remove_fd(&self, id: u64) {
+        let guard = self.shared.lock();
+        let Some(entry) = guard.borrow_mut().fds.remove(&id) else {
+            return;
+        };
+        let hooks = guard.borrow().hooks.clone();
+        if let (Some(hooks), Some(theirs)) = (hooks, entry.theirs) {
+            hooks.fd_deregister(entry.fd, theirs);
+        }
+        self.shared.wakeups.kick();
+    }
+
+    fn add_timer(&self, at: Instant, waker: &Waker) -> Result<u64> {
+        let guard = self.shared.lock();
+        let (id, hooks) = {
+            let mut core = guard.borrow_mut();
+            if core.closed {
+                return Err(Error::fail("the context was closed"));
+            }
+            (core.fresh_id(), core.hooks.clone())
+        };
+        let theirs = match hooks {
+            Some(hooks) => Some(hooks.timeout_register(time_of_day(at), id)?),
+            None => None,
+        };
+        let mut core = guard.borrow_mut();
+        let waker = Some(waker.clone());
+        let entry = TimerEntry {
+            at,
+            waker,
+            fired: false,
+            theirs,
+        };
+        core.timers.insert(id, entry);
+        core.deadlines.insert((at, id));
+        drop(core);
+        self.shared.wakeups.kick();
+        Ok(id)
+    }
+
+    fn remove_timer(&self, id: u64) {
+        let guard = self.shared.lock();
+        let (entry, hooks) = {
+            let mut core = guard.borrow_mut();
+            let Some(entry) = core.timers.remove(&id) else {
+                return;
+            };
+            core.deadlines.remove(&(entry.at, id));
+            (entry, core.hooks.clone())
+        };
+        // The application's timer cannot be taken back, only be made to go off; its number is stale then.
+        if let (Some(hooks), Some(mut theirs)) = (hooks, entry.theirs) {
+            if hooks.timeout_modify(&mut theirs).is_err() {
+                let log = &self.shared.log;
+                crate::log_line!(
+                    log,
+                    crate::log::Level::Warn,
+                    None,
+                    "the application kept a timer"
+                );
+            }
+        }
+    }
+
+    /// Waits, whatever happens to operations.
+    pub(super) async fn pause(&self, time: Duration) -> Result<()> {
+        Timer::new(self, Instant::now() + time).await
+    }
+
+    /// What to poll for, which rows the descriptors belong to, and when the next timer goes off.
+    pub(super) fn poll_set(&self) -> (Vec<PollFd>, Vec<u64>, Option<Instant>) {
+        let guard = self.shared.lock();
+        let core = guard.borrow();
+        let mut fds = Vec::with_capacity(core.fds.len() + 1);
+        let mut ids = Vec::with_capacity(core.fds.len());
+        for (id, entry) in &core.fds {
+            let wanted = !matches!(entry.target, Target::Future(None)) && entry.events != 0;
+            if wanted && !entry.ready {
+                ids.push(*id);
+                fds.push(PollFd {
+                    fd: entry.fd,
+                    events: entry.events,
+                    revents: 0,
+                });
+            }
+        }
+        (fds, ids, core.deadlines.first().map(|(at, _)| *at))
+    }
+
+    /// Tells whoever waits for row `id` that its descriptor is ready.
+    pub(super) fn fd_ready(&self, id: u64) {
+        let guard = self.shared.lock();
+        let mut core = guard.borrow_mut();
+        let Some(entry) = core.fds.get_mut(&id) else {
+            return;
+        };
+        match &mut entry.target {
+            Target::Future(waker) => {
+                entry.ready = true;
+                let waker = waker.take();
+                drop(core);
+                waker.into_iter().for_each(Waker::wake);
+            }
+            Target::Store => {
+                drop(core);
+                self.service_store();
+            }
+            Target::Child(pid) => {
+                let pid = *pid;
+                drop(core);
+                self.child_ready(pid);
+            }
+            Target::Sigchld => {
+                drop(core);
+                self.sigchld_ready();
+            }
+        }
+    }
+
+    /// Wakes all whose time has come.
+    pub(super) fn fire_timers(&self, now: Instant) {
+        let guard = self.shared.lock();
+        let mut wakers = Vec::new();
+        {
+            let mut core = guard.borrow_mut();
+            while let Some((at, id)) = core.deadlines.first().copied() {
+                if at > now {
+                    break;
+                }
+                core.deadlines.pop_first();
+                if let Some(timer) = core.timers.get_mut(&id) {
+                    timer.fired = true;
+                    wakers.extend(timer.waker.take());
+                }
+            }
+        }
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// The application's timer with our number went off; stale numbers are fine.
+    pub(super) fn timer_occurred(&self, id: u64) {
+        let guard = self.shared.lock();
+        let waker = {
+            let mut core = guard.borrow_mut();
+            let Some(timer) = core.timers.get_mut(&id) else {
+                return;
+            };
+            timer.fired = true;
+            timer.theirs = None;
+            let (at, waker) = (timer.at, timer.waker.take());
+            core.deadlines.remove(&(at, id));
+            waker
+        };
+        waker.into_iter().for_each(Waker::wake);
+    }
+}
+
+fn time_of_day(at: Instant) -> Duration {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    now + at.saturating_duration_since(Instant::now())
+}
+
+/// Waits for a descriptor; the caller's borrow of it keeps the number valid.
+pub(super) struct Readiness<'a> {
+    ctx: &'a Ctx,
+    fd: RawFd,
+    events: i16,
+    id: Option<u64>,
+}
+
+impl<'a> Readiness<'a> {
+    pub(super) fn new(ctx: &'a Ctx, fd: RawFd, events: i16) -> Self {
+        Self {
+            ctx,
+            fd,
+            events,
+            id: None,
+        }
+    }
+}
+
+impl Future for Readiness<'_> {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let waker = Some(cx.waker().clone());
+        let Some(id) = self.id else {
+            self.id = Some(
+                self.ctx
+                    .add_fd(self.fd, self.events, Target::Future(waker))?,
+            );
+            return Poll::Pending;
+        };
+        let guard = self.ctx.shared.lock();
+        let mut core = guard.borrow_mut();
+        match core.fds.get_mut(&id) {
+            Some(entry) if !entry.ready => {
+                entry.target = Target::Future(waker);
+                Poll::Pending
+            }
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+impl Drop for Readiness<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            self.ctx.remove_fd(id);
+        }
+    }
+}
+
+/// Waits until a moment.
+pub(super) struct Timer<'a> {
+    ctx: &'a Ctx,
+    at: Instant,
+    id: Option<u64>,
+}
+
+impl<'a> Timer<'a> {
+    pub(super) fn new(ctx: &'a Ctx, at: Instant) -> Self {
+        Self { ctx, at, id: None }
+    }
+}
+
+impl Future for Timer<'_> {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let Some(id) = self.id else {
+            self.id = Some(self.ctx.add_timer(self.at, cx.waker())?);
+            return Poll::Pending;
+        };
+        let guard = self.ctx.shared.lock();
+        let mut core = guard.borrow_mut();
+        match core.timers.get_mut(&id) {
+            Some(timer) if !timer.fired => {
+                timer.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+impl Drop for Timer<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            self.ctx.remove_timer(id);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! A context for tests: a xenstored in a thread, domains in a table, log lines in a vector.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use super::core::Life;
+use super::wake::lock;
+use super::{Ctx, How, Notify};
+use crate::Domid;
+use crate::log::{Level, Logger, Sink};
+use crate::store::fake::Fake;
+use crate::xen::Xen;
+
+/// What a test context is made of.
+pub(crate) struct Bench {
+    pub(crate) ctx: Ctx,
+    pub(crate) store: Fake,
+    pub(crate) domains: Arc<Mutex<HashMap<Domid, Life>>>,
+    pub(crate) lines: Arc<Mutex<Vec<String>>>,
+}
+
+struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl Sink for Lines {
+    fn line(&self, _: Level, _: Option<i32>, text: &str) {
+        lock(&self.0).push(text.to_owned());
+    }
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        let store = Fake::default();
+        let domains: Arc<Mutex<HashMap<Domid, Life>>> = Arc::default();
+        let lines: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (daemon, known) = (store.clone(), Arc::clone(&domains));
+        let ctx = Ctx::with_services(
+            Logger::new(Lines(Arc::clone(&lines))),
+            Xen::new(None),
+            Box::new(move || Ok(daemon.connect())),
+            Box::new(move |_, domid| Ok(lock(&known).get(&domid).copied().unwrap_or(Life::Dead))),
+        )
+        .expect("a context");
+        Self {
+            ctx,
+            store,
+            domains,
+            lines,
+        }
+    }
+
+    /// A `How` that puts the result into a list.
+    pub(crate) fn how(key: u64, results: &Arc<Mutex<Vec<(u64, i32)>>>) -> Option<How> {
+        let results = Arc::clone(results);
+        Some(How {
+            notify: Notify::Callback(Box::new(move |rc| lock(&results).push((key, rc)))),
+            key: (1, key),
+            domid: 0,
+        })
+    }
+
+    /// A `How` that sends an event.
+    pub(crate) fn event(for_user: u64) -> Option<How> {
+        Some(How {
+            notify: Notify::Event(for_user),
+            key: (0, for_user),
+            domid: 7,
+        })
+    }
+}

@@ -1,0 +1,636 @@
+//! The engine without Xen: timers, children, aborts, undo, events, threads, application hooks.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::testing::Bench;
+use super::wake::lock;
+use super::*;
+use crate::store::fake::Fault;
+use crate::{Code, Error, Result};
+
+const MS: Duration = Duration::from_millis(1);
+const ALL: u64 = u64::MAX;
+
+type Results = Arc<Mutex<Vec<(u64, i32)>>>;
+
+fn complete(bench: &Bench) -> (u64, i32) {
+    let event = bench.ctx.event_wait(1 << 4, |_| true).unwrap();
+    match event.kind {
+        EventKind::OperationComplete { rc } => (event.for_user, rc),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn timers_go_off_in_order() {
+    let bench = Bench::new();
+    let start = Instant::now();
+    let order = Mutex::new(Vec::new());
+    bench
+        .ctx
+        .block_on(async |op: &Op| {
+            let wait = async |ms: u32| {
+                op.sleep(MS * ms).await?;
+                lock(&order).push(ms);
+                Ok::<_, Error>(ms)
+            };
+            let all = op.join(vec![wait(30), wait(10), wait(20)]).await;
+            assert_eq!(
+                all.into_iter().collect::<Result<Vec<_>>>().unwrap(),
+                [30, 10, 20]
+            );
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(*lock(&order), [10, 20, 30]);
+    assert!(start.elapsed() >= 30 * MS && start.elapsed() < 2000 * MS);
+}
+
+#[test]
+fn timeout_says_what_and_runs_undos() {
+    let bench = Bench::new();
+    let undone = Arc::new(AtomicU32::new(0));
+    let seen = Arc::clone(&undone);
+    let error = bench
+        .ctx
+        .block_on(async |op: &Op| {
+            let slow = op.with_rollback(async |undo: Rollback| {
+                undo.push("count", async move |op: Op| {
+                    op.sleep(MS).await?;
+                    seen.fetch_add(1, Ordering::SeqCst);
+                    Ok(())
+                });
+                op.sleep(60_000 * MS).await
+            });
+            let result = op.timeout(5 * MS, "waiting for the moon", slow).await;
+            assert_eq!(undone.load(Ordering::SeqCst), 1);
+            result
+        })
+        .unwrap_err();
+    assert_eq!(error.code(), Code::Timedout);
+    assert!(
+        error.to_string().contains("waiting for the moon"),
+        "{error}"
+    );
+}
+
+#[test]
+fn undos_run_in_reverse_and_failures_stop_none() {
+    let bench = Bench::new();
+    let order: Arc<Mutex<Vec<u32>>> = Arc::default();
+    let result: Result<()> = bench.ctx.block_on(async |op: &Op| {
+        op.with_rollback(async |undo: Rollback| {
+            for number in 0..4 {
+                let order = Arc::clone(&order);
+                undo.push(format!("step {number}"), async move |op: Op| {
+                    op.sleep(MS).await?;
+                    lock(&order).push(number);
+                    if number == 2 {
+                        Err(Error::fail("stuck").domain(5))
+                    } else {
+                        Ok(())
+                    }
+                });
+            }
+            op.sleep(MS).await?;
+            Err(Error::fail("no memory"))
+        })
+        .await
+    });
+    assert_eq!(result.unwrap_err().to_string(), "no memory");
+    assert_eq!(*lock(&order), [3, 2, 1, 0]);
+    let lines = lock(&bench.lines);
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.contains("Domain 5:") && line.contains("step 2")),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn success_discards_undos() {
+    let bench = Bench::new();
+    let value = bench.ctx.block_on(async |op: &Op| {
+        op.with_rollback(async |undo: Rollback| {
+            undo.push("never", async |_: Op| panic!("undone"));
+            op.sleep(MS).await?;
+            Ok(5)
+        })
+        .await
+    });
+    assert_eq!(value.unwrap(), 5);
+}
+
+#[test]
+fn abort_ends_waits_but_not_undos() {
+    let bench = Bench::new();
+    let undone = Arc::new(AtomicU32::new(0));
+    let seen = Arc::clone(&undone);
+    bench
+        .ctx
+        .start(Bench::event(3), async move |op: Op| {
+            op.with_rollback(async |undo: Rollback| {
+                undo.push("count", async move |op: Op| {
+                    op.sleep(MS).await?;
+                    op.store()?.write("/undone", "1").await?;
+                    seen.fetch_add(1, Ordering::SeqCst);
+                    Ok(())
+                });
+                op.sleep(60_000 * MS).await
+            })
+            .await
+        })
+        .unwrap();
+    assert_eq!(
+        bench.ctx.abort(Some((0, 99))).unwrap_err().code(),
+        Code::Notfound
+    );
+    assert_eq!(bench.ctx.abort(None).unwrap_err().code(), Code::Notfound);
+    bench.ctx.abort(Some((0, 3))).unwrap();
+    assert_eq!(
+        bench.ctx.abort(Some((0, 3))).unwrap_err().code(),
+        Code::Aborted
+    );
+    assert_eq!(complete(&bench), (3, Code::Aborted as i32));
+    assert_eq!(undone.load(Ordering::SeqCst), 1);
+    assert!(bench.store.get("/undone").is_some());
+    assert_eq!(
+        bench.ctx.abort(Some((0, 3))).unwrap_err().code(),
+        Code::Notfound
+    );
+}
+
+#[test]
+fn abort_wakes_a_synchronous_operation() {
+    let bench = Bench::new();
+    let ctx = bench.ctx.clone();
+    let other = std::thread::spawn(move || {
+        while ctx.abort(None).is_err() {
+            std::thread::sleep(MS);
+        }
+    });
+    let result = bench
+        .ctx
+        .block_on(async |op: &Op| op.sleep(60_000 * MS).await);
+    assert_eq!(result.unwrap_err().code(), Code::Aborted);
+    other.join().unwrap();
+}
+
+#[test]
+fn early_failure_is_returned_and_not_announced() {
+    let bench = Bench::new();
+    let results: Results = Arc::default();
+    let start = |key, body: Result<()>| {
+        bench
+            .ctx
+            .start(Bench::how(key, &results), async move |_: Op| body)
+    };
+    assert_eq!(
+        start(1, Err(Error::inval("no"))).unwrap_err().code(),
+        Code::Inval
+    );
+    assert!(lock(&results).is_empty());
+    start(2, Ok(())).unwrap();
+    assert_eq!(*lock(&results), [(2, 0)]);
+    let late = async |op: Op| {
+        op.sleep(MS).await?;
+        Err(Error::new(Code::Nomem, "none"))
+    };
+    bench.ctx.start(Bench::how(3, &results), late).unwrap();
+    bench
+        .ctx
+        .block_on(async |op: &Op| op.sleep(20 * MS).await)
+        .unwrap();
+    assert_eq!(*lock(&results), [(2, 0), (3, -5)]);
+}
+
+#[test]
+fn panic_is_a_failure() {
+    let bench = Bench::new();
+    let boom = async |op: Op| {
+        op.sleep(MS).await?;
+        panic!("boom")
+    };
+    bench.ctx.start(Bench::event(1), boom).unwrap();
+    assert_eq!(complete(&bench), (1, Code::Fail as i32));
+    bench
+        .ctx
+        .block_on(async |op: &Op| op.sleep(MS).await)
+        .unwrap();
+}
+
+#[test]
+fn children_end_and_are_reaped() {
+    let bench = Bench::new();
+    bench
+        .ctx
+        .block_on(async |op: &Op| {
+            let mut child = op.spawn(Command::new("sh").args(["-c", "exit 7"]))?;
+            assert_eq!(child.wait().await?, ExitStatus::Exited(7));
+            let mut child = op.spawn(Command::new("sleep").arg("100"))?;
+            child.kill(libc::SIGTERM)?;
+            assert_eq!(child.wait().await?, ExitStatus::Signaled(libc::SIGTERM));
+            child.kill(libc::SIGTERM)?;
+            let missing = op.spawn(Command::new("/no/such/program")).unwrap_err();
+            assert_eq!(missing.errno(), Some(libc::ENOENT));
+            let mut double = Command::new("sleep").arg("0.01");
+            double.double_fork = true;
+            assert_eq!(op.spawn(double)?.wait().await?, ExitStatus::Gone);
+            Ok(())
+        })
+        .unwrap();
+    assert!(bench.ctx.shared.lock().borrow().children.is_empty());
+}
+
+#[test]
+fn dropped_child_is_killed_before_the_end() {
+    let bench = Bench::new();
+    let pid = bench
+        .ctx
+        .block_on(async |op: &Op| {
+            let child = op.spawn(Command::new("sleep").arg("100"))?;
+            Ok(child.pid())
+        })
+        .unwrap();
+    assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
+    let pid = bench
+        .ctx
+        .block_on(async |op: &Op| {
+            let child = op.spawn(Command::new("sleep").arg("100"))?;
+            let pid = child.pid();
+            child.detach();
+            Ok(pid)
+        })
+        .unwrap();
+    assert!(std::path::Path::new(&format!("/proc/{pid}")).exists());
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    bench
+        .ctx
+        .block_on(async |op: &Op| op.sleep(50 * MS).await)
+        .unwrap();
+    assert!(bench.ctx.shared.lock().borrow().children.is_empty());
+}
+
+#[test]
+fn mainloop_mode_leaves_reaping_to_the_application() {
+    let bench = Bench::new();
+    let ctx = &bench.ctx;
+    assert_eq!(ctx.sigchld_occurred().unwrap_err().code(), Code::Inval);
+    let hooks = ChildHooks {
+        owner: ChildOwner::Mainloop,
+        ..ChildHooks::default()
+    };
+    ctx.set_child_hooks(hooks.clone()).unwrap();
+    ctx.start(Bench::event(1), async |op: Op| {
+        let mut child = op.spawn(Command::new("sh").args(["-c", "exit 3"]))?;
+        assert_eq!(child.wait().await?, ExitStatus::Exited(3));
+        Ok(())
+    })
+    .unwrap();
+    assert!(ctx.set_child_hooks(hooks).is_err());
+    let pid = *ctx.shared.lock().borrow().children.keys().next().unwrap();
+    let raw = rustix::process::Pid::from_raw(pid).unwrap();
+    let waited = rustix::process::waitpid(Some(raw), rustix::process::WaitOptions::empty());
+    let (_, status) = waited.unwrap().unwrap();
+    assert_eq!(
+        ctx.child_reaped(999_999, 0).unwrap_err().code(),
+        Code::UnknownChild
+    );
+    ctx.child_reaped(pid, status.as_raw()).unwrap();
+    assert_eq!(complete(&bench), (1, 0));
+    ctx.start(Bench::event(2), async |op: Op| {
+        op.spawn(Command::new("true"))?.wait().await?;
+        Ok(())
+    })
+    .unwrap();
+    std::thread::sleep(100 * MS);
+    ctx.sigchld_occurred().unwrap();
+    assert_eq!(complete(&bench), (2, 0));
+}
+
+#[test]
+fn store_watch_and_descriptor_waits() {
+    let bench = Bench::new();
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    let store = bench.store.clone();
+    let other = std::thread::spawn(move || {
+        std::thread::sleep(10 * MS);
+        store.set("/local/domain/3/state", "running");
+        std::io::Write::write_all(&mut &theirs, b"x").unwrap();
+        theirs
+    });
+    bench
+        .ctx
+        .block_on(async |op: &Op| {
+            let watch = op.watch("/local/domain/3/state").await?;
+            let running = async {
+                loop {
+                    watch.changed().await?;
+                    let state = op.store()?.read_str(watch.path()).await?;
+                    if state.as_deref() == Some("running") {
+                        return Ok::<_, Error>(());
+                    }
+                }
+            };
+            op.timeout(5000 * MS, "waiting for the state", running)
+                .await?;
+            op.readable(&ours).await?;
+            op.writable(&ours).await
+        })
+        .unwrap();
+    other.join().unwrap();
+    bench.ctx.block_on(async |op: &Op| op.store()?.read("/").await).unwrap();
+    assert_eq!(bench.store.watches(), 0);
+}
+
+#[test]
+fn many_operations_on_four_threads() {
+    let bench = Bench::new();
+    let done = Arc::new(AtomicU32::new(0));
+    let threads: Vec<_> = (0..4)
+        .map(|thread| {
+            let (ctx, done) = (bench.ctx.clone(), Arc::clone(&done));
+            std::thread::spawn(move || {
+                for round in 0..25_u32 {
+                    let seen = Arc::clone(&done);
+                    let path = format!("/{thread}/{round}");
+                    ctx.start(Bench::event(u64::from(round)), async move |op: Op| {
+                        op.sleep(MS * (round % 3)).await?;
+                        op.store()?.write(&path, "x").await?;
+                        op.spawn(Command::new("true"))?.wait().await?;
+                        seen.fetch_add(1, Ordering::SeqCst);
+                        Ok(())
+                    })
+                    .unwrap();
+                    ctx.block_on(async |op: &Op| {
+                        let path = format!("/{thread}/sync");
+                        op.store()?.write(&path, round.to_string()).await?;
+                        let text = op.store()?.read_str(&path).await?;
+                        assert_eq!(text.unwrap(), round.to_string());
+                        op.sleep(MS).await
+                    })
+                    .unwrap();
+                    ctx.event_wait(1 << 4, |_| true).unwrap();
+                }
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    assert_eq!(done.load(Ordering::SeqCst), 100);
+    assert_eq!(
+        bench.ctx.event_check(ALL, |_| true).unwrap_err().code(),
+        Code::NotReady
+    );
+    let guard = bench.ctx.shared.lock();
+    let core = guard.borrow();
+    assert!(core.ops.is_empty() && core.tasks.is_empty() && core.timers.is_empty());
+    assert!(core.children.is_empty() && core.followers.is_empty() && core.fds.len() == 1);
+}
+
+#[test]
+fn queue_filters_and_wakes_a_waiter_elsewhere() {
+    let bench = Bench::new();
+    let ctx = bench.ctx.clone();
+    let waiter =
+        std::thread::spawn(move || ctx.event_wait(1 << 2, |event| event.domid == 9).unwrap());
+    std::thread::sleep(20 * MS);
+    for domid in [8, 9, 10] {
+        bench
+            .ctx
+            .event_occurred(Event::new(domid, EventKind::DomainDeath));
+    }
+    bench
+        .ctx
+        .event_occurred(Event::new(9, EventKind::ConsoleAvailable));
+    assert_eq!(waiter.join().unwrap().domid, 9);
+    let order: Vec<_> = std::iter::from_fn(|| bench.ctx.event_check(ALL, |_| true).ok())
+        .map(|event| event.domid)
+        .collect();
+    assert_eq!(order, [8, 10, 9]);
+}
+
+#[test]
+fn sink_takes_its_types() {
+    let bench = Bench::new();
+    let seen: Arc<Mutex<Vec<Event>>> = Arc::default();
+    let list = Arc::clone(&seen);
+    let sink = EventSink {
+        mask: 1 << 5,
+        deliver: Arc::new(move |event| lock(&list).push(event)),
+    };
+    bench.ctx.set_event_sink(Some(sink), None);
+    let how = ProgressHow::Queue(11);
+    bench
+        .ctx
+        .block_on(async |op: &Op| {
+            op.progress(&how, 4, EventKind::ConsoleAvailable);
+            op.progress(&how, 4, EventKind::DomainDeath);
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(lock(&seen).len(), 1);
+    assert_eq!(lock(&seen)[0].for_user, 11);
+    assert_eq!(
+        bench.ctx.event_check(ALL, |_| true).unwrap().kind,
+        EventKind::DomainDeath
+    );
+}
+
+#[test]
+fn completion_waits_for_progress_callbacks() {
+    let bench = Bench::new();
+    let order: Results = Arc::default();
+    let list = Arc::clone(&order);
+    let ctx = bench.ctx.clone();
+    let progress = ProgressHow::Callback(Arc::new(move |_| {
+        // A call from within a callback is allowed.
+        ctx.block_on(async |op: &Op| op.sleep(10 * MS).await)
+            .unwrap();
+        lock(&list).push((1, 1));
+    }));
+    bench
+        .ctx
+        .start(Bench::how(2, &order), async move |op: Op| {
+            op.progress(&progress, 1, EventKind::ConsoleAvailable);
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(*lock(&order), [(1, 1), (2, 0)]);
+}
+
+#[test]
+fn deaths_are_reported_once_each() {
+    let bench = Bench::new();
+    lock(&bench.domains).insert(5, Life::Alive);
+    let ctx = &bench.ctx;
+    let first = ctx.enable_domain_death(5, 51).unwrap();
+    let second = ctx.enable_domain_death(5, 52).unwrap();
+    assert!(ctx.event_check(ALL, |_| true).is_err());
+    lock(&bench.domains).insert(5, Life::Shutdown(3));
+    for _ in 0..3 {
+        bench.store.fire("@releaseDomain");
+    }
+    for user in [51, 52] {
+        let event = ctx.event_wait(ALL, |event| event.for_user == user).unwrap();
+        assert_eq!(event.kind, EventKind::DomainShutdown { reason: 3 });
+        assert_eq!(event.domid, 5);
+    }
+    lock(&bench.domains).remove(&5);
+    ctx.disable_domain_death(second);
+    for _ in 0..3 {
+        bench.store.fire("@releaseDomain");
+    }
+    let event = ctx.event_wait(ALL, |_| true).unwrap();
+    assert_eq!((event.for_user, event.kind), (51, EventKind::DomainDeath));
+    ctx.block_on(async |op: &Op| op.sleep(20 * MS).await)
+        .unwrap();
+    assert!(ctx.event_check(ALL, |_| true).is_err());
+    // A domain that is gone already is reported at once.
+    let late = ctx.enable_domain_death(6, 61).unwrap();
+    assert_eq!(ctx.event_check(ALL, |_| true).unwrap().for_user, 61);
+    ctx.disable_domain_death(first);
+    ctx.disable_domain_death(late);
+    ctx.block_on(async |op: &Op| op.store()?.read("/").await.map(|_| ()))
+        .unwrap();
+    assert_eq!(bench.store.watches(), 0);
+}
+
+#[test]
+fn lost_xenstored_is_found_again() {
+    let bench = Bench::new();
+    let ctx = &bench.ctx;
+    lock(&bench.domains).insert(5, Life::Alive);
+    ctx.enable_domain_death(5, 1).unwrap();
+    bench.store.fault(2, Fault::Close);
+    let read = |path| ctx.block_on(async |op: &Op| op.store()?.read(path).await);
+    assert!(read("/a").is_err());
+    assert_eq!(read("/a").unwrap(), None);
+    while bench.store.watches() == 0 {
+        read("/a").unwrap();
+    }
+    lock(&bench.domains).remove(&5);
+    bench.store.fire("@releaseDomain");
+    let event = ctx.event_wait(ALL, |_| true).unwrap();
+    assert_eq!(event.kind, EventKind::DomainDeath);
+}
+
+#[test]
+fn silent_xenstored_can_be_timed_out() {
+    let bench = Bench::new();
+    bench.store.fault(2, Fault::Silence);
+    let result = bench.ctx.block_on(async |op: &Op| {
+        let store = op.store()?;
+        op.timeout(10 * MS, "asking xenstored", store.read("/a"))
+            .await
+    });
+    assert_eq!(result.unwrap_err().code(), Code::Timedout);
+}
+
+#[test]
+fn before_and_after_poll_drive_everything() {
+    let bench = Bench::new();
+    let ctx = &bench.ctx;
+    ctx.start(Bench::event(1), async |op: Op| {
+        op.sleep(5 * MS).await?;
+        op.store()?.write("/a", "1").await?;
+        op.spawn(Command::new("true"))?.wait().await?;
+        Ok(())
+    })
+    .unwrap();
+    let mut rounds = 0;
+    let event = loop {
+        if let Ok(event) = ctx.event_check(ALL, |_| true) {
+            break event;
+        }
+        let (mut fds, limit) = ctx.before_poll().unwrap();
+        crate::sys::poll::poll(&mut fds, limit).unwrap();
+        ctx.after_poll(&fds).unwrap();
+        rounds += 1;
+        assert!(rounds < 100);
+    };
+    assert_eq!((event.for_user, event.domid), (1, 7));
+}
+
+#[test]
+fn application_poll_is_woken_by_other_threads() {
+    let bench = Bench::new();
+    let (mut fds, _) = bench.ctx.before_poll().unwrap();
+    let ctx = bench.ctx.clone();
+    let other = std::thread::spawn(move || {
+        std::thread::sleep(10 * MS);
+        ctx.start(Bench::event(1), async |op: Op| op.sleep(MS).await)
+            .unwrap();
+    });
+    assert_eq!(
+        crate::sys::poll::poll(&mut fds, Some(5000 * MS)).unwrap(),
+        1
+    );
+    bench.ctx.after_poll(&fds).unwrap();
+    let (_, limit) = bench.ctx.before_poll().unwrap();
+    assert!(limit.unwrap() <= MS);
+    other.join().unwrap();
+}
+
+#[test]
+fn file_lock_excludes_and_leaves_nothing() {
+    let bench = Bench::new();
+    let dir = std::env::temp_dir().join(format!("xenlight-lock-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let path = dir.join("lock");
+    let inside = AtomicU32::new(0);
+    bench
+        .ctx
+        .block_on(async |op: &Op| {
+            let work = async |_: u32| {
+                for _ in 0..5 {
+                    let lock = FileLock::acquire(op, &path).await?;
+                    assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
+                    op.sleep(MS).await?;
+                    inside.fetch_sub(1, Ordering::SeqCst);
+                    drop(lock);
+                }
+                Ok::<_, Error>(())
+            };
+            for result in op.join((0..4).map(work).collect()).await {
+                result?;
+            }
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 0);
+    std::fs::remove_dir(&dir).unwrap();
+}
+
+#[test]
+fn synchronous_call_inside_an_operation_is_refused() {
+    let bench = Bench::new();
+    let result = bench.ctx.block_on(async |op: &Op| {
+        let ctx = op.ctx().clone();
+        ctx.block_on(async |_: &Op| Ok(()))
+    });
+    assert_eq!(result.unwrap_err().code(), Code::Fail);
+}
+
+#[test]
+fn close_drops_what_runs() {
+    let bench = Bench::new();
+    let results: Results = Arc::default();
+    let endless = async |op: Op| op.sleep(60_000 * MS).await;
+    bench.ctx.start(Bench::how(1, &results), endless).unwrap();
+    bench.ctx.enable_domain_death(0, 1).unwrap();
+    let shared = Arc::downgrade(&bench.ctx.shared);
+    bench.ctx.close();
+    assert!(lock(&results).is_empty());
+    assert!(
+        lock(&bench.lines)
+            .iter()
+            .any(|line| line.contains("1 operations under way"))
+    );
+    assert!(shared.upgrade().is_none());
+}
