@@ -56,7 +56,7 @@ $(LIB)/$(REALNAME): $(STATICLIB) $(BUILD)/exports.map
 	@ln -sf $(REALNAME) $(LIB)/$(SONAME)
 	@ln -sf $(SONAME) $(LIB)/libxenlight.so
 
-$(BUILD)/xenlight.pc: capi/xenlight.pc.in Makefile
+$(BUILD)/xenlight.pc: capi/xenlight.pc.in FORCE
 	@mkdir -p $(@D)
 	@sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION).0|' $< > $@
 
@@ -68,6 +68,12 @@ install: all ## install library, links, headers and xenlight.pc (DESTDIR= PREFIX
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libxenlight.so
 	install -m 644 include/*.h $(DESTDIR)$(INCLUDEDIR)/
 	install -m 644 $(BUILD)/xenlight.pc $(DESTDIR)$(LIBDIR)/pkgconfig/xenlight.pc
+
+# Where the tests look at what an installation is like.
+.PHONY: stage
+stage: all
+	rm -rf $(BUILD)/stage
+	$(MAKE) --no-print-directory install DESTDIR=$(CURDIR)/$(BUILD)/stage PREFIX=/usr LIBDIR=/usr/lib INCLUDEDIR=/usr/include
 
 .PHONY: stubdom
 stubdom: ## assemble the stub domain's kernel and ramdisk (build/stubdom)
