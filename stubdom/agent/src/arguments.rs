@@ -29,10 +29,12 @@ impl Arguments {
     pub(crate) fn read(store: &mut Store, target: &str) -> Result<Self> {
         let vm = store.read(&format!("/local/domain/{target}/vm"))?;
         let dir = format!("{vm}/image/dm-argv");
-        let mut list = Vec::new();
-        for name in store.list(&dir)? {
-            list.push(store.read(&format!("{dir}/{name}"))?);
-        }
+        let paths: Vec<String> = store
+            .list(&dir)?
+            .iter()
+            .map(|name| format!("{dir}/{name}"))
+            .collect();
+        let list = store.read_all(&paths)?;
         if list.is_empty() {
             return Err(Error::new(format!(
                 "{dir} is empty: the toolstack wrote no arguments for QEMU"

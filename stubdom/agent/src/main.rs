@@ -74,19 +74,21 @@ fn prepare_filesystems() -> Result<()> {
 
 fn run(target: &mut Option<String>) -> Result<()> {
     let mut store = Store::open()?;
-    let target: &str = target.insert(read_target(&mut store)?);
-    let mut arguments = Arguments::read(&mut store, target)?;
-    modules::load("base")?;
-    let listener = relay::listen(RELAY_SOCKET)?;
-    let proxy = start_proxy(target)?;
-
-    if !arguments.disks().is_empty() {
+    // The order is about time: block and network backends answer while the rest goes on.
+    if store
+        .list("device")
+        .is_ok_and(|kinds| kinds.iter().any(|kind| kind == "vbd"))
+    {
         modules::load("disk")?;
     }
+    let target: &str = target.insert(read_target(&mut store)?);
+    let mut arguments = Arguments::read(&mut store, target)?;
     let taps = arguments.taps();
     if !taps.is_empty() {
         modules::load("network")?;
     }
+    modules::load("base")?;
+    let listener = relay::listen(RELAY_SOCKET)?;
     for disk in arguments.disks() {
         await_path(&disk, "the toolstack's block backend did not connect")?;
     }
@@ -111,6 +113,7 @@ fn run(target: &mut Option<String>) -> Result<()> {
             ""
         }
     ));
+    let proxy = start_proxy(target)?;
     relay::run(&listener, QEMU_SOCKET, qemu, proxy, || start_proxy(target))
 }
 
@@ -161,6 +164,7 @@ fn start_proxy(target: &str) -> Result<Child> {
         .arg(RELAY_SOCKET)
         .stdin(Stdio::null())
         .spawn()
+        .inspect(sys::lower_priority)
         .map_err(|source| Error::io("start /bin/vchan-socket-proxy", source))
 }
 

@@ -138,6 +138,12 @@ pub(crate) fn watch_child(child: &Child) -> Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Lets everything else go first: there is one CPU, and the toolstack waits for QEMU.
+pub(crate) fn lower_priority(child: &Child) {
+    // SAFETY: takes plain numbers.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, child.id(), 10) };
+}
+
 /// Waits until one of `sources` is readable or closed; tells which are.
 pub(crate) fn poll(sources: &[BorrowedFd<'_>], timeout: Option<Duration>) -> Result<Vec<bool>> {
     let timeout = timeout.map_or(-1, |limit| {
