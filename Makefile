@@ -21,7 +21,7 @@ PROFILE   ?= release
 STATICLIB := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/libxenlight_capi.a
 XEN_LIBS  := -lxentoollog -lxenevtchn -lxenctrl -lxenguest -lyajl
 
-BUILD_PACKAGES := gcc libc6-dev libclang-dev libxen-dev libyajl-dev make pkg-config
+BUILD_PACKAGES := gcc git libc6-dev libclang-dev libxen-dev libyajl-dev make pkg-config
 TEST_PACKAGES  := qemu-system-x86 debootstrap e2fsprogs cpio busybox-static valgrind shellcheck xz-utils zstd
 
 .PHONY: all
@@ -68,6 +68,17 @@ install: all ## install library, links, headers and xenlight.pc (DESTDIR= PREFIX
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libxenlight.so
 	install -m 644 include/*.h $(DESTDIR)$(INCLUDEDIR)/
 	install -m 644 $(BUILD)/xenlight.pc $(DESTDIR)$(LIBDIR)/pkgconfig/xenlight.pc
+
+BED := compat-tests/testbed
+
+.PHONY: demo
+demo: test-prerequisites all stubdom ## the main job on real Xen: xl on this library, a guest with its QEMU in a stub domain
+	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/demo
+
+.PHONY: test
+test: test-prerequisites all stubdom stage check ## everything: checks, ABI and JSON against Debian's library, each guest type on real Xen
+	$(CARGO) test --workspace --no-fail-fast
+	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --lib both
 
 # Where the tests look at what an installation is like.
 .PHONY: stage
