@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{Seek, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::fs::{MemfdFlags, memfd_create};
@@ -168,7 +169,8 @@ pub fn exec(command: &Command, stdin: Option<OwnedFd>) -> Error {
         process.stdin(stdin);
     }
     let error = process.exec();
-    Error::io(format!("cannot run {}", command.program.display()), &error)
+    let program = Path::new(&command.program).display();
+    Error::io(format!("cannot run {program}"), &error)
 }
 
 /// `host:display` as VNC viewers take it.

@@ -60,7 +60,7 @@ impl Vdev {
 
 /// The `xvd` name of a device number, as Linux names the disk in the guest.
 pub fn name_of(devid: i32) -> String {
-    let devid = devid.cast_unsigned();
+    let devid = u32::from_ne_bytes(devid.to_ne_bytes());
     let (minor, partitions) = if devid & EXTENDED == 0 {
         (devid & 0xff, 16)
     } else {

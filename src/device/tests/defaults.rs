@@ -87,7 +87,8 @@ fn a_cd_drive_of_an_hvm_guest_is_qemus() {
 
 #[test]
 fn disks_that_contradict_themselves_are_refused() {
-    let cases: [(&str, fn(&mut DeviceDisk)); 7] = [
+    type Spoil = fn(&mut DeviceDisk);
+    let cases: [(&str, Spoil); 7] = [
         ("only a CD drive can be", |d| d.format = DiskFormat::Empty),
         ("but has the image", |d| {
             *d = DeviceDisk {
