@@ -343,7 +343,10 @@ fn store_watch_and_descriptor_waits() {
         })
         .unwrap();
     other.join().unwrap();
-    bench.ctx.block_on(async |op: &Op| op.store()?.read("/").await).unwrap();
+    bench
+        .ctx
+        .block_on(async |op: &Op| op.store()?.read("/").await)
+        .unwrap();
     assert_eq!(bench.store.watches(), 0);
 }
 

@@ -80,6 +80,13 @@ impl Fake {
         self.send_events(&mut state);
     }
 
+    /// Removes a node and everything below from outside, with watch events.
+    pub(crate) fn remove(&self, path: &str) {
+        let mut state = self.state();
+        state.rm(0, path);
+        self.send_events(&mut state);
+    }
+
     /// Fires a special watch, "@releaseDomain" for instance.
     pub(crate) fn fire(&self, path: &str) {
         let mut state = self.state();
@@ -202,6 +209,18 @@ impl State {
             .or_insert_with(|| (Vec::new(), b"n0\0".to_vec()));
         node.0 = value.to_vec();
         self.changed(tx, path);
+    }
+
+    /// Like the daemon, tells of every node that goes.
+    fn rm(&mut self, tx: u32, path: &str) {
+        let below = format!("{path}/");
+        let tree = self.tree(tx);
+        let goes = |node: &&String| *node == path || node.starts_with(&below);
+        let gone: Vec<_> = tree.keys().filter(goes).cloned().collect();
+        for node in gone {
+            self.tree(tx).remove(&node);
+            self.changed(tx, &node);
+        }
     }
 
     fn children(&mut self, tx: u32, path: &str) -> Result<Vec<u8>, &'static str> {
@@ -330,11 +349,8 @@ impl State {
                 Ok(ok)
             }
             13 => {
-                let below = format!("{path}/");
-                let tree = self.tree(tx);
-                let there = tree.contains_key(&path);
-                tree.retain(|key, _| *key != path && !key.starts_with(&below));
-                self.changed(tx, &path);
+                let there = self.tree(tx).contains_key(&path);
+                self.rm(tx, &path);
                 if there { Ok(ok) } else { Err("ENOENT") }
             }
             8 | 9 | 19 => Ok(ok),

@@ -1,6 +1,6 @@
 //! What each kind fills in, and what it refuses.
 
-use super::guest;
+use super::guest_of;
 use crate::device::{Console, Kind, Ring, When};
 use crate::log::Logger;
 use crate::types::{
@@ -10,7 +10,7 @@ use crate::types::{
 use crate::{Code, Error, Result};
 
 fn complete<K: Kind>(config: &mut K, type_: DomainType, when: When) -> Result<()> {
-    config.set_defaults(&Logger::silent(), &guest(type_), when)
+    config.set_defaults(&Logger::silent(), &guest_of(1, type_), when)
 }
 
 fn refused<K: Kind>(mut config: K, type_: DomainType, when: When) -> Error {

@@ -1,18 +1,20 @@
 //! Defaults of each kind, and node sets compared with what the C library wrote on real Xen.
 
 mod defaults;
+mod lifecycle;
 mod nodes;
 mod tree;
 
 use super::guest::Guest;
 use super::{Force, When, add, add_all, remove_all};
+use crate::Domid;
 use crate::engine::Op;
 use crate::types::{DeviceDisk, DeviceNic, DomainType};
 
-fn guest(type_: DomainType) -> Guest {
+fn guest_of(domid: Domid, type_: DomainType) -> Guest {
     let protocol = (type_ == DomainType::Pv).then(|| "x86_64-abi".to_owned());
     Guest {
-        domid: 1,
+        domid,
         type_,
         protocol,
     }

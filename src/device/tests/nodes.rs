@@ -1,5 +1,6 @@
 //! Node sets, compared with captures of the C library on real Xen (`captured/`): same paths, values and permissions.
 
+use super::guest_of;
 use super::tree::Tree;
 use crate::device::{Console, Guest, Kind, Ring, When};
 use crate::log::Logger;
@@ -14,15 +15,6 @@ use crate::types::{
 fn new_domain(domid: u32) -> Tree {
     let readable = Perms::owner_read(0, domid);
     Tree::new().with(&format!("/local/domain/{domid}"), readable)
-}
-
-fn guest(domid: u32, type_: DomainType) -> Guest {
-    let protocol = (type_ == DomainType::Pv).then(|| "x86_64-abi".to_owned());
-    Guest {
-        domid,
-        type_,
-        protocol,
-    }
 }
 
 /// Does what adding does, but for the connection.
@@ -100,7 +92,7 @@ fn disk(vdev: &str, backend: DiskBackend, path: &str) -> DeviceDisk {
 
 #[test]
 fn an_hvm_guest() {
-    let guest = guest(2, DomainType::Hvm);
+    let guest = guest_of(2, DomainType::Hvm);
     let mut tree = new_domain(2);
     place(
         &mut tree,
@@ -160,7 +152,7 @@ fn a_display() {
         ..DeviceVdispl::default()
     };
     let mut tree = new_domain(3);
-    place(&mut tree, &guest(3, DomainType::Pv), display);
+    place(&mut tree, &guest_of(3, DomainType::Pv), display);
     compare(
         include_str!("captured/vdispl.txt"),
         &tree,
@@ -210,7 +202,7 @@ fn a_sound_card() {
         ..DeviceVsnd::default()
     };
     let mut tree = new_domain(4);
-    place(&mut tree, &guest(4, DomainType::Pv), card);
+    place(&mut tree, &guest_of(4, DomainType::Pv), card);
     compare(
         include_str!("captured/vsnd.txt"),
         &tree,
@@ -226,7 +218,7 @@ fn a_trusted_platform_module() {
         ..DeviceVtpm::default()
     };
     let mut tree = new_domain(5);
-    place(&mut tree, &guest(5, DomainType::Pv), vtpm);
+    place(&mut tree, &guest_of(5, DomainType::Pv), vtpm);
     compare(
         include_str!("captured/vtpm.txt"),
         &tree,
