@@ -57,29 +57,46 @@ where
     Ok(boundary::OK)
 }
 
+/// Which operation a `how` means to [`xenlight::engine::Ctx::abort`]: the callback's address and its word, or 0 and the
+/// event's number; `None` for NULL.
+///
+/// # Safety
+/// `how` is NULL or valid for reading.
+pub(crate) unsafe fn key(how: *const libxl_asyncop_how) -> Option<(usize, u64)> {
+    // SAFETY: NULL or valid by the caller's promise.
+    let how = unsafe { how.as_ref() }?;
+    match how.callback {
+        // SAFETY: with a callback, this is the member that was set.
+        Some(callback) => Some((callback as usize, unsafe { how.u.for_callback } as u64)),
+        None => {
+            // SAFETY: without a callback, this is the member that was set; any bits are a number.
+            let EvUser(for_event) = unsafe { how.u.for_event.to_native() }.ok()?;
+            Some((0, for_event))
+        }
+    }
+}
+
 /// # Safety
 /// As for [`start`].
 unsafe fn how(ctx: *mut libxl_ctx, how: *const libxl_asyncop_how) -> Option<How> {
+    // SAFETY: the same contract.
+    let key = unsafe { key(how) }?;
     // SAFETY: NULL or valid by the caller's promise.
     let how = unsafe { how.as_ref() }?;
-    let Some(callback) = how.callback else {
-        // SAFETY: without a callback, this is the member that was set; any bits are a number.
-        let EvUser(for_event) = unsafe { how.u.for_event.to_native() }.ok()?;
-        return Some(How {
-            notify: Notify::Event(for_event),
-            key: (0, for_event),
-            domid: 0,
-        });
+    let notify = match how.callback {
+        None => Notify::Event(key.1),
+        Some(callback) => {
+            // SAFETY: with a callback, this is the member that was set.
+            let (ctx, word) = (Kept(ctx), Kept(unsafe { how.u.for_callback }));
+            Notify::Callback(Box::new(move |rc| {
+                // SAFETY: libxl.h lets the callback be called once, with the context and the word it was given.
+                unsafe { callback(ctx.get(), rc, word.get()) };
+            }))
+        }
     };
-    // SAFETY: with a callback, this is the member that was set.
-    let word = unsafe { how.u.for_callback };
-    let (ctx, kept) = (Kept(ctx), Kept(word));
     Some(How {
-        notify: Notify::Callback(Box::new(move |rc| {
-            // SAFETY: libxl.h lets the callback be called once, with the context and the word it was given.
-            unsafe { callback(ctx.get(), rc, kept.get()) };
-        })),
-        key: (callback as usize, word as u64),
+        notify,
+        key,
         domid: 0,
     })
 }
@@ -111,7 +128,12 @@ pub(crate) unsafe fn progress(
 
 /// A malloc'd event, for `libxl_event_free`.
 pub(crate) fn event_to_c(event: &Event) -> *mut libxl_event {
-    mem::array(vec![libxl_event::from_native(&native_event(event))])
+    mem::array(vec![event_value(event)])
+}
+
+/// The C value of an event; whoever gets it disposes of it.
+pub(crate) fn event_value(event: &Event) -> libxl_event {
+    libxl_event::from_native(&native_event(event))
 }
 
 fn native_event(event: &Event) -> types::Event {

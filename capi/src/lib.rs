@@ -5,6 +5,7 @@
 
 mod ao;
 mod boundary;
+mod childproc;
 mod console;
 mod ctx;
 mod device;
@@ -12,11 +13,13 @@ mod device_model;
 mod disk;
 mod domain;
 mod domain_query;
+mod event;
 mod handles;
 mod mem;
 mod memory;
 mod ni;
 mod nic;
+mod osevent;
 mod pvdev;
 mod types;
 mod utils;

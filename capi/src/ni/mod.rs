@@ -1,6 +1,5 @@
 //! Every export that is not built yet, a file per area. A function leaves this folder when it becomes real.
 
-mod context_events;
 mod device_model;
 mod disk;
 mod domain;

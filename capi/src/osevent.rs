@@ -1,0 +1,234 @@
+//! For applications with an event loop of their own.
+
+use std::ffi::{c_int, c_short, c_void};
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use libc::{pollfd, timeval};
+use xenlight::engine::OsEvents;
+use xenlight::{Code, Error, Result};
+
+use crate::ao::Kept;
+use crate::boundary::{self, OK};
+use crate::ctx::libxl_ctx;
+use crate::types::libxl_osevent_hooks;
+
+/// Fills `fds` with what to poll for, and lowers `*timeout_upd` (milliseconds, negative for none).
+/// `ERROR_BUFFERFULL` when there is not enough room; `*nfds_io` then says how much is needed.
+///
+/// # Safety
+/// `nfds_io` and `timeout_upd` are NULL or valid; `fds` has room for `*nfds_io` entries.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libxl_osevent_beforepoll(
+    ctx: *mut libxl_ctx,
+    nfds_io: *mut c_int,
+    fds: *mut pollfd,
+    timeout_upd: *mut c_int,
+    _now: timeval,
+) -> c_int {
+    boundary::status(ctx, "libxl_osevent_beforepoll", |ctx| {
+        // SAFETY: NULL or valid, and distinct objects, by this function's contract.
+        let (count, timeout) = unsafe { (nfds_io.as_mut(), timeout_upd.as_mut()) };
+        let (Some(count), Some(timeout)) = (count, timeout) else {
+            return Err(Error::inval("the count's or the timeout's place is NULL"));
+        };
+        let (wanted, limit) = ctx.core.before_poll()?;
+        if let Some(limit) = limit {
+            let limit = milliseconds(limit);
+            if *timeout < 0 || *timeout > limit {
+                *timeout = limit;
+            }
+        }
+        let room = usize::try_from(*count).unwrap_or(0);
+        *count = c_int::try_from(wanted.len()).unwrap_or(c_int::MAX);
+        if room < wanted.len() {
+            return Ok(Code::Bufferfull as c_int);
+        }
+        if fds.is_null() {
+            return Err(Error::inval("the array to poll is NULL"));
+        }
+        // SAFETY: room was checked, and the arrays cannot overlap, one of them being ours.
+        unsafe { std::ptr::copy_nonoverlapping(wanted.as_ptr(), fds, wanted.len()) };
+        Ok(OK)
+    })
+}
+
+/// Rounded up, so that a poll does not end just before the timer.
+fn milliseconds(limit: Duration) -> c_int {
+    let limit = limit + Duration::from_nanos(999_999);
+    c_int::try_from(limit.as_millis()).unwrap_or(c_int::MAX)
+}
+
+/// Does what the application's poll showed to be possible.
+///
+/// # Safety
+/// `fds` has `nfds` entries.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libxl_osevent_afterpoll(
+    ctx: *mut libxl_ctx,
+    nfds: c_int,
+    fds: *const pollfd,
+    _now: timeval,
+) {
+    boundary::value(ctx, "libxl_osevent_afterpoll", (), |ctx| {
+        let count = usize::try_from(nfds).unwrap_or(0);
+        let fds = match fds.is_null() {
+            true => &[],
+            // SAFETY: not NULL, and as long as this function's contract says.
+            false => unsafe { std::slice::from_raw_parts(fds, count) },
+        };
+        ctx.core.after_poll(fds)
+    });
+}
+
+/// Registers the library's descriptors and timers with the application's event loop. Once, before the first use.
+///
+/// # Safety
+/// `hooks` is valid while the context lives, and its functions may be called with `user`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libxl_osevent_register_hooks(
+    ctx: *mut libxl_ctx,
+    hooks: *const libxl_osevent_hooks,
+    user: *mut c_void,
+) {
+    boundary::value(ctx, "libxl_osevent_register_hooks", (), |ctx| {
+        // SAFETY: NULL or valid by this function's contract.
+        let hooks = unsafe { hooks.as_ref() }.ok_or_else(|| Error::inval("the hooks are NULL"))?;
+        ctx.core.set_os_events(Arc::new(Loop {
+            hooks: *hooks,
+            user: Kept(user),
+        }))
+    });
+}
+
+/// A descriptor that was registered by the hooks may be ready; a stale `for_libxl` is fine.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_osevent_occurred_fd(
+    ctx: *mut libxl_ctx,
+    for_libxl: *mut c_void,
+    _fd: c_int,
+    _events: c_short,
+    _revents: c_short,
+) {
+    boundary::value(ctx, "libxl_osevent_occurred_fd", (), |ctx| {
+        ctx.core.occurred_fd(for_libxl.addr() as u64)
+    });
+}
+
+/// A timer that was registered by the hooks went off; a stale `for_libxl` is fine.
+#[unsafe(no_mangle)]
+pub extern "C" fn libxl_osevent_occurred_timeout(ctx: *mut libxl_ctx, for_libxl: *mut c_void) {
+    boundary::value(ctx, "libxl_osevent_occurred_timeout", (), |ctx| {
+        ctx.core.occurred_timeout(for_libxl.addr() as u64)
+    });
+}
+
+/// The application's event loop. What it gets as `for_libxl` is a number that is never reused, not an address.
+struct Loop {
+    hooks: libxl_osevent_hooks,
+    user: Kept<c_void>,
+}
+
+fn outcome(name: &str, rc: c_int) -> Result<()> {
+    match rc {
+        0 => Ok(()),
+        rc => Err(Error::new(
+            Code::OseventRegFail,
+            format!("the application's hook {name} failed with {rc}"),
+        )),
+    }
+}
+
+fn absent(name: &str) -> Error {
+    Error::new(
+        Code::OseventRegFail,
+        format!("the application has no hook {name}"),
+    )
+}
+
+fn number(ours: u64) -> Result<*mut c_void> {
+    let ours = usize::try_from(ours).map_err(|_| Error::fail("out of registration numbers"))?;
+    Ok(std::ptr::without_provenance_mut(ours))
+}
+
+impl OsEvents for Loop {
+    fn fd_register(&self, fd: RawFd, events: i16, ours: u64) -> Result<usize> {
+        let hook = self
+            .hooks
+            .fd_register
+            .ok_or_else(|| absent("fd_register"))?;
+        let mut theirs = std::ptr::null_mut();
+        // SAFETY: called as libxl_event.h says, with a place for the application's mark.
+        let rc = unsafe { hook(self.user.get(), fd, &raw mut theirs, events, number(ours)?) };
+        outcome("fd_register", rc).map(|()| theirs.expose_provenance())
+    }
+
+    fn fd_modify(&self, fd: RawFd, theirs: &mut usize, events: i16) -> Result<()> {
+        let hook = self.hooks.fd_modify.ok_or_else(|| absent("fd_modify"))?;
+        let mut mark = std::ptr::with_exposed_provenance_mut(*theirs);
+        // SAFETY: as for fd_register; the mark is the one that the application gave.
+        let rc = unsafe { hook(self.user.get(), fd, &raw mut mark, events) };
+        *theirs = mark.expose_provenance();
+        outcome("fd_modify", rc)
+    }
+
+    fn fd_deregister(&self, fd: RawFd, theirs: usize) {
+        if let Some(hook) = self.hooks.fd_deregister {
+            // SAFETY: as for fd_modify.
+            unsafe {
+                hook(
+                    self.user.get(),
+                    fd,
+                    std::ptr::with_exposed_provenance_mut(theirs),
+                )
+            };
+        }
+    }
+
+    fn timeout_register(&self, at: Duration, ours: u64) -> Result<usize> {
+        let hook = self
+            .hooks
+            .timeout_register
+            .ok_or_else(|| absent("timeout_register"))?;
+        // Rounded up, so that it does not go off just before its time.
+        let at = at + Duration::from_nanos(999);
+        let at = timeval {
+            tv_sec: at.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+            tv_usec: at.subsec_micros().into(),
+        };
+        let mut theirs = std::ptr::null_mut();
+        // SAFETY: as for fd_register.
+        let rc = unsafe { hook(self.user.get(), &raw mut theirs, at, number(ours)?) };
+        outcome("timeout_register", rc).map(|()| theirs.expose_provenance())
+    }
+
+    fn timeout_modify(&self, theirs: &mut usize) -> Result<()> {
+        let hook = self
+            .hooks
+            .timeout_modify
+            .ok_or_else(|| absent("timeout_modify"))?;
+        let mut mark = std::ptr::with_exposed_provenance_mut(*theirs);
+        let at_once = timeval {
+            tv_sec: 0,
+            tv_usec: 0,
+        };
+        // SAFETY: as for fd_modify.
+        let rc = unsafe { hook(self.user.get(), &raw mut mark, at_once) };
+        *theirs = mark.expose_provenance();
+        outcome("timeout_modify", rc)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_rounded_up() {
+        assert_eq!(milliseconds(Duration::ZERO), 0);
+        assert_eq!(milliseconds(Duration::from_nanos(1)), 1);
+        assert_eq!(milliseconds(Duration::from_millis(5)), 5);
+        assert_eq!(milliseconds(Duration::from_secs(u64::MAX >> 1)), c_int::MAX);
+    }
+}
