@@ -19,6 +19,7 @@ const VERSION: c_int = 0;
 pub struct libxl_ctx {
     pub(crate) log: Logger,
     pub(crate) core: Ctx,
+    pub(crate) version: crate::host::VersionCache,
 }
 
 /// Makes a context. Neither the hypervisor nor xenstored is touched until something is asked of them.
@@ -69,6 +70,7 @@ unsafe fn alloc(
     let ctx = Box::new(libxl_ctx {
         log: core.log().clone(),
         core,
+        version: crate::host::VersionCache::default(),
     });
     // SAFETY: as above.
     unsafe { boundary::store_out("the context's place", pctx, Box::into_raw(ctx)) }

@@ -34,14 +34,8 @@ pub fn apply(xen: &Xen, domid: Domid, params: &DomainSchedParams) -> Result<()> 
             xen.set_sched_rtds(domid, rtds(domid, params, now)?)
         }
         Scheduler::Arinc653 | Scheduler::Null => Ok(()),
-        Scheduler::Sedf => Err(Error::new(
-            Code::FeatureRemoved,
-            "SEDF scheduler no longer available",
-        )
-        .domain(domid)),
-        Scheduler::Unknown => {
-            Err(Error::inval("the scheduler of the domain's pool is unknown").domain(domid))
-        }
+        Scheduler::Sedf => Err(removed(domid)),
+        Scheduler::Unknown => Err(unknown(domid)),
     }
 }
 
@@ -65,11 +59,20 @@ pub fn read(xen: &Xen, domid: Domid) -> Result<DomainSchedParams> {
             let share = xen.sched_rtds(domid)?;
             params.period = i32::try_from(share.period).unwrap_or(i32::MAX);
             params.budget = i32::try_from(share.budget).unwrap_or(i32::MAX);
-            params.extratime = i32::from(share.extratime);
         }
-        _ => {}
+        Scheduler::Null => {}
+        Scheduler::Sedf => return Err(removed(domid)),
+        Scheduler::Arinc653 | Scheduler::Unknown => return Err(unknown(domid)),
     }
     Ok(params)
+}
+
+fn removed(domid: Domid) -> Error {
+    Error::new(Code::FeatureRemoved, "SEDF scheduler no longer available").domain(domid)
+}
+
+fn unknown(domid: Domid) -> Error {
+    Error::inval("Unknown scheduler").domain(domid)
 }
 
 /// The scheduler of the pool that the domain is in.

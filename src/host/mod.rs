@@ -1,16 +1,15 @@
-//! The machine: its figures, where its CPUs, memory and PCI devices are, CPU pools, the hypervisor's own console.
+//! The machine: its figures, where its CPUs, memory and PCI devices are, CPU pools.
 
-mod console;
 mod parameters;
 mod pci;
 pub mod pools;
+pub mod sched;
 pub mod vcpus;
 
 use crate::Result;
 use crate::types::{Bitmap, Cputopology, Numainfo, Physinfo, Scheduler, VersionInfo};
 use crate::xen::Xen;
 
-pub use console::ConsoleReader;
 pub use parameters::set as set_parameters;
 pub use pci::topology as pci_topology;
 

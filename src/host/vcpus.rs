@@ -1,9 +1,10 @@
 //! vCPUs of a running domain, as the host sees them.
 
 use crate::domain::sched;
+use crate::log::{Level, Logger};
 use crate::types::{Bitmap, SchedParams, Scheduler, VcpuSchedParams, Vcpuinfo};
-use crate::xen::{RtdsParams, Xen};
-use crate::{Code, Domid, Error, Result};
+use crate::xen::{Affinity, RtdsParams, Xen};
+use crate::{Code, Domid, Error, Result, log_line};
 
 /// State and affinity of each vCPU of a domain.
 pub fn list(xen: &Xen, domid: Domid) -> Result<Vec<Vcpuinfo>> {
@@ -31,6 +32,46 @@ fn count(xen: &Xen, domid: Domid) -> Result<u32> {
         u32::MAX => Err(Error::fail("the domain has no vCPUs").domain(domid)),
         last => Ok(last.saturating_add(1)),
     }
+}
+
+/// Sets hard and soft affinity of one vCPU, and says when the hypervisor had to cut them; None leaves one alone.
+/// With `force`, over a pin that the hypervisor keeps for itself.
+pub fn set_affinity(
+    log: &Logger,
+    xen: &Xen,
+    domid: Domid,
+    vcpu: u32,
+    (hard, soft): (Option<&Bitmap>, Option<&Bitmap>),
+    force: bool,
+) -> Result<()> {
+    let wanted = Affinity {
+        hard: hard.map(|map| map.bytes.as_slice()),
+        soft: soft.map(|map| map.bytes.as_slice()),
+    };
+    let got = xen.set_vcpu_affinity(domid, vcpu, wanted, force)?;
+    for (kind, wanted, got) in [("hard", hard, got.hard), ("soft", soft, got.soft)] {
+        let (Some(wanted), Some(bytes)) = (wanted, got) else {
+            continue;
+        };
+        let got = Bitmap { bytes };
+        if !wanted.iter().eq(got.iter()) {
+            log_line!(
+                log,
+                Level::Debug,
+                domid,
+                "New {kind} affinity for vcpu {vcpu} has unreachable cpus"
+            );
+        }
+        if kind == "soft" && got.is_empty() {
+            log_line!(
+                log,
+                Level::Warn,
+                domid,
+                "All cpus in soft affinity of vcpu {vcpu} are unreachable. Only hard affinity will be considered for scheduling"
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Which vCPUs parameters are for.

@@ -4,7 +4,6 @@ mod device_model;
 mod disk;
 mod domain;
 mod flask;
-mod host;
 mod memory;
 mod nic;
 mod pci;

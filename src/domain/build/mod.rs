@@ -26,7 +26,6 @@ use crate::types::{DomainBuildInfoU, DomainConfig};
 use crate::xen::Xen;
 use crate::{Domid, Result};
 
-pub use affinity::one as set_vcpu_affinity;
 pub use create::create_config;
 
 /// The domains in which xenstored and xenconsoled run: `/tool/xenstored/domid`, `/tool/xenconsoled/domid`, 0 when
