@@ -146,7 +146,7 @@ fn native_event(event: &Event) -> types::Event {
         EventKind::DomainDeath => EventU::DomainDeath,
         EventKind::DiskEject { vdev } => EventU::DiskEject(types::EventDiskEject {
             vdev: Some(vdev.clone()),
-            ..types::EventDiskEject::default()
+            disk: empty_drive(vdev),
         }),
         EventKind::OperationComplete { rc } => {
             EventU::OperationComplete(types::EventOperationComplete { rc: *rc })
@@ -158,6 +158,19 @@ fn native_event(event: &Event) -> types::Event {
         domuuid: Uuid(event.domuuid),
         for_user: EvUser(event.for_user),
         u,
+    }
+}
+
+/// A drive as it is after an eject, ready for `libxl_cdrom_insert`.
+fn empty_drive(vdev: &str) -> types::DeviceDisk {
+    types::DeviceDisk {
+        vdev: Some(vdev.to_owned()),
+        pdev_path: Some(String::new()),
+        format: types::DiskFormat::Empty,
+        backend: types::DiskBackend::Qdisk,
+        removable: 1,
+        is_cdrom: 1,
+        ..types::DeviceDisk::default()
     }
 }
 

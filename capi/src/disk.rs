@@ -3,10 +3,10 @@
 use std::ffi::{c_char, c_int};
 
 use xenlight::Error;
-use xenlight::device::{info, list};
+use xenlight::device::{eject, info, list};
 use xenlight::types::DiskBackend;
 
-use crate::boundary::{OK, required_str, status, store_out};
+use crate::boundary::{OK, required_str, status, store_out, value};
 use crate::ctx::libxl_ctx;
 use crate::device::{infos, lists, removals, value_out};
 use crate::types::{
@@ -79,4 +79,54 @@ pub unsafe extern "C" fn libxl_string_to_backend(
         unsafe { store_out("backend", backend, libxl_disk_backend::from_native(&found)) }?;
         Ok(OK)
     })
+}
+
+/// A generator of disk eject events.
+pub struct libxl_evgen_disk_eject {
+    id: u64,
+}
+
+/// Reports ejects of the drive that a guest knows as `vdev` as events with `user`.
+///
+/// # Safety
+/// `vdev` is NULL or a C string; `evgen_out` is NULL or valid for writing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libxl_evenable_disk_eject(
+    ctx: *mut libxl_ctx,
+    domid: u32,
+    vdev: *const c_char,
+    user: u64,
+    evgen_out: *mut *mut libxl_evgen_disk_eject,
+) -> c_int {
+    status(ctx, "libxl_evenable_disk_eject", |this| {
+        // SAFETY: the same contract.
+        let vdev = unsafe { required_str("vdev", vdev) }?;
+        if evgen_out.is_null() {
+            return Err(Error::inval("evgen_out is NULL"));
+        }
+        let id = eject::enable(&this.core, domid, vdev, user)?;
+        let generator = Box::into_raw(Box::new(libxl_evgen_disk_eject { id }));
+        // SAFETY: not NULL, and writable by the caller's promise.
+        unsafe { evgen_out.write(generator) };
+        Ok(OK)
+    })
+}
+
+/// Ends a generator.
+///
+/// # Safety
+/// `evgen` is NULL or a live generator of `ctx`, which is not used again.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libxl_evdisable_disk_eject(
+    ctx: *mut libxl_ctx,
+    evgen: *mut libxl_evgen_disk_eject,
+) {
+    value(ctx, "libxl_evdisable_disk_eject", (), |this| {
+        if !evgen.is_null() {
+            // SAFETY: made by Box::into_raw in libxl_evenable_disk_eject, and not used again.
+            let generator = unsafe { Box::from_raw(evgen) };
+            eject::disable(&this.core, generator.id);
+        }
+        Ok(())
+    });
 }

@@ -1,11 +1,5 @@
 //! Handles that C holds by pointer only and whose contents are not its business.
 
-/// A generator of disk eject events.
-#[repr(C)]
-pub struct libxl_evgen_disk_eject {
-    _private: [u8; 0],
-}
-
 /// A generator of domain death events.
 #[repr(C)]
 pub struct libxl_evgen_domain_death {

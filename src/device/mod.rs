@@ -8,6 +8,7 @@ mod add;
 mod channel;
 mod console;
 mod disk;
+pub mod eject;
 mod guest;
 mod hotplug;
 pub mod info;

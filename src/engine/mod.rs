@@ -9,6 +9,7 @@ mod ctx;
 mod death;
 mod drive;
 mod event;
+mod generator;
 mod hooks;
 mod lock;
 mod op;

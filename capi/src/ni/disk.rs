@@ -1,10 +1,9 @@
 //! Exports of the area "disks/cdrom" that are not built yet: each logs its name once and returns ERROR_NI.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::c_int;
 
 use crate::boundary::not_yet;
 use crate::ctx::libxl_ctx;
-use crate::handles::libxl_evgen_disk_eject;
 use crate::types::{libxl_asyncop_how, libxl_device_disk};
 
 /// Not built yet.
@@ -27,25 +26,4 @@ pub extern "C" fn libxl_device_disk_add(
     _ao_how: *const libxl_asyncop_how,
 ) -> c_int {
     not_yet(ctx, "libxl_device_disk_add")
-}
-
-/// Not built yet.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_evdisable_disk_eject(
-    ctx: *mut libxl_ctx,
-    _arg1: *mut libxl_evgen_disk_eject,
-) {
-    not_yet(ctx, "libxl_evdisable_disk_eject");
-}
-
-/// Not built yet.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_evenable_disk_eject(
-    ctx: *mut libxl_ctx,
-    _domid: u32,
-    _vdev: *const c_char,
-    _arg3: u64,
-    _evgen_out: *mut *mut libxl_evgen_disk_eject,
-) -> c_int {
-    not_yet(ctx, "libxl_evenable_disk_eject")
 }

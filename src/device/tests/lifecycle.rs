@@ -9,9 +9,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::guest_of;
-use crate::device::{Console, Force, Ring, When, add, add_all, list, remove, remove_all, tty};
-use crate::engine::Op;
+use crate::device::{
+    Console, Force, Ring, When, add, add_all, eject, list, remove, remove_all, tty,
+};
 use crate::engine::testing::Bench;
+use crate::engine::{EventKind, Op};
 use crate::store::fake::Fake;
 use crate::types::{DeviceDisk, DeviceVkb, DiskFormat, DomainType};
 use crate::{Code, Result};
@@ -303,4 +305,27 @@ fn the_first_consoles_terminal_is_waited_for() {
     let tty = run(&bench, async |op| tty::wait_for_primary(op, 7).await).unwrap();
     daemon.join().unwrap();
     assert_eq!(tty, "/dev/pts/4");
+}
+
+#[test]
+fn an_eject_is_reported_and_acknowledged() {
+    const NODE: &str = "/local/domain/8/device/vbd/5632/eject";
+    let bench = Bench::new();
+    // The device model of domain 7 runs in domain 8.
+    bench
+        .store
+        .set("/local/domain/7/image/device-model-domid", "8");
+    let id = eject::enable(&bench.ctx, 7, "hdc", 42).unwrap();
+    bench.store.set(NODE, "something else");
+    bench.store.set(NODE, "eject");
+    let event = bench.ctx.event_wait(u64::MAX, |_| true).unwrap();
+    let kind = EventKind::DiskEject { vdev: "hdc".into() };
+    assert_eq!((event.domid, event.for_user, event.kind), (7, 42, kind));
+    assert_eq!(bench.store.get(NODE).unwrap(), b"");
+    eject::disable(&bench.ctx, id);
+    bench.store.set(NODE, "eject");
+    let none = bench.ctx.event_check(u64::MAX, |_| true);
+    assert_eq!(none.unwrap_err().code(), Code::NotReady);
+    let nonsense = eject::enable(&bench.ctx, 7, "cdrom", 42);
+    assert_eq!(nonsense.unwrap_err().code(), Code::Inval);
 }

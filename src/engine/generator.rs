@@ -1,0 +1,44 @@
+//! Event generators of the layers above: tasks beside all operations that report events until they are stopped.
+
+use std::future::Future;
+use std::time::Duration;
+
+use super::Ctx;
+use super::event::Event;
+use crate::Result;
+
+impl Ctx {
+    /// Runs `work` until it ends or [`Ctx::stop_generator`] is called with the number that this returns.
+    ///
+    /// Its failure is a disaster for events of the type `type_raw` (`LIBXL_EVENT_TYPE_*`).
+    pub(crate) fn start_generator<F, Fut>(&self, type_raw: u32, work: F) -> u64
+    where
+        F: FnOnce(Ctx) -> Fut,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        let (ctx, work) = (self.clone(), work(self.clone()));
+        let id = self.add_task(Box::pin(async move {
+            if let Err(error) = work.await {
+                ctx.disaster(type_raw, &error);
+            }
+        }));
+        self.settle();
+        id
+    }
+
+    /// Ends a generator. Events that it reported already stay in the queue.
+    pub(crate) fn stop_generator(&self, id: u64) {
+        self.remove_task(id);
+        self.settle();
+    }
+
+    /// Lets a generator wait.
+    pub(crate) async fn generator_pause(&self, time: Duration) -> Result<()> {
+        self.pause(time).await
+    }
+
+    /// Reports an event.
+    pub(crate) fn report_event(&self, event: Event) {
+        self.event_occurred(event);
+    }
+}
