@@ -19,7 +19,7 @@ LIB       := $(BUILD)/lib
 # PROFILE=dev builds quickly, for work on the library itself.
 PROFILE   ?= release
 STATICLIB := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/libxenlight_capi.a
-XEN_LIBS  := -lxentoollog -lxenevtchn -lxenctrl -lxenguest -lxenforeignmemory -lyajl
+XEN_LIBS  := -lxentoollog -lxenevtchn -lxenctrl -lxenguest -lxenforeignmemory -lxenhypfs -lyajl
 
 BUILD_PACKAGES := gcc git libc6-dev libclang-dev libxen-dev libyajl-dev make pkg-config
 TEST_PACKAGES  := qemu-system-x86 debootstrap e2fsprogs cpio busybox-static valgrind shellcheck xz-utils zstd
