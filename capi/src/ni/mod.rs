@@ -3,8 +3,6 @@
 mod device_model;
 mod disk;
 mod domain;
-mod flask;
-mod memory;
 mod nic;
 mod pci;
 mod psr;
