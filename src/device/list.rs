@@ -8,8 +8,9 @@ use super::{nic, nic_colo, record};
 use crate::engine::Op;
 use crate::store::layout;
 use crate::types::{
-    DeviceChannel, DeviceChannelSocket, DeviceChannelU, DeviceDisk, DeviceNic, DeviceVkb,
-    DiskBackend, DiskSpecification, DiskTransport, Mac, NicType, VkbBackend,
+    DeviceChannel, DeviceChannelSocket, DeviceChannelU, DeviceDisk, DeviceNic, DeviceVdispl,
+    DeviceVkb, DeviceVtpm, DiskBackend, DiskSpecification, DiskTransport, Mac, NicType, Uuid,
+    VkbBackend,
 };
 use crate::{Code, Domid, Error, Result};
 
@@ -60,6 +61,25 @@ pub async fn vkb(op: &Op, domid: Domid, devid: i32) -> Result<DeviceVkb> {
         Some(record) => record.vkb(),
         None => Err(not_found(domid, "keyboard", devid)),
     }
+}
+
+/// The trusted platform modules of `domid`.
+pub async fn vtpms(op: &Op, domid: Domid) -> Result<Vec<DeviceVtpm>> {
+    let records = Record::all(op, domid, DeviceKind::Vtpm).await?;
+    records.iter().map(Record::vtpm).collect()
+}
+
+/// The displays of `domid`. Their connectors stand in the guest's directory alone and are not read back.
+pub async fn vdispls(op: &Op, domid: Domid) -> Result<Vec<DeviceVdispl>> {
+    let records = Record::all(op, domid, DeviceKind::Vdispl).await?;
+    Ok(records.iter().map(Record::vdispl).collect())
+}
+
+/// Display `devid`; [`Code::Notfound`] when there is none.
+pub async fn vdispl(op: &Op, domid: Domid, devid: i32) -> Result<DeviceVdispl> {
+    let record = Record::read(op, domid, DeviceKind::Vdispl, devid).await?;
+    let record = record.ok_or_else(|| not_found(domid, "display", devid))?;
+    Ok(record.vdispl())
 }
 
 /// The channels of `domid`, which are its consoles with a name. They are numbered from 0 in the order of the store,
@@ -252,6 +272,28 @@ impl Record {
             height: size("height")?,
             ..DeviceVkb::default()
         })
+    }
+
+    fn vtpm(&self) -> Result<DeviceVtpm> {
+        let uuid = self.text("uuid").map(Uuid::parse);
+        Ok(DeviceVtpm {
+            backend_domid: self.device.backend_domid,
+            devid: self.device.devid,
+            uuid: match uuid {
+                None => Uuid::default(),
+                Some(Some(uuid)) => uuid,
+                Some(None) => return Err(self.bad("has no UUID in uuid")),
+            },
+            ..DeviceVtpm::default()
+        })
+    }
+
+    fn vdispl(&self) -> DeviceVdispl {
+        DeviceVdispl {
+            backend_domid: self.device.backend_domid,
+            devid: self.device.devid,
+            ..DeviceVdispl::default()
+        }
     }
 
     fn channel(&self, devid: i32) -> Result<DeviceChannel> {

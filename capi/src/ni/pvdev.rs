@@ -5,8 +5,7 @@ use std::ffi::c_int;
 use crate::boundary::not_yet;
 use crate::ctx::libxl_ctx;
 use crate::types::{
-    libxl_asyncop_how, libxl_device_vdispl, libxl_device_vsnd, libxl_device_vtpm, libxl_uuid,
-    libxl_vdisplinfo, libxl_vsndinfo, libxl_vtpminfo,
+    libxl_asyncop_how, libxl_device_vdispl, libxl_device_vsnd, libxl_device_vtpm, libxl_vsndinfo,
 };
 
 /// Not built yet.
@@ -18,34 +17,6 @@ pub extern "C" fn libxl_device_vdispl_add(
     _ao_how: *const libxl_asyncop_how,
 ) -> c_int {
     not_yet(ctx, "libxl_device_vdispl_add")
-}
-
-/// Not built yet.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_device_vdispl_getinfo(
-    ctx: *mut libxl_ctx,
-    _domid: u32,
-    _vdispl: *const libxl_device_vdispl,
-    _vdisplinfo: *mut libxl_vdisplinfo,
-) -> c_int {
-    not_yet(ctx, "libxl_device_vdispl_getinfo")
-}
-
-/// Not built yet.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_device_vdispl_list(
-    ctx: *mut libxl_ctx,
-    _domid: u32,
-    _num: *mut c_int,
-) -> *mut libxl_device_vdispl {
-    not_yet(ctx, "libxl_device_vdispl_list");
-    std::ptr::null_mut()
-}
-
-/// Not built yet.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_device_vdispl_list_free(_list: *mut libxl_device_vdispl, _num: c_int) {
-    not_yet(std::ptr::null_mut(), "libxl_device_vdispl_list_free");
 }
 
 /// Not built yet.
@@ -100,45 +71,6 @@ pub extern "C" fn libxl_device_vtpm_add(
 
 /// Not built yet.
 #[unsafe(no_mangle)]
-pub extern "C" fn libxl_device_vtpm_getinfo(
-    ctx: *mut libxl_ctx,
-    _domid: u32,
-    _vtpm: *const libxl_device_vtpm,
-    _vtpminfo: *mut libxl_vtpminfo,
-) -> c_int {
-    not_yet(ctx, "libxl_device_vtpm_getinfo")
-}
-
-/// Not built yet.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_device_vtpm_list(
-    ctx: *mut libxl_ctx,
-    _domid: u32,
-    _num: *mut c_int,
-) -> *mut libxl_device_vtpm {
-    not_yet(ctx, "libxl_device_vtpm_list");
-    std::ptr::null_mut()
-}
-
-/// Not built yet.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_device_vtpm_list_free(_arg0: *mut libxl_device_vtpm, _num: c_int) {
-    not_yet(std::ptr::null_mut(), "libxl_device_vtpm_list_free");
-}
-
-/// Not built yet.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_devid_to_device_vdispl(
-    ctx: *mut libxl_ctx,
-    _domid: u32,
-    _devid: c_int,
-    _vdispl: *mut libxl_device_vdispl,
-) -> c_int {
-    not_yet(ctx, "libxl_devid_to_device_vdispl")
-}
-
-/// Not built yet.
-#[unsafe(no_mangle)]
 pub extern "C" fn libxl_devid_to_device_vsnd(
     ctx: *mut libxl_ctx,
     _domid: u32,
@@ -146,26 +78,4 @@ pub extern "C" fn libxl_devid_to_device_vsnd(
     _vsnd: *mut libxl_device_vsnd,
 ) -> c_int {
     not_yet(ctx, "libxl_devid_to_device_vsnd")
-}
-
-/// Not built yet.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_devid_to_device_vtpm(
-    ctx: *mut libxl_ctx,
-    _domid: u32,
-    _devid: c_int,
-    _vtpm: *mut libxl_device_vtpm,
-) -> c_int {
-    not_yet(ctx, "libxl_devid_to_device_vtpm")
-}
-
-/// Not built yet.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_uuid_to_device_vtpm(
-    ctx: *mut libxl_ctx,
-    _domid: u32,
-    _uuid: *mut libxl_uuid,
-    _vtpm: *mut libxl_device_vtpm,
-) -> c_int {
-    not_yet(ctx, "libxl_uuid_to_device_vtpm")
 }
