@@ -41,12 +41,17 @@ pub(crate) unsafe fn hand_over<T: CType>(
     let length = c_int::try_from(list.len()).unwrap_or(c_int::MAX);
     // SAFETY: the same contract.
     unsafe { store_out(what, count, length) }?;
+    Ok(array(list))
+}
+
+/// A malloc'd array, never NULL.
+pub(crate) fn array<T: CType>(list: &[T::Native]) -> *mut T {
     let array = mem::zeroed_array::<T>(list.len());
     for (index, item) in list.iter().enumerate() {
         // SAFETY: `index` is below the allocation's element count.
         unsafe { array.add(index).write(T::from_native(item)) };
     }
-    Ok(array)
+    array
 }
 
 /// A bitmap argument that may be NULL.

@@ -23,6 +23,7 @@ mod memory;
 mod ni;
 mod nic;
 mod osevent;
+mod psr;
 mod pvdev;
 mod sched;
 mod tmem;

@@ -3,6 +3,7 @@
 mod parameters;
 mod pci;
 pub mod pools;
+pub mod psr;
 pub mod sched;
 pub mod vcpus;
 

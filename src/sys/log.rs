@@ -1,6 +1,6 @@
 //! libxentoollog: the logger that a C application hands us, and a default one that writes to stderr.
 
-use std::ffi::{CString, c_int};
+use std::ffi::CString;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -77,14 +77,15 @@ impl Drop for Inner {
 }
 
 impl Sink for CLogger {
-    fn line(&self, level: Level, errno: Option<i32>, text: &str) {
+    /// `text` names the system error already; libxentoollog would append it a second time.
+    fn line(&self, level: Level, _errno: Option<i32>, text: &str) {
         let text = CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default();
         // SAFETY: the logger is live; the format takes one C string, which lives across the call.
         unsafe {
             guest::xtl_log(
                 self.as_ptr().cast(),
                 level as guest::xentoollog_level,
-                errno.unwrap_or(-1) as c_int,
+                -1,
                 CONTEXT.as_ptr(),
                 c"%s".as_ptr(),
                 text.as_ptr(),

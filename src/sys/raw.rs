@@ -6,6 +6,7 @@
     non_snake_case,
     non_upper_case_globals,
     dead_code,
+    clashing_extern_declarations,
     unsafe_op_in_unsafe_fn,
     clippy::undocumented_unsafe_blocks,
     clippy::missing_safety_doc,

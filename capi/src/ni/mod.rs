@@ -5,7 +5,6 @@ mod disk;
 mod domain;
 mod nic;
 mod pci;
-mod psr;
 mod pvdev;
 mod save;
 mod sched;

@@ -7,6 +7,7 @@ mod domain;
 mod host;
 mod memory;
 mod pool;
+mod psr;
 mod sched;
 
 use std::io;
