@@ -22,7 +22,7 @@ STATICLIB := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/libxenlight_
 XEN_LIBS  := -lxentoollog -lxenevtchn -lxenctrl -lxenguest -lxenforeignmemory -lxenhypfs -lyajl
 
 BUILD_PACKAGES := gcc git libc6-dev libclang-dev libxen-dev libyajl-dev make pkg-config
-TEST_PACKAGES  := qemu-system-x86 debootstrap e2fsprogs cpio busybox-static valgrind shellcheck xz-utils zstd
+TEST_PACKAGES  := g++ qemu-system-x86 debootstrap e2fsprogs cpio busybox-static valgrind shellcheck xz-utils zstd
 
 .PHONY: all
 all: $(LIB)/$(REALNAME) $(BUILD)/xenlight.pc ## build the library (build/lib) and xenlight.pc

@@ -29,6 +29,7 @@ yajl_gen_status libxl_uuid_gen_json(yajl_gen hand, libxl_uuid *p);
 
 #include <_libxl_types_json.h>
 
+#define HAVE_YAJL_V2 1
 typedef size_t libxl_yajl_length;
 
 /* A generator set up as the library sets up its own. */

@@ -11,6 +11,7 @@
 
 #include <_libxl_types_json.h>
 
+#define HAVE_YAJL_V2 1
 typedef size_t libxl_yajl_length;
 
 /* A generator set up as the library sets up its own. */

@@ -5,6 +5,7 @@
 
 pub mod bindings;
 pub mod c;
+pub mod driver;
 pub mod header;
 pub mod model;
 pub mod native;

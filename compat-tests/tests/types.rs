@@ -1,0 +1,215 @@
+//! libxl's types on Debian's library and on ours: layouts, names, JSON byte for byte, wrong text, leaks.
+//!
+//! One C program (`types/driver.c` and what the description generates) is compiled against Debian's headers and run on
+//! each library. What it prints must be the same.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+const TOP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// The driver, compiled against the headers in `include`, or Debian's own.
+fn compile(name: &str, include: Option<&Path>) -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::create_dir_all(&folder).expect("a folder for the driver");
+    let text = std::fs::read_to_string(here.join("../idl/libxl.idl")).expect("the description");
+    let idl = xenlight_idl::parse::parse(&text, "4.17").expect("the description is valid");
+    std::fs::write(folder.join("types.inc"), xenlight_idl::driver::source(&idl))
+        .expect("the generated part");
+
+    let driver = folder.join("driver");
+    let mut cc = Command::new("cc");
+    cc.args(["-g", "-O1", "-std=gnu11", "-Wall", "-Werror", "-rdynamic"]);
+    cc.arg("-DHAVE_YAJL_YAJL_VERSION_H");
+    if let Some(include) = include {
+        cc.arg("-I").arg(include);
+    }
+    cc.arg("-I").arg(&folder);
+    cc.arg(here.join("types/driver.c")).arg("-o").arg(&driver);
+    cc.args(["-lxenlight", "-lxentoollog", "-lyajl", "-ldl"]);
+    let output = cc.output().expect("cc runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    driver
+}
+
+fn driver() -> &'static Path {
+    static DRIVER: OnceLock<PathBuf> = OnceLock::new();
+    DRIVER.get_or_init(|| compile("debian-headers", None))
+}
+
+fn our_library() -> PathBuf {
+    let folder = Path::new(TOP).join("build/lib");
+    let file = folder.join("libxenlight.so.4.17.0");
+    assert!(file.exists(), "run make first: no {}", file.display());
+    folder.canonicalize().expect("build/lib")
+}
+
+/// What a run prints, after a check that it ran on the library that was asked for.
+fn run(mut command: Command, ours: bool) -> Output {
+    let folder = our_library();
+    command
+        .env_remove("LD_PRELOAD")
+        .env_remove("LD_LIBRARY_PATH");
+    if ours {
+        command.env("LD_LIBRARY_PATH", &folder);
+    }
+    let output = command.output().expect("the driver runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let library = errors
+        .lines()
+        .find_map(|line| line.strip_prefix("library "))
+        .unwrap_or_else(|| panic!("the driver does not name its library: {errors}"));
+    let library = Path::new(library).canonicalize().expect("the library");
+    assert_eq!(library.starts_with(&folder), ours, "{}", library.display());
+    assert!(!errors.contains("no context"), "{errors}");
+    output
+}
+
+fn text(arguments: &[&str], ours: bool) -> String {
+    let mut command = Command::new(driver());
+    command.args(arguments);
+    let output = run(command, ours);
+    assert!(
+        output.status.success(),
+        "driver {arguments:?}: {}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).expect("the driver prints UTF-8")
+}
+
+fn same_on_both(mode: &str, at_least: usize) {
+    assert_same(&text(&[mode], false), &text(&[mode], true), at_least);
+}
+
+fn assert_same(theirs: &str, ours: &str, at_least: usize) {
+    let count = theirs.lines().count();
+    assert!(count >= at_least, "only {count} lines to compare");
+    for (number, (theirs, ours)) in theirs.lines().zip(ours.lines()).enumerate() {
+        assert_eq!(theirs, ours, "line {}", number + 1);
+    }
+    assert_eq!(count, ours.lines().count(), "as many lines");
+}
+
+#[test]
+fn our_headers_lay_everything_out_alike() {
+    let include = Path::new(TOP).join("include");
+    let ours = compile("our-headers", Some(&include));
+    let mut command = Command::new(ours);
+    command.arg("layout");
+    let output = run(command, true);
+    let ours = String::from_utf8(output.stdout).expect("the driver prints UTF-8");
+    assert_same(&text(&["layout"], false), &ours, 900);
+}
+
+/// Every struct, filled six ways with every arm of its union; written, read back, copied. Every enumeration and table.
+#[test]
+fn json_is_the_same_byte_for_byte() {
+    same_on_both("values", 100_000);
+}
+
+#[test]
+fn helpers_answer_alike() {
+    same_on_both("helpers", 500);
+}
+
+#[test]
+fn wrong_text_is_refused() {
+    let output = text(&["reject"], true);
+    let last = output.lines().last().unwrap_or_default();
+    let (refused, tried) = last.split_once(" of ").expect("a count of refusals");
+    let tried = tried.trim_end_matches(" refused");
+    assert_eq!(refused, tried, "{output}");
+    assert!(tried.parse::<u32>().expect("a number") > 9000, "{last}");
+}
+
+#[test]
+fn quirks_are_as_documented() {
+    let expected = "\
+plain: written
+unknown enumerator: refused
+unknown key: refused
+not UTF-8: refused
+count without array: refused
+negative count: refused
+size without map: refused
+key set twice: hvm
+above the signed range: 0 9223372036854775809
+unset defbool: 0
+NULL: 1 -6 -6 3 -6
+no context: -3
+";
+    assert_same(expected, &text(&["quirks"], true), 12);
+}
+
+/// Runs a mode under valgrind on our library; says whether it found an error or a leak.
+fn valgrind_complains(arguments: &[&str]) -> bool {
+    let mut command = Command::new("valgrind");
+    command.args(["-q", "--leak-check=full", "--error-exitcode=99"]);
+    command.arg(driver()).args(arguments);
+    let output = run(command, true);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    match output.status.code() {
+        Some(0) => false,
+        Some(99) => {
+            println!("{errors}");
+            true
+        }
+        _ => panic!("driver {arguments:?}: {}\n{errors}", output.status),
+    }
+}
+
+#[test]
+fn nothing_leaks() {
+    assert!(valgrind_complains(&["leak"]), "a leak is noticed at all");
+    for arguments in [&["values"][..], &["helpers"], &["quirks"], &["reject", "5"]] {
+        assert!(!valgrind_complains(arguments), "{arguments:?}");
+    }
+}
+
+/// Programs written for any interface since 4.2 compile against our headers without a warning, as C and as C++.
+#[test]
+fn programs_compile_against_our_headers() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("headers");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let source = folder.join("program.c");
+    let program = "#include <libxl_event.h>\n#include <libxl_json.h>\n#include <libxl_utils.h>\n#include <libxlutil.h>\n\
+        int main(void) { libxl_bitmap map; libxl_bitmap_init(&map); return libxl_bitmap_cpu_valid(&map, 0); }\n";
+    std::fs::write(&source, program).expect("the program");
+    let interfaces = [
+        "", "0x040200", "0x040300", "0x040400", "0x040500", "0x040700", "0x040800", "0x041300",
+        "0x041400",
+    ];
+    for (compiler, standard) in [("cc", "gnu99"), ("cc", "gnu17"), ("c++", "gnu++17")] {
+        for interface in interfaces {
+            let mut cc = Command::new(compiler);
+            cc.args(["-x", if compiler == "cc" { "c" } else { "c++" }]);
+            cc.arg(format!("-std={standard}"));
+            cc.args([
+                "-Wall",
+                "-Wextra",
+                "-Wno-unused-parameter",
+                "-Werror",
+                "-fsyntax-only",
+            ]);
+            if !interface.is_empty() {
+                cc.arg(format!("-DLIBXL_API_VERSION={interface}"));
+            }
+            cc.arg("-I")
+                .arg(Path::new(TOP).join("include"))
+                .arg(&source);
+            let output = cc.output().expect("the compiler runs");
+            assert!(
+                output.status.success(),
+                "{cc:?}\n{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+    }
+}
