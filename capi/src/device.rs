@@ -3,6 +3,7 @@
 use std::ffi::c_int;
 
 use xenlight::device::{self, Force, Kind};
+use xenlight::domain::hotplug::{Stored, attach};
 use xenlight::engine::Op;
 use xenlight::{Domid, Error, Result};
 
@@ -98,6 +99,57 @@ where
     unsafe { ao::start(this, ctx, how, body) }
 }
 
+/// Adds a device to a domain and to its stored configuration.
+///
+/// # Safety
+/// As for [`add_unstored`].
+pub(crate) unsafe fn add_stored<T>(
+    this: &libxl_ctx,
+    ctx: *mut libxl_ctx,
+    domid: Domid,
+    config: *mut T,
+    how: *const libxl_asyncop_how,
+) -> Result<c_int>
+where
+    T: CType + 'static,
+    T::Native: Stored + 'static,
+{
+    // SAFETY: NULL or initialised by this function's contract.
+    let mut native = unsafe { ao::native("the device", config) }?;
+    let kept = ao::Kept(config);
+    let body = async move |op: Op| {
+        let added = attach(&op, domid, &mut native).await;
+        // SAFETY: not NULL, as was checked, and left alone by the caller until now.
+        unsafe { ao::replace(kept.get(), &native) };
+        added.map(drop)
+    };
+    // SAFETY: the same contract.
+    unsafe { ao::start(this, ctx, how, body) }
+}
+
+/// Defines the exports that add a device of one type: `fn name(type) = helper`.
+macro_rules! additions {
+    ($($(#[$doc:meta])* fn $name:ident($config:ident) = $work:ident;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// # Safety
+        /// The device is NULL or an initialised value, valid until the operation has ended; `ao_how` is NULL or valid for
+        /// reading, and its callback may be called until then.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $name(
+            ctx: *mut libxl_ctx,
+            domid: u32,
+            config: *mut $config,
+            ao_how: *const libxl_asyncop_how,
+        ) -> c_int {
+            $crate::boundary::status(ctx, stringify!($name), |this| {
+                // SAFETY: the same contract.
+                unsafe { $crate::device::$work(this, ctx, domid, config, ao_how) }
+            })
+        }
+    )*};
+}
+
 /// Defines the exports that remove a device of one type: `fn name(type, Force)`.
 macro_rules! removals {
     ($($(#[$doc:meta])* fn $name:ident($config:ident, $force:ident);)*) => {$(
@@ -184,4 +236,4 @@ macro_rules! infos {
     )*};
 }
 
-pub(crate) use {infos, lists, removals};
+pub(crate) use {additions, infos, lists, removals};

@@ -8,7 +8,7 @@ use xenlight::types::DiskBackend;
 
 use crate::boundary::{OK, required_str, status, store_out, value};
 use crate::ctx::libxl_ctx;
-use crate::device::{infos, lists, removals, value_out};
+use crate::device::{additions, infos, lists, removals, value_out};
 use crate::types::{
     CType, libxl_asyncop_how, libxl_device_disk, libxl_disk_backend, libxl_diskinfo,
 };
@@ -21,6 +21,11 @@ lists! {
 infos! {
     /// How a disk stands.
     fn libxl_device_disk_getinfo(libxl_device_disk -> libxl_diskinfo) = info::disk;
+}
+
+additions! {
+    /// Gives a domain a disk. What was left open is filled in.
+    fn libxl_device_disk_add(libxl_device_disk) = add_stored;
 }
 
 removals! {

@@ -8,7 +8,7 @@ use xenlight::{Error, Result};
 
 use crate::boundary::{OK, required_str, status};
 use crate::ctx::libxl_ctx;
-use crate::device::{infos, lists, removals, value_out};
+use crate::device::{additions, infos, lists, removals, value_out};
 use crate::types::{libxl_asyncop_how, libxl_device_nic, libxl_nicinfo};
 
 lists! {
@@ -19,6 +19,11 @@ lists! {
 infos! {
     /// How a network interface stands.
     fn libxl_device_nic_getinfo(libxl_device_nic -> libxl_nicinfo) = info::nic;
+}
+
+additions! {
+    /// Gives a domain a network interface. What was left open is filled in.
+    fn libxl_device_nic_add(libxl_device_nic) = add_stored;
 }
 
 removals! {

@@ -8,7 +8,7 @@ use xenlight::types::DeviceVtpm;
 
 use crate::boundary::{OK, status};
 use crate::ctx::libxl_ctx;
-use crate::device::{infos, lists, removals, value_out};
+use crate::device::{additions, infos, lists, removals, value_out};
 use crate::types::{
     CType, libxl_asyncop_how, libxl_device_p9, libxl_device_pvcallsif, libxl_device_vdispl,
     libxl_device_vsnd, libxl_device_vtpm, libxl_uuid, libxl_vdisplinfo, libxl_vtpminfo,
@@ -26,6 +26,15 @@ infos! {
     fn libxl_device_vtpm_getinfo(libxl_device_vtpm -> libxl_vtpminfo) = info::vtpm;
     /// How a display stands.
     fn libxl_device_vdispl_getinfo(libxl_device_vdispl -> libxl_vdisplinfo) = info::vdispl;
+}
+
+additions! {
+    /// Gives a domain a TPM. What was left open is filled in.
+    fn libxl_device_vtpm_add(libxl_device_vtpm) = add_stored;
+    /// Gives a domain a display. What was left open is filled in.
+    fn libxl_device_vdispl_add(libxl_device_vdispl) = add_stored;
+    /// Gives a domain a sound card. What was left open is filled in.
+    fn libxl_device_vsnd_add(libxl_device_vsnd) = add_stored;
 }
 
 removals! {

@@ -6,7 +6,7 @@ use xenlight::device::{info, list};
 
 use crate::boundary::{OK, status};
 use crate::ctx::libxl_ctx;
-use crate::device::{add_unstored, infos, lists, removals, value_out};
+use crate::device::{additions, infos, lists, removals, value_out};
 use crate::types::{libxl_asyncop_how, libxl_device_vfb, libxl_device_vkb, libxl_vkbinfo};
 
 lists! {
@@ -19,6 +19,13 @@ infos! {
     fn libxl_device_vkb_getinfo(libxl_device_vkb -> libxl_vkbinfo) = info::vkb;
 }
 
+additions! {
+    /// Gives a domain a screen. What was left open is filled in.
+    fn libxl_device_vfb_add(libxl_device_vfb) = add_unstored;
+    /// Gives a domain a keyboard or pointer. What was left open is filled in.
+    fn libxl_device_vkb_add(libxl_device_vkb) = add_unstored;
+}
+
 removals! {
     /// Takes a keyboard away, by force if the guest does not let go.
     fn libxl_device_vkb_remove(libxl_device_vkb, Auto);
@@ -28,42 +35,6 @@ removals! {
     fn libxl_device_vfb_remove(libxl_device_vfb, Auto);
     /// Takes a screen away without asking the guest.
     fn libxl_device_vfb_destroy(libxl_device_vfb, On);
-}
-
-/// Gives a domain a screen. What was left open in `vfb` is filled in.
-///
-/// # Safety
-/// `vfb` is NULL or an initialised value, valid until the operation has ended; `ao_how` is NULL or valid for reading, and
-/// its callback may be called until then.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_device_vfb_add(
-    ctx: *mut libxl_ctx,
-    domid: u32,
-    vfb: *mut libxl_device_vfb,
-    ao_how: *const libxl_asyncop_how,
-) -> c_int {
-    status(ctx, "libxl_device_vfb_add", |this| {
-        // SAFETY: the same contract.
-        unsafe { add_unstored(this, ctx, domid, vfb, ao_how) }
-    })
-}
-
-/// Gives a domain a keyboard or pointer. What was left open in `vkb` is filled in.
-///
-/// # Safety
-/// `vkb` is NULL or an initialised value, valid until the operation has ended; `ao_how` is NULL or valid for reading, and
-/// its callback may be called until then.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_device_vkb_add(
-    ctx: *mut libxl_ctx,
-    domid: u32,
-    vkb: *mut libxl_device_vkb,
-    ao_how: *const libxl_asyncop_how,
-) -> c_int {
-    status(ctx, "libxl_device_vkb_add", |this| {
-        // SAFETY: the same contract.
-        unsafe { add_unstored(this, ctx, domid, vkb, ao_how) }
-    })
 }
 
 /// Keyboard `devid` of a domain; `ERROR_NOTFOUND` when there is none.

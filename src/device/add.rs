@@ -8,7 +8,7 @@ use super::kind::{Device, DeviceKind};
 use super::remove::{self, Force};
 use super::state::{self, Seen, XenbusState};
 use super::{Kind, record};
-use crate::engine::Op;
+use crate::engine::{Op, Rollback};
 use crate::log::Level;
 use crate::{Code, DOM0, Error, Result, log_line};
 
@@ -32,15 +32,20 @@ pub async fn add<K: Kind>(op: &Op, guest: &Guest, config: &mut K, when: When) ->
     op.with_rollback(|undo| async move {
         let device = place(op, guest, config, when).await?;
         if when == When::Hotplug {
-            undo.push(
-                format!("remove {}", device.record()),
-                move |op: Op| async move { remove::remove(&op, &device, Force::On).await },
-            );
+            undo_placement(&undo, device);
         }
         connect(op, &device).await?;
         Ok(device)
     })
     .await
+}
+
+/// Takes a device that was placed away again when a later step fails.
+pub fn undo_placement(undo: &Rollback, device: Device) {
+    let what = format!("remove {}", device.record());
+    undo.push(what, move |op: Op| async move {
+        remove::remove(&op, &device, Force::On).await
+    });
 }
 
 /// Adds all of `configs` to a new domain: their nodes one after the other, so that each sees the numbers taken before
@@ -86,8 +91,24 @@ async fn set_number<K: Kind>(op: &Op, guest: &Guest, config: &mut K) -> Result<(
 
 /// Writes the device's nodes. Until a backend driver looks at them, nothing has happened.
 pub async fn place<K: Kind>(op: &Op, guest: &Guest, config: &mut K, when: When) -> Result<Device> {
+    prepare(op, guest, config, when).await?;
+    place_recorded(op, guest, config, || Ok(())).await
+}
+
+/// [`set_defaults`], and a number if the configuration has none.
+pub async fn prepare<K: Kind>(op: &Op, guest: &Guest, config: &mut K, when: When) -> Result<()> {
     set_defaults(op, guest, config, when).await?;
-    set_number(op, guest, config).await?;
+    set_number(op, guest, config).await
+}
+
+/// Writes the nodes of a prepared device. `record` runs in their transaction, maybe more than once, when it is sure that
+/// there is no such device yet.
+pub async fn place_recorded<K: Kind>(
+    op: &Op,
+    guest: &Guest,
+    config: &K,
+    record: impl Fn() -> Result<()> + Send + Sync,
+) -> Result<Device> {
     let device = config
         .device(guest.domid)
         .map_err(|e| e.domain(guest.domid))?;
@@ -95,12 +116,13 @@ pub async fn place<K: Kind>(op: &Op, guest: &Guest, config: &mut K, when: When) 
         .nodes(&device, guest)
         .map_err(|e| e.domain(guest.domid))?;
     let batch = nodes.batch(&device);
-    let (store, record, batch) = (op.store()?, &device.record(), &batch);
+    let (store, path, batch, record) = (op.store()?, &device.record(), &batch, &record);
     let written = store.transaction(|tx| async move {
-        if tx.read(record).await?.is_some() {
+        if tx.read(path).await?.is_some() {
             let what = format!("{} {} exists already", device.kind.name(), device.devid);
             return Err(Error::new(Code::DeviceExists, what));
         }
+        record()?;
         tx.apply(batch).await
     });
     written.await.map_err(|e| e.domain(guest.domid))?;
@@ -115,7 +137,7 @@ pub async fn place<K: Kind>(op: &Op, guest: &Guest, config: &mut K, when: When) 
 }
 
 /// Waits for the backend and runs the script.
-async fn connect(op: &Op, device: &Device) -> Result<()> {
+pub async fn connect(op: &Op, device: &Device) -> Result<()> {
     let fail = |error: Error| {
         error
             .context(format!("adding {}", device.record()))

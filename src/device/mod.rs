@@ -32,7 +32,9 @@ mod vkb;
 mod vsnd;
 mod vtpm;
 
-pub use add::{When, add, add_all, place, set_defaults};
+pub use add::{
+    When, add, add_all, connect, place, place_recorded, prepare, set_defaults, undo_placement,
+};
 pub use channel::console_of_channel;
 pub use console::{Console, ConsoleBackend, OUTPUT_LIMIT, Ring};
 pub use guest::{Guest, domid_of};
@@ -51,7 +53,7 @@ use crate::{Domid, Result};
 pub const SCRIPT_DIR: &str = "/etc/xen/scripts";
 
 /// One kind of device, as its configuration type sees it. Implementations touch neither store nor hypervisor.
-pub trait Kind: Send {
+pub trait Kind: Send + Sync {
     /// The serving domain: its name, if the configuration gives one, and where its number goes.
     fn backend_domain(&mut self) -> (Option<&str>, &mut Domid);
 

@@ -249,7 +249,7 @@ async fn remember(
 }
 
 /// Makes the domains in which device models run.
-struct Maker;
+pub(super) struct Maker;
 
 impl DomainMaker for Maker {
     fn make_pv<'a>(

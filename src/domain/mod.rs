@@ -6,6 +6,7 @@ pub mod create;
 pub mod defaults;
 pub mod destroy;
 pub mod history;
+pub mod hotplug;
 pub mod make;
 pub mod memory;
 mod nodes;

@@ -16,14 +16,3 @@ pub extern "C" fn libxl_cdrom_insert(
 ) -> c_int {
     not_yet(ctx, "libxl_cdrom_insert")
 }
-
-/// Not built yet.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_device_disk_add(
-    ctx: *mut libxl_ctx,
-    _domid: u32,
-    _disk: *mut libxl_device_disk,
-    _ao_how: *const libxl_asyncop_how,
-) -> c_int {
-    not_yet(ctx, "libxl_device_disk_add")
-}

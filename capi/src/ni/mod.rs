@@ -3,7 +3,6 @@
 mod device_model;
 mod disk;
 mod domain;
-mod nic;
 mod pci;
 mod pvdev;
 mod save;

@@ -4,31 +4,7 @@ use std::ffi::c_int;
 
 use crate::boundary::not_yet;
 use crate::ctx::libxl_ctx;
-use crate::types::{
-    libxl_asyncop_how, libxl_device_vdispl, libxl_device_vsnd, libxl_device_vtpm, libxl_vsndinfo,
-};
-
-/// Not built yet.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_device_vdispl_add(
-    ctx: *mut libxl_ctx,
-    _domid: u32,
-    _displ: *mut libxl_device_vdispl,
-    _ao_how: *const libxl_asyncop_how,
-) -> c_int {
-    not_yet(ctx, "libxl_device_vdispl_add")
-}
-
-/// Not built yet.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_device_vsnd_add(
-    ctx: *mut libxl_ctx,
-    _domid: u32,
-    _vsnd: *mut libxl_device_vsnd,
-    _ao_how: *const libxl_asyncop_how,
-) -> c_int {
-    not_yet(ctx, "libxl_device_vsnd_add")
-}
+use crate::types::{libxl_device_vsnd, libxl_vsndinfo};
 
 /// Not built yet.
 #[unsafe(no_mangle)]
@@ -56,17 +32,6 @@ pub extern "C" fn libxl_device_vsnd_list(
 #[unsafe(no_mangle)]
 pub extern "C" fn libxl_device_vsnd_list_free(_list: *mut libxl_device_vsnd, _num: c_int) {
     not_yet(std::ptr::null_mut(), "libxl_device_vsnd_list_free");
-}
-
-/// Not built yet.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_device_vtpm_add(
-    ctx: *mut libxl_ctx,
-    _domid: u32,
-    _vtpm: *mut libxl_device_vtpm,
-    _ao_how: *const libxl_asyncop_how,
-) -> c_int {
-    not_yet(ctx, "libxl_device_vtpm_add")
 }
 
 /// Not built yet.

@@ -1,0 +1,152 @@
+//! Devices that a domain gets while it is there, and that its stored configuration gets with them.
+
+use super::config;
+use super::create::Maker;
+use super::userdata::Userdata;
+use crate::device::{self, Device, Guest, Kind, When};
+use crate::dm;
+use crate::engine::Op;
+use crate::store::layout;
+use crate::types::{
+    DeviceDisk, DeviceNic, DeviceVdispl, DeviceVsnd, DeviceVtpm, DomainConfig, DomainType,
+};
+use crate::{Code, Domid, Result};
+
+/// A kind of device that the stored configuration lists.
+pub trait Stored: Kind + Clone {
+    /// The list.
+    fn list(config: &mut DomainConfig) -> &mut Vec<Self>;
+
+    /// Whether both mean the same device of a domain.
+    fn is_same(&self, other: &Self) -> bool;
+
+    /// Takes over from the configuration in use what only adding could decide; the rest stays open.
+    fn adopt(&mut self, used: &Self);
+}
+
+impl Stored for DeviceDisk {
+    fn list(config: &mut DomainConfig) -> &mut Vec<Self> {
+        &mut config.disks
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.vdev == other.vdev
+    }
+
+    fn adopt(&mut self, _: &Self) {}
+}
+
+/// Kinds that are told apart by their number.
+macro_rules! stored_by_number {
+    ($($type:ident in $list:ident { $($member:ident),* })*) => {$(
+        impl Stored for $type {
+            fn list(config: &mut DomainConfig) -> &mut Vec<Self> {
+                &mut config.$list
+            }
+
+            fn is_same(&self, other: &Self) -> bool {
+                self.devid == other.devid
+            }
+
+            fn adopt(&mut self, used: &Self) {
+                self.devid = used.devid;
+                $(self.$member = used.$member;)*
+            }
+        }
+    )*};
+}
+
+stored_by_number! {
+    DeviceNic in nics { nictype, mac }
+    DeviceVtpm in vtpms { uuid }
+    DeviceVdispl in vdispls { be_alloc }
+    DeviceVsnd in vsnds {}
+}
+
+/// Adds a device to a domain and to its stored configuration, then waits until it is connected.
+///
+/// Fills in what `device` left open. [`Code::DeviceExists`] when there is such a device; nothing is left of one that could
+/// not be connected but its entry in the stored configuration, which is ignored as long as there is no such device.
+pub async fn attach<K: Stored>(op: &Op, domid: Domid, device: &mut K) -> Result<Device> {
+    op.with_rollback(|undo| async move {
+        let guest = Guest::read(op, domid).await?;
+        let mut saved = device.clone();
+        device::prepare(op, &guest, device, When::Hotplug).await?;
+        saved.adopt(device);
+        let placed = {
+            let files = Userdata::of(op.xen()?, domid).map_err(|e| e.code_as(Code::LockFail))?;
+            let locked = files.lock(op).await?;
+            let mut stored = config::load(&locked).map_err(|e| e.domain(domid))?;
+            enlist(&mut stored, saved);
+            device_model(op, &guest, &stored).await?;
+            let save = || config::save(&locked, &stored);
+            device::place_recorded(op, &guest, device, save).await?
+        };
+        device::undo_placement(&undo, placed);
+        device::connect(op, &placed).await?;
+        Ok(placed)
+    })
+    .await
+}
+
+/// Puts the device into the place of one that was there before it, or at the end.
+fn enlist<K: Stored>(config: &mut DomainConfig, device: K) {
+    let list = K::list(config);
+    match list.iter_mut().find(|known| known.is_same(&device)) {
+        Some(known) => *known = device,
+        None => list.push(device),
+    }
+}
+
+/// A PV or PVH guest may need its first QEMU now.
+async fn device_model(op: &Op, guest: &Guest, config: &DomainConfig) -> Result<()> {
+    let domid = guest.domid;
+    let there = op.store()?.read(&layout::dm_pid(domid)).await?.is_some();
+    if guest.type_ == DomainType::Hvm || there || !dm::needed(config) {
+        return Ok(());
+    }
+    let request = dm::Request {
+        domid,
+        config,
+        saved_state: None,
+        maker: &Maker,
+    };
+    dm::spawn(op, request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Mac;
+
+    fn nic(devid: i32, mac: u8) -> DeviceNic {
+        DeviceNic {
+            devid,
+            mac: Mac([0, 0x16, 0x3e, 0, 0, mac]),
+            ..DeviceNic::default()
+        }
+    }
+
+    #[test]
+    fn an_entry_of_a_device_that_is_gone_is_replaced() {
+        let mut config = DomainConfig::default();
+        for device in [nic(0, 1), nic(1, 2), nic(0, 3)] {
+            enlist(&mut config, device);
+        }
+        let numbers: Vec<_> = config
+            .nics
+            .iter()
+            .map(|nic| (nic.devid, nic.mac.0[5]))
+            .collect();
+        assert_eq!(numbers, [(0, 3), (1, 2)]);
+    }
+
+    #[test]
+    fn only_what_adding_decided_is_stored() {
+        let mut saved = nic(-1, 0);
+        let mut used = nic(4, 9);
+        used.bridge = Some("xenbr0".into());
+        saved.adopt(&used);
+        assert_eq!((saved.devid, saved.mac, saved.bridge), (4, used.mac, None));
+    }
+}
