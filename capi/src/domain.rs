@@ -198,6 +198,26 @@ pub extern "C" fn libxl_send_sysrq(ctx: *mut libxl_ctx, domid: u32, sysrq: c_cha
     })
 }
 
+/// Writes the domain's memory and vCPU state into a file.
+///
+/// # Safety
+/// `filename` is NULL or a C string; `how` is NULL or valid for reading.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libxl_domain_core_dump(
+    ctx: *mut libxl_ctx,
+    domid: u32,
+    filename: *const c_char,
+    how: *const libxl_asyncop_how,
+) -> c_int {
+    status(ctx, "libxl_domain_core_dump", |this| {
+        // SAFETY: the same contract.
+        let path = unsafe { required_str("filename", filename) }?.to_owned();
+        let body = async move |op: Op| op.xen()?.dump_core(domid, &path);
+        // SAFETY: the same contract.
+        unsafe { ao::start(this, ctx, how, body) }
+    })
+}
+
 /// Forgets which numbers were in use a moment ago.
 #[unsafe(no_mangle)]
 pub extern "C" fn libxl_clear_domid_history(ctx: *mut libxl_ctx) -> c_int {

@@ -1,5 +1,7 @@
 //! Domain control: create, list, pause, shut down, destroy.
 
+use std::ffi::CString;
+
 use super::Xen;
 use crate::sys::xc;
 use crate::{Code, Domid, Error, Result};
@@ -327,6 +329,13 @@ impl Xen {
         self.domain_info(domid)?.ok_or_else(|| {
             Error::new(Code::DomainNotfound, "there is no such domain").domain(domid)
         })
+    }
+
+    /// Writes the domain's memory and vCPU state into the file at `path`, an ELF core. Takes as long as writing that much.
+    pub fn dump_core(&self, domid: Domid, path: &str) -> Result<()> {
+        let doing = format!("dumping the domain's core to {path}");
+        let path = CString::new(path).map_err(|_| Error::inval("a path cannot hold a NUL"))?;
+        self.domctl(domid, &doing, |xc| xc.domain_dumpcore(domid, &path))
     }
 
     /// All domains, by number.

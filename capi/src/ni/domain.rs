@@ -1,21 +1,10 @@
 //! Exports of the area "domain lifecycle" that are not built yet: each logs its name once and returns ERROR_NI.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::c_int;
 
 use crate::boundary::not_yet;
 use crate::ctx::libxl_ctx;
 use crate::types::{libxl_asyncop_how, libxl_asyncprogress_how, libxl_domain_config};
-
-/// Not built yet.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_domain_core_dump(
-    ctx: *mut libxl_ctx,
-    _domid: u32,
-    _filename: *const c_char,
-    _ao_how: *const libxl_asyncop_how,
-) -> c_int {
-    not_yet(ctx, "libxl_domain_core_dump")
-}
 
 /// Not built yet.
 #[unsafe(no_mangle)]

@@ -1,5 +1,6 @@
 //! Domain control: making, killing, looking at domains and their vCPUs.
 
+use std::ffi::CStr;
 use std::io;
 
 use super::{Xc, check, control, count, integer_calls};
@@ -71,6 +72,12 @@ impl Xc {
         // SAFETY: both pointers are to locals of the right type.
         check(unsafe { control::xc_domain_create(self.as_ptr(), &mut domid, &mut config) })?;
         Ok(domid)
+    }
+
+    /// Writes the domain's memory and vCPU state into the file at `path`, an ELF core.
+    pub fn domain_dumpcore(&self, domid: u32, path: &CStr) -> io::Result<()> {
+        // SAFETY: the path is a C string that lives across the call.
+        check(unsafe { control::xc_domain_dumpcore(self.as_ptr(), domid, path.as_ptr()) }).map(drop)
     }
 
     /// Information on up to `max` domains from number `first` on.
