@@ -241,6 +241,7 @@ pub async fn set_max(op: &Op, domid: Domid, kb: u64) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::testing::Bench;
 
     #[test]
     fn page_tables_take_memory() {
@@ -292,5 +293,28 @@ mod tests {
         assert!(new_target(5, now, Change::By(101 << 10), 0).is_err());
         assert!(new_target(0, now, Change::To(100 << 10), 0).is_err());
         assert!(new_target(5, now, Change::To(-1), 0).is_err());
+    }
+
+    #[test]
+    fn only_dom0_gets_a_target_from_its_size() {
+        let bench = Bench::new();
+        let read = |domid| {
+            bench.ctx.block_on(async |op| {
+                let work = |tx: Tx| async move { target_in(&tx, domid, 300, 400).await };
+                op.store()?.transaction(work).await
+            })
+        };
+        let dom0 = read(0).expect("its size");
+        assert_eq!((dom0.target_kb, dom0.max_kb), (300, 400));
+        assert_eq!(
+            bench.store.get("/local/domain/0/memory/target"),
+            Some(b"300".to_vec())
+        );
+        assert!(read(5).is_err());
+        bench.store.set("/local/domain/5/memory/target", "100");
+        bench.store.set("/local/domain/5/memory/static-max", "-1");
+        assert!(read(5).is_err());
+        bench.store.set("/local/domain/5/memory/static-max", "200");
+        assert_eq!(read(5).expect("both").max_kb, 200);
     }
 }

@@ -124,3 +124,30 @@ async fn wake(op: &Op, domid: Domid) -> Result<()> {
         .await
         .map_err(|e| e.domain(domid))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing::Bench;
+
+    #[test]
+    fn a_request_is_taken_by_emptying_or_removing_it() {
+        let bench = Bench::new();
+        let path = layout::control_shutdown(7);
+        let wait = || {
+            bench.ctx.block_on(async |op| {
+                let limit = Duration::from_millis(50);
+                op.timeout(limit, "waiting", taken(op, &path)).await
+            })
+        };
+        for kept in ["poweroff", "rubbish", " "] {
+            bench.store.set(&path, kept);
+            let error = wait().expect_err("not taken");
+            assert_eq!(error.code(), Code::Timedout, "{kept:?}");
+        }
+        bench.store.set(&path, "");
+        wait().expect("emptied");
+        bench.store.remove(&path);
+        wait().expect("removed");
+    }
+}

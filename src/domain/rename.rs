@@ -110,3 +110,63 @@ pub(super) async fn ensure_free(tx: &Tx, domid: Domid, name: &str, others: &[Dom
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Code;
+    use crate::engine::testing::Bench;
+
+    #[test]
+    fn names_are_unique_but_for_the_empty_one() {
+        let bench = Bench::new();
+        bench.store.set("/local/domain/5/name", "web");
+        bench.store.set("/local/domain/6/name", "");
+        let check = |domid, name: &'static str| {
+            bench.ctx.block_on(async |op| {
+                let free = |tx: Tx| async move { ensure_free(&tx, domid, name, &[0, 5, 6]).await };
+                op.store()?.transaction(free).await
+            })
+        };
+        check(7, "db").expect("free");
+        check(7, "").expect("no name is no clash");
+        check(5, "web").expect("its own name");
+        let error = check(7, "web").expect_err("taken");
+        assert_eq!(error.code(), Code::Inval);
+        assert!(error.to_string().contains("domain 5"), "{error}");
+    }
+
+    #[test]
+    fn a_stub_domain_follows_its_guest() {
+        let bench = Bench::new();
+        let (guest, stub) = (Uuid([1; 16]), Uuid([2; 16]));
+        bench.store.set("/local/domain/5/name", "web");
+        bench.store.set("/local/domain/6/name", "web-dm");
+        let change = |domid, uuid, old: &str, new: &str| Change {
+            domid,
+            uuid,
+            old: Some(old.into()),
+            new: new.into(),
+        };
+        let names = Names {
+            changes: vec![
+                change(5, guest, "web", "old"),
+                change(6, stub, "web-dm", "old-dm"),
+            ],
+            others: vec![5, 6],
+        };
+        let apply = || {
+            bench.ctx.block_on(async |op| {
+                let names = &names;
+                let work = |tx: Tx| async move { names.apply(&tx).await };
+                op.store()?.transaction(work).await
+            })
+        };
+        apply().expect("renamed");
+        let value = |path: &str| bench.store.get(path).unwrap_or_default();
+        assert_eq!(value("/local/domain/6/name"), b"old-dm");
+        assert_eq!(value(&layout::vm_sub(guest, "name")), b"old");
+        assert!(apply().is_err(), "the old name is gone");
+        assert_eq!(value("/local/domain/5/name"), b"old");
+    }
+}
