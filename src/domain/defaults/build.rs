@@ -18,6 +18,11 @@ const DEFAULT_MEMKB: u64 = 32 << 10;
 const LINUX_STUBDOM_MEMKB: u64 = 128 << 10;
 const MINIOS_STUBDOM_MEMKB: u64 = 28 << 10;
 
+/// Images of stub domains, in the firmware directory.
+const MINIOS_IMAGE: &str = "ioemu-stubdom.gz";
+const LINUX_KERNEL: &str = "qemu-stubdom-linux-kernel";
+const LINUX_RAMDISK: &str = "qemu-stubdom-linux-rootfs";
+
 /// Event channel ports a guest may have when nothing is said: the size of Xen's two-level interface on 32 bit.
 const EVENT_CHANNELS: u32 = 1023;
 
@@ -110,8 +115,7 @@ fn device_model(info: &mut DomainBuildInfo, host: &Host<'_>) -> Result<()> {
     }
     let is_hvm = matches!(info.u, DomainBuildInfoU::Hvm(_));
     if is_hvm && stubdomain {
-        // Without a stated version a stub domain is MiniOS with qemu-traditional, as it always was.
-        info.device_model_version = DeviceModelVersion::QemuXenTraditional;
+        info.device_model_version = stubdomain_version(info, host);
         return Ok(());
     }
     if stubdomain {
@@ -131,6 +135,17 @@ fn device_model(info: &mut DomainBuildInfo, host: &Host<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Without a stated version a stub domain is MiniOS with qemu-traditional, as it always was, unless that image is not
+/// installed and the Linux one is.
+fn stubdomain_version(info: &DomainBuildInfo, host: &Host<'_>) -> DeviceModelVersion {
+    let installed = |name: &str| (host.installed)(&format!("{}/{name}", host.firmware_dir));
+    if info.stubdomain_kernel.is_none() && !installed(MINIOS_IMAGE) && installed(LINUX_KERNEL) {
+        DeviceModelVersion::QemuXen
+    } else {
+        DeviceModelVersion::QemuXenTraditional
+    }
+}
+
 fn stubdomain_images(info: &mut DomainBuildInfo, host: &Host<'_>) {
     if info.device_model_stubdomain != Some(true) {
         return;
@@ -138,12 +153,12 @@ fn stubdomain_images(info: &mut DomainBuildInfo, host: &Host<'_>) {
     let in_firmware_dir = |name: &str| format!("{}/{name}", host.firmware_dir);
     if info.device_model_version == DeviceModelVersion::QemuXen {
         info.stubdomain_kernel
-            .get_or_insert_with(|| in_firmware_dir("qemu-stubdom-linux-kernel"));
+            .get_or_insert_with(|| in_firmware_dir(LINUX_KERNEL));
         info.stubdomain_ramdisk
-            .get_or_insert_with(|| in_firmware_dir("qemu-stubdom-linux-rootfs"));
+            .get_or_insert_with(|| in_firmware_dir(LINUX_RAMDISK));
     } else {
         info.stubdomain_kernel
-            .get_or_insert_with(|| in_firmware_dir("ioemu-stubdom.gz"));
+            .get_or_insert_with(|| in_firmware_dir(MINIOS_IMAGE));
     }
 }
 

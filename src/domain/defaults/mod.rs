@@ -40,6 +40,8 @@ pub struct Host<'a> {
     pub gnttab_v2: bool,
     /// Whether QEMU at the given path can be started; `NotFound` is an answer, too.
     pub executable: &'a dyn Fn(&str) -> io::Result<()>,
+    /// Whether there is a file at the given path.
+    pub installed: &'a dyn Fn(&str) -> bool,
     /// Path of QEMU in dom0 when the configuration names none.
     pub qemu: &'a str,
     /// Directory of firmware and stub domain images.

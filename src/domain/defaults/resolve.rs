@@ -35,6 +35,7 @@ pub fn host(info: &PhysInfo) -> Host<'static> {
         gnttab_v1: info.cap_gnttab_v1(),
         gnttab_v2: info.cap_gnttab_v2(),
         executable: &executable,
+        installed: &|path| std::path::Path::new(path).exists(),
         qemu: QEMU,
         firmware_dir: FIRMWARE_DIR,
         paging_defaults: true,

@@ -18,6 +18,7 @@ fn host() -> Host<'static> {
         gnttab_v1: true,
         gnttab_v2: true,
         executable: &|_| Ok(()),
+        installed: &|_| false,
         qemu: "/q/qemu",
         firmware_dir: "/fw",
         paging_defaults: true,
@@ -215,4 +216,22 @@ fn devices_settle_passthrough() {
     let mut disabled = with_device(DomainType::Hvm);
     disabled.c_info.passthrough = Passthrough::Disabled;
     assert!(refused(&mut disabled, &host()).contains("disabled"));
+}
+
+#[test]
+fn a_stub_domain_is_linux_where_only_that_is_installed() {
+    let mut config = config(DomainType::Hvm);
+    config.b_info.device_model_stubdomain = Some(true);
+    let host = Host {
+        installed: &|path| path == "/fw/qemu-stubdom-linux-kernel",
+        ..host()
+    };
+    fill(&mut config, &host).expect("fill");
+    let info = &config.b_info;
+    assert_eq!(info.device_model_version, DeviceModelVersion::QemuXen);
+    assert_eq!(
+        info.stubdomain_kernel.as_deref(),
+        Some("/fw/qemu-stubdom-linux-kernel")
+    );
+    assert_eq!(hvm(&mut config).bios, BiosType::Seabios);
 }
