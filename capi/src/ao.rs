@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use xenlight::engine::{Event, EventKind, How, Notify, Op, ProgressHow};
 use xenlight::types::{self, EvUser, EventU, Uuid};
-use xenlight::{Error, Result};
+use xenlight::{Domid, Error, Result};
 
 use crate::boundary;
 use crate::ctx::libxl_ctx;
@@ -37,13 +37,14 @@ impl<T> Kept<T> {
     }
 }
 
-/// Runs an operation as `how` says: here to its end, or in the background.
+/// Runs an operation about `domid` (0 for a creation) as `how` says: here to its end, or in the background.
 ///
 /// # Safety
 /// `how` is NULL or valid for reading; its callback may be called until the operation has ended. `this` is `ctx`.
 pub(crate) unsafe fn start<F, Fut>(
     this: &libxl_ctx,
     ctx: *mut libxl_ctx,
+    domid: Domid,
     how: *const libxl_asyncop_how,
     body: F,
 ) -> Result<c_int>
@@ -52,7 +53,7 @@ where
     Fut: Future<Output = Result<()>> + Send + 'static,
 {
     // SAFETY: the same contract.
-    let how = unsafe { self::how(ctx, how) };
+    let how = unsafe { self::how(ctx, domid, how) };
     this.core.start(how, body)?;
     Ok(boundary::OK)
 }
@@ -78,7 +79,7 @@ pub(crate) unsafe fn key(how: *const libxl_asyncop_how) -> Option<(usize, u64)> 
 
 /// # Safety
 /// As for [`start`].
-unsafe fn how(ctx: *mut libxl_ctx, how: *const libxl_asyncop_how) -> Option<How> {
+unsafe fn how(ctx: *mut libxl_ctx, domid: Domid, how: *const libxl_asyncop_how) -> Option<How> {
     // SAFETY: the same contract.
     let key = unsafe { key(how) }?;
     // SAFETY: NULL or valid by the caller's promise.
@@ -94,11 +95,7 @@ unsafe fn how(ctx: *mut libxl_ctx, how: *const libxl_asyncop_how) -> Option<How>
             }))
         }
     };
-    Some(How {
-        notify,
-        key,
-        domid: 0,
-    })
+    Some(How { notify, key, domid })
 }
 
 /// Where progress reports go.

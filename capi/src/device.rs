@@ -67,7 +67,7 @@ where
         })
     };
     // SAFETY: the same contract.
-    unsafe { ao::start(this, ctx, how, body) }
+    unsafe { ao::start(this, ctx, domid, how, body) }
 }
 
 /// Adds a device whose configuration is not part of the domain's stored one.
@@ -96,7 +96,7 @@ where
         added.map(drop)
     };
     // SAFETY: the same contract.
-    unsafe { ao::start(this, ctx, how, body) }
+    unsafe { ao::start(this, ctx, domid, how, body) }
 }
 
 /// Adds a device to a domain and to its stored configuration.
@@ -124,7 +124,7 @@ where
         added.map(drop)
     };
     // SAFETY: the same contract.
-    unsafe { ao::start(this, ctx, how, body) }
+    unsafe { ao::start(this, ctx, domid, how, body) }
 }
 
 /// Defines the exports that add a device of one type: `fn name(type) = helper`.

@@ -76,6 +76,6 @@ pub unsafe extern "C" fn libxl_qemu_monitor_command(
             unsafe { store_out("output", output.get(), mem::string(&text)) }
         };
         // SAFETY: the same contract.
-        unsafe { ao::start(this, ctx, ao_how, body) }
+        unsafe { ao::start(this, ctx, domid, ao_how, body) }
     })
 }

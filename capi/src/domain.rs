@@ -51,7 +51,7 @@ pub unsafe extern "C" fn libxl_domain_create_new(
             outcome.result
         };
         // SAFETY: the same contract.
-        unsafe { ao::start(this, ctx, how, body) }
+        unsafe { ao::start(this, ctx, 0, how, body) }
     })
 }
 
@@ -71,7 +71,7 @@ macro_rules! operations {
             status(ctx, stringify!($name), |this| {
                 let body = async move |$op: Op| $work.await;
                 // SAFETY: the same contract.
-                unsafe { ao::start(this, ctx, how, body) }
+                unsafe { ao::start(this, ctx, $domid, how, body) }
             })
         }
     )*};
@@ -113,7 +113,7 @@ pub unsafe extern "C" fn libxl_retrieve_domain_configuration(
             Ok(())
         };
         // SAFETY: the same contract.
-        unsafe { ao::start(this, ctx, how, body) }
+        unsafe { ao::start(this, ctx, domid, how, body) }
     })
 }
 
@@ -183,7 +183,7 @@ pub unsafe extern "C" fn libxl_send_trigger(
             unsafe { trigger.to_native() }.map_err(|e| e.code_as(xenlight::Code::Fail))?;
         let body = async move |op: Op| power::trigger(&op, domid, trigger, vcpuid).await;
         // SAFETY: the same contract.
-        unsafe { ao::start(this, ctx, how, body) }
+        unsafe { ao::start(this, ctx, domid, how, body) }
     })
 }
 
@@ -214,7 +214,7 @@ pub unsafe extern "C" fn libxl_domain_core_dump(
         let path = unsafe { required_str("filename", filename) }?.to_owned();
         let body = async move |op: Op| op.xen()?.dump_core(domid, &path);
         // SAFETY: the same contract.
-        unsafe { ao::start(this, ctx, how, body) }
+        unsafe { ao::start(this, ctx, domid, how, body) }
     })
 }
 
