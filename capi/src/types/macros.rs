@@ -109,7 +109,7 @@ macro_rules! c_struct {
         $native.$field = array_to_native($c.$field, $c.$count).map_err(|e| e.context(stringify!($field)))?
     };
     (@to_native [union $key:ident] $c:ident $native:ident $field:ident) => {
-        $native.$field = $c.$field.to_native($c.$key)?
+        $native.$field = $c.$field.read_arm($c.$key)?
     };
     (@to_native [unmanaged] $c:ident $native:ident $field:ident) => {
         c_struct!(@to_native [] $c $native $field)
@@ -169,7 +169,7 @@ macro_rules! c_union {
 
             /// # Safety
             /// The arm for `key` is valid as for `CType::to_native`.
-            unsafe fn to_native(&self, key: $key) -> Result<types::$native> {
+            unsafe fn read_arm(&self, key: $key) -> Result<types::$native> {
                 $(if key.0 == 0 {
                     return Ok(types::$native::$unset);
                 })?
