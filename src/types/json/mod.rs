@@ -150,4 +150,45 @@ mod tests {
         pv.kernel = Some("/boot/other".to_owned());
         assert!(info.move_deprecated().is_err());
     }
+
+    /// Whatever is done to a text, what is read from it is written and read again without a change.
+    #[test]
+    fn damaged_text_is_refused_or_understood() {
+        let mut config = DomainConfig::default();
+        config.b_info.u = DomainBuildInfoU::init(DomainType::Hvm);
+        config.b_info.cpumap = [1, 5].into_iter().collect();
+        config.b_info.cpuid.add_rule("sse3=0").unwrap();
+        config.b_info.extra = vec!["-a".to_owned(), "é".to_owned()];
+        config.c_info.xsdata = vec![("k".to_owned(), None)];
+        config.disks.push(DeviceDisk::default());
+        let whole = to_json_string(&config).unwrap().into_bytes();
+        let (mut state, mut understood) = (1_u64, 0);
+        let mut random = |below: usize| {
+            state = state
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            usize::try_from(state >> 33).unwrap() % below
+        };
+        for _ in 0..20_000 {
+            let mut text = whole.clone();
+            for _ in 0..=random(3) {
+                let at = random(text.len());
+                match random(3) {
+                    0 => text[at] = b"{}[]\",:0-9e.\\ntf\xc3"[random(17)],
+                    1 => drop(text.remove(at)),
+                    _ => text.insert(at, b"{}[]\",:0-9e.\\ntf\xc3"[random(17)]),
+                }
+            }
+            let Ok(text) = String::from_utf8(text) else {
+                continue;
+            };
+            if let Ok(config) = from_json_str::<DomainConfig>(&text) {
+                understood += 1;
+                let again = to_json_string(&config).unwrap();
+                let back = from_json_str::<DomainConfig>(&again).unwrap();
+                assert_eq!(to_json_string(&back).unwrap(), again, "{text}");
+            }
+        }
+        assert!(understood > 100, "only {understood} texts survived");
+    }
 }
