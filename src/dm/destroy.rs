@@ -8,8 +8,8 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use super::{process, proxy, stubdom_of, target_of};
-use crate::engine::Op;
+use super::{process, proxy, restrict, stubdom_of, target_of, user};
+use crate::engine::{Command, ExitStatus, FileLock, Op};
 use crate::log::Level;
 use crate::store::layout;
 use crate::types::DomainType;
@@ -17,6 +17,9 @@ use crate::{DOM0, Domid, Error, Result, log_line, qmp};
 
 /// How often the processes of a user are looked for before one is reported that keeps coming back.
 const KILL_ROUNDS: u32 = 50;
+
+/// Held by whoever kills as the reaper.
+const REAPER_LOCK: &str = "/var/run/xen/dm-reaper-lock";
 
 /// Takes down whatever serves `domid` as a device model, but for a stub domain, which is a domain of its own.
 ///
@@ -45,7 +48,10 @@ pub(super) async fn local(op: &Op, domid: Domid) -> Result<()> {
         Some(uid) => end_user(op, domid, &uid).await,
         None => end_qemu(op, domid).await,
     };
-    nodes.and(ended).and(remove_sockets(domid))
+    nodes
+        .and(ended)
+        .and(remove_sockets(domid))
+        .and(restrict::remove_root(domid))
 }
 
 async fn end_qemu(op: &Op, domid: Domid) -> Result<()> {
@@ -56,7 +62,7 @@ async fn end_qemu(op: &Op, domid: Domid) -> Result<()> {
     .await
 }
 
-/// Kills all processes of a user until none is left.
+/// Kills all processes of a user, and makes sure that none is left.
 async fn end_user(op: &Op, domid: Domid, uid: &str) -> Result<()> {
     let path = layout::dm_kill_uid(domid);
     let uid = layout::parse_number(uid)
@@ -73,6 +79,7 @@ async fn end_user(op: &Op, domid: Domid, uid: &str) -> Result<()> {
         domid,
         "killing all processes of user {uid}"
     );
+    kill_as_reaper(op, domid, uid).await?;
     for _ in 0..KILL_ROUNDS {
         let processes = processes_of(uid)
             .map_err(|error| Error::io("cannot list processes", &error).domain(domid))?;
@@ -91,6 +98,29 @@ async fn end_user(op: &Op, domid: Domid, uid: &str) -> Result<()> {
     Err(Error::fail(what)
         .hint("another guest may run under the same user")
         .domain(domid))
+}
+
+/// Lets a child become the user and signal everything it can reach, which no process escapes by forking.
+///
+/// One at a time: two children with the same real user could kill each other.
+async fn kill_as_reaper(op: &Op, domid: Domid, uid: u32) -> Result<()> {
+    let Some(reaper) = user::reaper(&user::HOST).map_err(|error| error.domain(domid))? else {
+        let what = "there is no user to kill them safely; they are looked for one by one";
+        log_line!(op.log(), Level::Warn, domid, "{what}");
+        return Ok(());
+    };
+    let _lock = FileLock::acquire(op, REAPER_LOCK).await?;
+    let mut child = op.spawn(Command {
+        kill_user: Some((reaper, uid)),
+        ..Command::default()
+    })?;
+    match child.wait().await? {
+        ExitStatus::Exited(0) => Ok(()),
+        status => {
+            let what = format!("killing the processes of user {uid} ended with {status:?}");
+            Err(Error::fail(what).domain(domid))
+        }
+    }
 }
 
 fn processes_of(uid: u32) -> std::io::Result<Vec<Pid>> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::args::{self, CommandLine, Environment, Restore};
 use super::process::{self, Helper};
-use super::{START_TIMEOUT, graphics, logfile, user};
+use super::{Boxed, START_TIMEOUT, graphics, logfile, restrict, user};
 use crate::device::Kind;
 use crate::engine::{Command, Op, Rollback};
 use crate::log::Level;
@@ -28,6 +28,9 @@ const QUESTIONS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The number under which QEMU finds the state to restore from.
 const RESTORE_FD: i32 = 3;
+
+/// The number under which a restricted QEMU finds its QMP socket.
+const MONITOR_FD: i32 = 4;
 
 /// A domain that gets a QEMU in dom0.
 #[derive(Clone, Copy)]
@@ -63,13 +66,8 @@ async fn start(op: &Op, undo: &Rollback, local: Local<'_>) -> Result<()> {
     let build = &config.b_info;
     let program = program(config)?;
     process::check_executable(&program, "device model", domid)?;
-    if args::is(build.dm_restrict) {
-        let what = "dm_restrict: a deprivileged QEMU in dom0 is not supported";
-        return Err(Error::new(Code::Ni, what)
-            .hint("use a stub domain: device_model_stubdomain_override=1")
-            .domain(domid));
-    }
-    let run_as = user::of(config).map_err(|error| error.domain(domid))?;
+    let restricted = args::is(build.dm_restrict);
+    let run_as = user::of(&user::HOST, domid, config).map_err(|error| error.domain(domid))?;
     let state = open_state(local)?;
     let environment = Environment {
         domid,
@@ -78,9 +76,9 @@ async fn start(op: &Op, undo: &Rollback, local: Local<'_>) -> Result<()> {
             (_, _, Some(path)) => Restore::File(path.display().to_string()),
             _ => Restore::No,
         },
-        monitor_fd: None,
+        monitor_fd: restricted.then_some(MONITOR_FD),
         run_as: run_as.as_ref().map(|user| user.name.as_str()),
-        chroot: "",
+        chroot: &restrict::root_directory(domid),
         console_limit_set: std::env::var_os("XEN_QEMU_CONSOLE_LIMIT").is_some(),
         igd: graphics::has_igd(&config.pcidevs),
         script_targets: script_targets(op, domid, &config.disks).await?,
@@ -99,6 +97,13 @@ async fn start(op: &Op, undo: &Rollback, local: Local<'_>) -> Result<()> {
     });
     prepare_store(op, local, run_as.as_ref()).await?;
     trace(op, domid, &line);
+    let mut command = command(&line, log, state)?;
+    if restricted {
+        restrict::make_root(domid)?;
+        restrict::confine(&mut command);
+        let socket = restrict::listen_for_qmp(domid)?;
+        command.fds.push((MONITOR_FD, socket));
+    }
     let helper = Helper {
         domid,
         what: "device model",
@@ -106,9 +111,29 @@ async fn start(op: &Op, undo: &Rollback, local: Local<'_>) -> Result<()> {
         state_path: layout::dm_state(DOM0, domid),
         log: format!("/var/log/xen/{log_name}.log"),
     };
-    let ready = helper.running(op);
-    let command = command(&line, log, state)?;
+    let ready: Boxed<'_, Result<()>> = if restricted {
+        Box::pin(answers(op, local))
+    } else {
+        Box::pin(helper.running(op))
+    };
     helper.start(op, command, START_TIMEOUT, ready).await
+}
+
+/// Waits until a restricted QEMU, which xenstore hears nothing of, answers over QMP.
+async fn answers(op: &Op, local: Local<'_>) -> Result<()> {
+    let status = qmp::Client::connect(op, local.domid)
+        .await?
+        .query_status()
+        .await?;
+    let expected = match local.saved_state {
+        None => "prelaunch",
+        Some(_) => "paused",
+    };
+    if status == expected {
+        return Ok(());
+    }
+    let what = format!("QEMU says that it is {status:?}, not {expected:?}");
+    Err(Error::new(Code::NotReady, what))
 }
 
 /// The program: the configuration's, or the host's for the version.

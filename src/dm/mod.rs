@@ -9,6 +9,7 @@ mod logfile;
 mod minios;
 mod process;
 mod proxy;
+mod restrict;
 mod stubdom;
 mod user;
 

@@ -1,0 +1,72 @@
+//! A QEMU in dom0 without privileges (`dm_restrict`): its socket is made for it, its root directory is empty, its
+//! namespaces and limits are its own.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with,
+};
+
+use crate::engine::Command;
+use crate::{Domid, Error, Result, qmp};
+
+/// Enough for a log file, too little to fill the disk.
+const LARGEST_FILE: u64 = 256 * 1024;
+
+/// The empty directory that QEMU takes for its root.
+pub(super) fn root_directory(domid: Domid) -> String {
+    format!("/var/run/xen/qemu-root-{domid}")
+}
+
+/// Makes the root directory anew; nobody may look into it.
+pub(super) fn make_root(domid: Domid) -> Result<()> {
+    remove_root(domid)?;
+    let path = root_directory(domid);
+    fs::DirBuilder::new()
+        .mode(0)
+        .create(&path)
+        .map_err(|error| Error::io(format_args!("cannot make {path}"), &error).domain(domid))
+}
+
+/// Removes the root directory. Whatever is in it was put there against the rules and is reported, not removed.
+pub(super) fn remove_root(domid: Domid) -> Result<()> {
+    let path = root_directory(domid);
+    match fs::remove_dir(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(Error::io(format_args!("cannot remove {path}"), &error).domain(domid))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The QMP socket, listening already: QEMU could not make it where it runs.
+pub(super) fn listen_for_qmp(domid: Domid) -> Result<OwnedFd> {
+    let path = qmp::socket_path(domid);
+    let made = || -> std::io::Result<OwnedFd> {
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let flags = SocketFlags::CLOEXEC;
+        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        bind(&socket, &SocketAddrUnix::new(&path)?)?;
+        listen(&socket, 1)?;
+        Ok(socket)
+    };
+    made().map_err(|error| Error::io(format_args!("cannot listen on {path}"), &error).domain(domid))
+}
+
+/// Takes from the process what QEMU does not need.
+pub(super) fn confine(command: &mut Command) {
+    command.unshare = libc::CLONE_NEWNS | libc::CLONE_NEWIPC;
+    command.limits = vec![
+        (libc::RLIMIT_FSIZE, LARGEST_FILE),
+        (libc::RLIMIT_CORE, 0),
+        (libc::RLIMIT_MSGQUEUE, 0),
+        (libc::RLIMIT_LOCKS, 0),
+        (libc::RLIMIT_MEMLOCK, 0),
+    ];
+}
