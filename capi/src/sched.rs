@@ -3,19 +3,21 @@
 use std::ffi::{c_int, c_uint};
 use std::ptr::null_mut;
 
-use xenlight::domain::sched;
+use xenlight::domain::{sched, vcpus as online};
+use xenlight::engine::Op;
 use xenlight::host::sched as pool;
 use xenlight::host::vcpus::{self, Which};
 use xenlight::types::{Bitmap, SchedCredit2Params, SchedCreditParams};
 use xenlight::xen::Xen;
 use xenlight::{Domid, Error, Result};
 
+use crate::ao;
 use crate::boundary::{OK, plain, status, store_out, value};
 use crate::ctx::libxl_ctx;
 use crate::host::{bitmap, fill, hand_over, list_free, optional_bitmap};
 use crate::types::{
-    CType, dispose_array, libxl_bitmap, libxl_domain_sched_params, libxl_sched_credit_params,
-    libxl_sched_credit2_params, libxl_vcpu_sched_params, libxl_vcpuinfo,
+    CType, dispose_array, libxl_asyncop_how, libxl_bitmap, libxl_domain_sched_params,
+    libxl_sched_credit_params, libxl_sched_credit2_params, libxl_vcpu_sched_params, libxl_vcpuinfo,
 };
 
 list_free! {
@@ -391,5 +393,25 @@ pub unsafe extern "C" fn libxl_sched_credit2_params_set(
         // SAFETY: the same contract.
         unsafe { store_out("scinfo", scinfo, got) }?;
         Ok(OK)
+    })
+}
+
+/// Plugs and unplugs vCPUs of a running guest, so that it has those in `cpumap`.
+///
+/// # Safety
+/// `cpumap` is NULL or an initialised bitmap, `ao_how` NULL or valid for reading.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libxl_set_vcpuonline(
+    ctx: *mut libxl_ctx,
+    domid: u32,
+    cpumap: *mut libxl_bitmap,
+    ao_how: *const libxl_asyncop_how,
+) -> c_int {
+    status(ctx, "libxl_set_vcpuonline", |this| {
+        // SAFETY: the same contract.
+        let wanted = unsafe { bitmap("cpumap", cpumap) }?;
+        let body = async move |op: Op| online::set_online(&op, domid, &wanted).await;
+        // SAFETY: the same contract.
+        unsafe { ao::start(this, ctx, ao_how, body) }
     })
 }

@@ -18,3 +18,4 @@ pub mod rename;
 pub mod retrieve;
 pub mod sched;
 pub mod userdata;
+pub mod vcpus;

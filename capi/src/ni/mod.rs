@@ -6,5 +6,4 @@ mod domain;
 mod pci;
 mod pvdev;
 mod save;
-mod sched;
 mod usb;
