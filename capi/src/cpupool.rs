@@ -6,7 +6,7 @@ use std::ptr::null_mut;
 use xenlight::engine::Op;
 use xenlight::host::pools::{self, Move};
 use xenlight::types::{Bitmap, Uuid};
-use xenlight::{Error, Result};
+use xenlight::{Code, Error, Result};
 
 use crate::boundary::{OK, plain, required_str, status, store_out, value};
 use crate::ctx::libxl_ctx;
@@ -103,6 +103,10 @@ pub unsafe extern "C" fn libxl_name_to_cpupoolid(
         let found = this
             .core
             .block_on(async |op| pools::by_name(op, name).await)?;
+        // An unknown name is an answer, not a failure to log.
+        let Some(found) = found else {
+            return Ok(Code::Inval as c_int);
+        };
         // SAFETY: the same contract.
         unsafe { store_out("poolid", poolid, found) }?;
         Ok(OK)
@@ -129,11 +133,13 @@ pub unsafe extern "C" fn libxl_cpupool_qualifier_to_cpupoolid(
             unsafe { was_name_r.write(c_int::from(!is_number)) };
         }
         let pool = if is_number {
-            text.parse()
-                .map_err(|_| Error::inval(format!("there is no CPU pool {text}")))?
+            text.parse().ok()
         } else {
             this.core
                 .block_on(async |op| pools::by_name(op, text).await)?
+        };
+        let Some(pool) = pool else {
+            return Ok(Code::Inval as c_int);
         };
         // SAFETY: the same contract.
         unsafe { store_out("poolid_r", poolid_r, pool) }?;

@@ -412,6 +412,6 @@ pub unsafe extern "C" fn libxl_set_vcpuonline(
         let wanted = unsafe { bitmap("cpumap", cpumap) }?;
         let body = async move |op: Op| online::set_online(&op, domid, &wanted).await;
         // SAFETY: the same contract.
-        unsafe { ao::start(this, ctx, ao_how, body) }
+        unsafe { ao::start(this, ctx, domid, ao_how, body) }
     })
 }

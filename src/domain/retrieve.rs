@@ -33,7 +33,9 @@ pub async fn retrieve(op: &Op, domid: Domid) -> Result<DomainConfig> {
     config.c_info.uuid = info.uuid;
     config.b_info.avail_vcpus = vcpus(op, domid, &config).await?;
     let target = memory::target(op, domid).await?;
-    config.b_info.target_memkb = target.target_kb + memory::target_fudge_kb(&config.b_info);
+    // Dom0's video memory is "unset", all ones: the sum wraps round to one less, which C callers see as well.
+    let fudge = memory::target_fudge_kb(&config.b_info);
+    config.b_info.target_memkb = target.target_kb.wrapping_add(fudge);
     config.b_info.max_memkb = target.max_kb;
     config.b_info.sched_params = sched::read(op.xen()?, domid)?;
     devices(op, domid, &mut config).await?;

@@ -46,14 +46,14 @@ async fn named(op: &Op, pool: Cpupool) -> Result<Cpupoolinfo> {
     })
 }
 
-/// The number of the pool with this name. `ERROR_INVAL` when there is none.
-pub async fn by_name(op: &Op, wanted: &str) -> Result<u32> {
+/// The number of the pool with this name; None when there is none.
+pub async fn by_name(op: &Op, wanted: &str) -> Result<Option<u32>> {
     for pool in op.xen()?.cpupools()? {
         if name(op, pool.id).await?.as_deref() == Some(wanted) {
-            return Ok(pool.id);
+            return Ok(Some(pool.id));
         }
     }
-    Err(Error::inval(format!("there is no CPU pool \"{wanted}\"")))
+    Ok(None)
 }
 
 /// Makes a pool of these CPUs. Numbers 0 and [`ANY_POOL`] leave the number to the hypervisor.
