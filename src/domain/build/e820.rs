@@ -169,6 +169,16 @@ mod tests {
     }
 
     #[test]
+    fn a_module_without_an_address_is_not_in_the_map() {
+        let module = Module {
+            bytes: vec![0; 300],
+            address: 0,
+        };
+        let map = translated(DomainType::Hvm, &memory(GIB, 0, true), &[], &[module]).unwrap();
+        assert_eq!(map, [region(Ram, LOW_START, GIB)]);
+    }
+
+    #[test]
     fn reserved_device_memory_is_left_out_when_masked() {
         let rdm = |policy| DeviceRdm {
             start: 2 * GIB,
