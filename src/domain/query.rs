@@ -141,3 +141,42 @@ pub async fn start_time(op: &Op, domid: Domid) -> Result<u32> {
 pub(super) fn not_found(domid: Domid) -> Error {
     Error::new(Code::DomainNotfound, format!("there is no domain {domid}")).domain(domid)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing::Bench;
+
+    #[test]
+    fn guests_have_numbers_between_dom0_and_xens_own() {
+        assert!(!is_guest_domid(0));
+        assert!(is_guest_domid(1) && is_guest_domid(0x7fef));
+        assert!(!is_guest_domid(0x7ff0) && !is_guest_domid(Domid::MAX));
+    }
+
+    #[test]
+    fn digits_are_a_number_and_nothing_is_no_domain() {
+        let bench = Bench::new();
+        let find = |text: &'static str| bench.ctx.block_on(async |op| by_qualifier(op, text).await);
+        assert_eq!(find("17").expect("a number"), 17);
+        for none in ["", "4294967296"] {
+            assert_eq!(
+                find(none).expect_err("no domain").code(),
+                Code::Inval,
+                "{none:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn start_times_are_whole_seconds() {
+        let bench = Bench::new();
+        let read = || bench.ctx.block_on(async |op| start_time(op, 5).await);
+        assert!(read().is_err());
+        bench.store.set("/local/domain/5/vm", "/vm/x");
+        bench.store.set("/vm/x/start_time", "1700000000.05");
+        assert_eq!(read().expect("a time"), 1_700_000_000);
+        bench.store.set("/vm/x/start_time", "soon");
+        assert!(read().is_err());
+    }
+}
