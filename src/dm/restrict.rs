@@ -26,7 +26,7 @@ pub(super) fn make_root(domid: Domid) -> Result<()> {
     remove_root(domid)?;
     let path = root_directory(domid);
     fs::DirBuilder::new()
-        .mode(0)
+        .mode(0o000)
         .create(&path)
         .map_err(|error| Error::io(format_args!("cannot make {path}"), &error).domain(domid))
 }
