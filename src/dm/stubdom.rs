@@ -18,6 +18,9 @@ use crate::types::{
 };
 use crate::{DOM0, Domid, Error, Result, log_line};
 
+/// How many characters of a stub domain's complaint are shown.
+const MOST_WORDS: usize = 300;
+
 /// Starts the guest's stub domain; returns when the QEMU in it runs. When a step fails, all before it are taken back.
 pub(super) async fn spawn(op: &Op, request: Request<'_>) -> Result<()> {
     let outcome = op
@@ -345,10 +348,36 @@ async fn wait_until_running(op: &Op, guest: Domid, stubdom: Domid) -> Result<()>
             process::first(running, goes_down(op, stubdom)),
         )
         .await;
-    outcome.map_err(|error| {
-        error
-            .hint("its console is in the log qemu-dm-NAME.log of the guest's name, in /var/log/xen")
-    })
+    let Err(error) = outcome else { return Ok(()) };
+    let error = match complaint(op, guest, stubdom).await {
+        Some(words) => Error::fail(format!("stub domain {stubdom} says: {words}")),
+        None => error,
+    };
+    Err(error
+        .hint("its console is in the log qemu-dm-NAME.log of the guest's name, in /var/log/xen"))
+}
+
+/// What the stub domain says of its failure. It may write anything there.
+async fn complaint(op: &Op, guest: Domid, stubdom: Domid) -> Option<String> {
+    let path = format!("{}/error", layout::dm(stubdom, guest));
+    let words = op.store().ok()?.read(&path).await.ok()??;
+    let shown = printable(&words);
+    (!shown.is_empty()).then_some(shown)
+}
+
+/// The beginning of a text from a domain, without what could fool a terminal.
+fn printable(text: &[u8]) -> String {
+    String::from_utf8_lossy(text)
+        .chars()
+        .take(MOST_WORDS)
+        .map(|c| {
+            if c.is_ascii_graphic() || c == ' ' {
+                c
+            } else {
+                '?'
+            }
+        })
+        .collect()
 }
 
 /// Returns, with an error, when the domain has shut down or is gone.
@@ -418,6 +447,13 @@ mod tests {
         let config = config(&guest, "g-dm".into(), Uuid([7; 16]));
         assert_eq!(config.nics[0].nictype, NicType::Vif);
         assert_eq!(config.nics[0].ifname.as_deref(), Some("web-emu"));
+    }
+
+    #[test]
+    fn a_complaint_cannot_fool_the_terminal() {
+        assert_eq!(printable(b"no disk /dev/xvda"), "no disk /dev/xvda");
+        assert_eq!(printable(b"\x1b[2J\n\xff\xc3\xa9"), "?[2J???");
+        assert_eq!(printable(&[b'x'; 4096]).len(), MOST_WORDS);
     }
 
     #[test]
