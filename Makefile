@@ -21,6 +21,9 @@ PROFILE   ?= release
 STATICLIB := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/libxenlight_capi.a
 XEN_LIBS  := -lxentoollog -lxenevtchn -lxenctrl -lxenguest -lxenforeignmemory -lxenhypfs -lyajl
 
+# Of the debugging information of Rust's own library nobody gets anything; STRIP= keeps it.
+STRIP     ?= -Wl,--strip-debug
+
 BUILD_PACKAGES := gcc git libc6-dev libclang-dev libxen-dev libyajl-dev make pkg-config
 TEST_PACKAGES  := g++ qemu-system-x86 debootstrap e2fsprogs cpio busybox-static valgrind shellcheck xz-utils zstd
 
@@ -52,7 +55,7 @@ $(LIB)/$(REALNAME): $(STATICLIB) $(BUILD)/exports.map
 	$(CC) -shared -o $@ -Wl,--whole-archive $(STATICLIB) -Wl,--no-whole-archive \
 	    -Wl,--gc-sections -Wl,--version-script=$(BUILD)/exports.map -Wl,-soname,$(SONAME) \
 	    -Wl,-z,defs,-z,relro,-z,now,-z,text -Wl,--no-undefined-version -Wl,--as-needed \
-	    $(LDFLAGS) $(XEN_LIBS) -lgcc_s -lm -lpthread -ldl -lc
+	    $(STRIP) $(LDFLAGS) $(XEN_LIBS) -lgcc_s -lm -lpthread -ldl -lc
 	@ln -sf $(REALNAME) $(LIB)/$(SONAME)
 	@ln -sf $(SONAME) $(LIB)/libxenlight.so
 
