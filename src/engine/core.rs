@@ -46,7 +46,8 @@ pub enum Life {
 /// What all clones of a context share.
 pub(super) struct Shared {
     pub(super) log: Logger,
-    pub(super) pid: u32,
+    /// Which of a process's lives it belongs to, see [`crate::sys::fork::generation`].
+    pub(super) generation: u64,
     pub(super) xen: Xen,
     pub(super) wakeups: Arc<Wakeups>,
     pub(super) connect: Connect,
@@ -56,7 +57,7 @@ pub(super) struct Shared {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Ctx(pid {})", self.pid)
+        write!(f, "Ctx(generation {})", self.generation)
     }
 }
 
@@ -68,7 +69,7 @@ impl Shared {
     pub(super) fn new(log: Logger, xen: Xen, connect: Connect, probe: Probe) -> Result<Self> {
         Ok(Self {
             log,
-            pid: std::process::id(),
+            generation: crate::sys::fork::generation(),
             xen,
             wakeups: Arc::new(Wakeups::new()?),
             connect,

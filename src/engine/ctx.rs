@@ -95,8 +95,14 @@ impl Ctx {
         Ok(&self.shared.xen)
     }
 
+    /// False once the process was told, as a forked child, to forget its parent's contexts. A fork alone does not end a
+    /// context: daemon(3) forks, and xl goes on in the child.
+    fn is_ours(&self) -> bool {
+        self.shared.generation == crate::sys::fork::generation()
+    }
+
     fn check_process(&self) -> Result<()> {
-        if self.shared.pid == std::process::id() {
+        if self.is_ours() {
             return Ok(());
         }
         Err(Error::fail("this context belongs to the parent process")
@@ -215,7 +221,7 @@ impl Ctx {
     /// Ends the context: operations that still run are dropped with a warning, descriptors and timers given back.
     /// In a forked child nothing of the parent's is touched.
     pub fn close(self) {
-        if self.shared.pid != std::process::id() {
+        if !self.is_ours() {
             // The lock may be held by a thread that does not exist here, and the descriptors are the parent's.
             std::mem::forget(self);
             return;

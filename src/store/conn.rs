@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::wire::{self, Kind, Message};
-use crate::sys::fork::SensitiveFd;
+use crate::sys::fork::{self, SensitiveFd};
 use crate::{Error, Result};
 
 /// Different paths that may wait in one watch; beyond that the watched path itself stands for all of them.
@@ -31,7 +31,7 @@ pub(super) enum Transport {
 pub struct Conn {
     fd: SensitiveFd,
     transport: Transport,
-    pid: u32,
+    generation: u64,
     state: Mutex<State>,
 }
 
@@ -76,7 +76,7 @@ impl Conn {
         Self {
             fd: SensitiveFd::new(fd),
             transport,
-            pid: std::process::id(),
+            generation: fork::generation(),
             state: Mutex::default(),
         }
     }
@@ -88,7 +88,7 @@ impl Conn {
 
     /// Whether it can still be used: the daemon is there, and this is the process that opened it.
     pub fn is_alive(&self) -> bool {
-        self.pid == std::process::id() && self.lock().dead.is_none()
+        self.generation == fork::generation() && self.lock().dead.is_none()
     }
 
     /// Whether something is expected from the daemon: an answer, or a watch event.
@@ -194,7 +194,7 @@ impl Conn {
     }
 
     fn usable(&self) -> Result<MutexGuard<'_, State>> {
-        if self.pid != std::process::id() {
+        if self.generation != fork::generation() {
             return Err(Error::fail(
                 "this xenstore connection belongs to the parent process",
             ));

@@ -6,7 +6,7 @@
 
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 const FREE: i32 = -1;
 const PER_BLOCK: usize = 64;
@@ -26,6 +26,15 @@ impl Block {
 }
 
 static TABLE: Block = Block::new();
+
+/// How often this process was told that it is a forked child.
+static GENERATION: AtomicU64 = AtomicU64::new(0);
+
+/// The number of times that [`close_all_in_child`] ran in this process and its ancestors. What was made under another
+/// number is a parent's.
+pub fn generation() -> u64 {
+    GENERATION.load(Ordering::Acquire)
+}
 
 /// An owned descriptor that [`close_all_in_child`] closes; afterwards it reads as closed (-1).
 #[derive(Debug)]
@@ -77,6 +86,7 @@ impl Drop for SensitiveFd {
 
 /// Closes the parent's descriptors in a forked child. All contexts made before are dead afterwards.
 pub fn close_all_in_child() {
+    GENERATION.fetch_add(1, Ordering::AcqRel);
     let mut block = Some(&TABLE);
     while let Some(now) = block {
         for slot in &now.slots {
