@@ -1,1 +1,217 @@
 # shellcheck shell=bash
+# Helpers for scenarios. "bash scenario.sh NAME" runs scenarios/NAME.sh between two looks at the machine and
+# fails when anything is left over. Sourced without a name it only defines the functions.
+# Names a scenario may use: $guests (guest images), $work (scratch directory), $bed_out (comes back to the host),
+# $bed_lib (c or ours).
+
+guests=/job/guests
+work=/job/work
+script_dir=/etc/xen/scripts
+
+fail() {
+    echo "FAILED: $*"
+    exit 1
+}
+
+skip() {
+    echo "$*" >"$bed_out/skipped"
+    exit 1
+}
+
+step() { echo "--- $* [$((SECONDS - started)) s]"; }
+
+# reference CMD...: with Debian's library whatever is under test, for looking at the machine.
+reference() { env -u LD_PRELOAD LD_LIBRARY_PATH=/job/debian "$@"; }
+
+# await SECONDS WHAT CMD...: until CMD succeeds.
+await() {
+    local deadline=$((SECONDS + $1)) what=$2 limit=$1
+    shift 2
+    until "$@" >/dev/null 2>&1; do
+        [ "$SECONDS" -lt "$deadline" ] || fail "$what: not within $limit s"
+        sleep 0.1
+    done
+}
+
+# await_text FILE REGEX [SECONDS]: until a line of FILE matches.
+await_text() {
+    await "${3:-30}" "waiting for \"$2\" in $1 (it ends in: $(tail -c 200 "$1" 2>/dev/null))" grep -aqE -- "$2" "$1"
+}
+
+# expect REGEX CMD...: CMD succeeds and a line of its output matches. The output is left in $output.
+expect() {
+    local regex=$1 code=0
+    shift
+    output=$("$@" 2>&1) || code=$?
+    [ "$code" -eq 0 ] || fail "\"$*\" ended with status $code: $(tail -n 3 <<<"$output")"
+    grep -aqE -- "$regex" <<<"$output" || fail "\"$*\" printed no \"$regex\" but: $(tail -n 5 <<<"$output")"
+}
+
+# expect_error REGEX CMD...: CMD fails and says so.
+expect_error() {
+    local regex=$1
+    shift
+    if output=$("$@" 2>&1); then fail "\"$*\" should have failed, but printed: $(tail -n 3 <<<"$output")"; fi
+    grep -aqE -- "$regex" <<<"$output" || fail "\"$*\" failed without saying \"$regex\": $(tail -n 5 <<<"$output")"
+}
+
+# same WHAT EXPECTED GOT
+same() { [ "$2" = "$3" ] || fail "$1: expected \"$2\", got \"$3\""; }
+
+# record NAME CMD...: output that must be equal on both libraries once normalised; compared when both have run.
+record() {
+    local name=$1
+    shift
+    mkdir -p "$bed_out/record"
+    { "$@" 2>&1 || echo "status $?"; } | normalise >"$bed_out/record/$name"
+}
+
+# record_tree NAME: the same for the nodes, with permissions, that the scenario's domains added to xenstore.
+record_tree() {
+    mkdir -p "$bed_out/record"
+    xenstore-ls -fp | sort | comm -13 <(sed -n '/^\/.*=/p' "$bed_out/before" | sort) - | normalise | sort >"$bed_out/record/$1"
+}
+
+# What differs from run to run gets a name: uuids, numbers of the scenario's domains, pids, event channels, times.
+normalise() {
+    local args=() name id
+    for name in "${!domid_of[@]}"; do
+        id=${domid_of[$name]}
+        args+=(-e "s#/$id(/| |\")#/<$name>\\1#g; s#([(,][nrwb])$id\\b#\\1<$name>#g; s#\\bvif$id\\.#vif<$name>.#g")
+        args+=(-e "s#((domid|target|frontend-id|device-model-domid)\"?( =|:) \"?)$id\\b#\\1<$name>#g")
+        args+=(-e "s#(qemu-save|qmp-libxl|qmp-libxenstat|qemu-resume|-xen-domid)([-. ])$id\\b#\\1\\2<$name>#g")
+    done
+    sed -E "${args[@]}" -e 's/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/<uuid>/g' \
+        -e 's#(/(port|start_time|device-model-pid|qmp-proxy-pid|physical-device|tty|event-channel[^ ]*|[a-z-]*ring-ref[^ ]*) = ")[^"]*#\1*#' \
+        -e 's#/dev/(pts/|loop)[0-9]+#/dev/\1*#g'
+}
+declare -A domid_of=()
+
+# guest NAME TYPE [LINE...]: writes $work/NAME.cfg: the usual guest of that type plus the given lines.
+guest() {
+    local name=$1 type=$2
+    shift 2
+    {
+        echo "name=\"$name\""
+        case $type in
+        hvm) printf '%s\n' 'type="hvm"' 'memory=32' 'serial="pty"' 'vnc=0' ;;
+        stubdom) printf '%s\n' 'type="hvm"' 'memory=32' 'serial="pty"' 'vnc=0' 'device_model_stubdomain_override=1' ;;
+        pvh) printf '%s\n' 'type="pvh"' 'memory=4' "kernel=\"$guests/pvh\"" ;;
+        linux-pv | linux-pvh)
+            printf '%s\n' "type=\"${type#linux-}\"" 'memory=160' 'kernel="/boot/vmlinux"' \
+                "ramdisk=\"$guests/linux-ramdisk\"" 'cmdline="console=hvc0 quiet"'
+            ;;
+        esac
+        printf '%s\n' "$@"
+    } >"$work/$name.cfg"
+}
+
+# create NAME [xl create options]: its messages go to create.NAME.log, its domid to domid_of[NAME].
+create() {
+    local name=$1
+    shift
+    step "xl create $* $name"
+    xl -vvv create "$@" "$work/$name.cfg" >"$bed_out/create.$name.log" 2>&1 ||
+        fail "xl create $name ended with status $?: $(grep -a error "$bed_out/create.$name.log" | tail -n 3)"
+    domid_of[$name]=$(domid "$name")
+    [ -n "${domid_of[$name]}" ] || fail "xl create $name succeeded, but there is no such domain"
+}
+
+domid() { reference xl domid "$1" 2>/dev/null; }
+
+# present NAME / gone NAME: whether the hypervisor's list has it.
+present() { reference xl list "$1" >/dev/null 2>&1; }
+gone() { ! present "$1"; }
+
+# has_state NAME FLAGS: FLAGS is xl list's state column, a dot standing for any, as in "..p...".
+has_state() { [[ $(reference xl list "$1" | awk 'NR == 2 { print $5 }') =~ ^$2$ ]]; }
+
+destroy() {
+    step "xl destroy $1"
+    expect '' xl destroy "$1"
+    await 10 "$1 to be gone" gone "$1"
+}
+
+# open_console NAME [xl console options]: in the background; output to console.NAME, type_line types.
+open_console() {
+    local name=$1 fifo=$work/console.$1.in
+    shift
+    rm -f "$fifo" && mkfifo "$fifo"
+    : >"$bed_out/console.$name"
+    xl console "$@" "$name" <>"$fifo" >"$bed_out/console.$name" 2>&1 &
+    echo $! >>"$work/console.pids"
+}
+close_consoles() {
+    [ ! -s "$work/console.pids" ] || xargs -r kill <"$work/console.pids" 2>/dev/null || true
+    rm -f "$work/console.pids"
+}
+# type_line NAME TEXT
+type_line() { echo "$2" >"$work/console.$1.in"; }
+
+# library_of PID: inode of the libxenlight that a process has mapped.
+library_of() { awk '/libxenlight\.so/ { print $5; exit }' "/proc/$1/maps"; }
+
+# expect_library PID WHAT: the process runs on the library under test, and says so in the log.
+expect_library() {
+    local inode
+    inode=$(stat -c %i "$bed_library")
+    same "libxenlight mapped by $2 (pid $1)" "$inode" "$(library_of "$1")"
+    step "$2 (pid $1) runs on: $(grep -m 1 -a 'libxenlight\.so' "/proc/$1/maps")"
+}
+
+# xl_daemon NAME: pid of the xl that stayed behind to watch NAME.
+xl_daemon() { pgrep -f "xl .*create .*/$1\.cfg"; }
+
+# What a finished scenario must give back. Threads of the kernel and the job's own shells do not count.
+machine_state() {
+    echo "## domains" && reference xl list | awk '{ print $1, $2 }'
+    echo "## processes" && ps --ppid 2 --pid 2 --deselect -o args= |
+        grep -vE '^(\[|ps --ppid|grep -vE|sort$|bash /job/scenario.sh|/bin/bash ./run)' | sort
+    echo "## xenstore" && xenstore-ls -fp | sort
+    echo "## loop devices" && losetup -a
+    echo "## network" && ip -o link | awk -F '[ :@]+' '{ print $2 }'
+    echo "## files" && find /run/xen /run/xen-hotplug /run/lock /var/lib/xen /tmp -not -name domid-history 2>/dev/null | sort
+    echo "## shared memory" && find /dev/shm -type f
+}
+
+# no_leftovers: waits up to ten seconds for the machine to be as before the scenario.
+no_leftovers() {
+    local tries
+    for tries in {1..20}; do
+        machine_state >"$bed_out/after"
+        ! cmp -s "$bed_out/before" "$bed_out/after" || return 0
+        sleep 0.5
+    done
+    diff "$bed_out/before" "$bed_out/after" | grep '^[<>]'
+    fail "left over (> new, < missing): $(diff "$bed_out/before" "$bed_out/after" | grep '^[<>]' | head -n 4 | tr '\n' ';')"
+}
+
+# After a failure: what was there, then a clean machine for the next scenario.
+clean_up() {
+    local id
+    { reference xl list; xenstore-ls -fp; ps ax --forest; losetup -a; } >"$bed_out/at-failure" 2>&1
+    for id in $(reference xl list | awk 'NR > 1 && $2 != 0 { print $2 }' | sort -rn); do
+        reference timeout 30 xl destroy "$id" >/dev/null 2>&1
+    done
+    losetup -D
+}
+
+run_scenario() {
+    rm -rf "$work" && mkdir -p "$work"
+    machine_state >"$bed_out/before"
+    started=$SECONDS
+    (
+        set -eE
+        trap 'echo "FAILED: line $LINENO of $(basename "${BASH_SOURCE[0]}"): $BASH_COMMAND"' ERR
+        . "/job/scenarios/$1.sh"
+        step "looking for leftovers"
+        close_consoles
+        no_leftovers
+    )
+    local code=$?
+    close_consoles
+    [ "$code" -eq 0 ] || clean_up
+    return "$code"
+}
+
+[ -z "${1:-}" ] || { run_scenario "$1"; exit; }

@@ -33,9 +33,9 @@ module_files() {
     done | awk '!seen[$0]++'
 }
 
-# module_names [boot]: names listed in dom0/modules; with "boot" those of the initrd only.
+# module_names [boot|guest]: names listed in dom0/modules, or those of one mark only.
 module_names() {
-    sed -e 's/#.*//' -e "${1:+/^boot /!d}" -e 's/^boot //' "$bed_dir/dom0/modules"
+    sed -e 's/#.*//' -e "${1:+/^$1 /!d}" -e 's/^boot //; s/^guest //' "$bed_dir/dom0/modules"
 }
 
 # copy_modules TREE KVER DEST NAME...: a small /lib/modules in DEST.
@@ -111,6 +111,8 @@ build_root() {
     build_initrd "$tree/tmp/k" "$kver" "$dir/initrd"
     # shellcheck disable=SC2046
     copy_modules "$tree/tmp/k" "$kver" "$tree" $(module_names)
+    # shellcheck disable=SC2046
+    copy_modules "$tree/tmp/k" "$kver" "$dir/modules" $(module_names guest)
     rm -rf "$tree/tmp/k"
 
     cp "$dir/vmlinuz" "$dir/vmlinux" "$tree/boot/"

@@ -3,7 +3,10 @@
 
 bed_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 repo_dir=$(cd "$bed_dir/../.." && pwd)
-cache_dir=${XENLIGHT_TESTBED_CACHE:-$repo_dir/build/testbed} # may be shared by several checkouts
+# Worktrees of one clone share the cache, which lies in the main one.
+cache_dir=${XENLIGHT_TESTBED_CACHE:-$(git -C "$repo_dir" rev-parse --path-format=absolute --git-common-dir 2>/dev/null |
+    sed -n 's,/\.git$,,p')/build/testbed}
+[[ $cache_dir != /build/testbed ]] || cache_dir=$repo_dir/build/testbed
 last_dir=$repo_dir/build/testbed/last
 xen_version=4.17
 
@@ -32,10 +35,11 @@ content_key() {
 root_key() { content_key "$bed_dir/lib/build-root.sh" "$bed_dir/dom0/modules"; }
 root_dir() { echo "$cache_dir/root-$(root_key)"; }
 park_dir() { echo "$cache_dir/park-$(root_key)-$(content_key "$bed_dir/lib/machine.sh" "$bed_dir/dom0/init")"; }
-guests_dir() { echo "$cache_dir/guests-$(root_key)-$(content_key "$bed_dir/guests")"; }
+guests_dir() { echo "$cache_dir/guests-$(root_key)-$(content_key "$bed_dir/guests" "$bed_dir/lib/build-guests.sh")"; }
 
 # One bed per machine: two emulated Xens starve each other into time-outs.
 take_machine_lock() {
+    [ -z "${bed_lock_fd:-}" ] || return 0
     exec {bed_lock_fd}>/tmp/xenlight-testbed.lock
     if ! flock -n "$bed_lock_fd"; then
         say "waiting for another test bed on this machine"

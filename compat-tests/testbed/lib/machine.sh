@@ -50,7 +50,7 @@ boot_and_park() {
     cp --sparse=always --reflink=auto "$root/root.ext4" "$dir/disk.raw"
     # dom0's pid 1 rides in an archive of its own, so that editing it rebuilds no image.
     install -m 755 "$bed_dir/dom0/init" "$work/bed-init"
-    (cd "$work" && echo bed-init | cpio --quiet -o -H newc -R 0:0 | cat "$root/initrd" - >"$dir/initrd")
+    (cd "$work" && echo bed-init | cpio --quiet -o -H newc -R 0:0 | gzip -1 | cat "$root/initrd" - >"$dir/initrd")
     start_qemu "$root" "$dir/disk.raw" "$dir/initrd" "$work" -drive if=none,id=job,media=cdrom -device ide-cd,drive=job,bus=ide.1
     await_line '^READY' "$work" 240 || {
         tail -20 "$work/console.log" >&2

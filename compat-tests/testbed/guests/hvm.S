@@ -1,0 +1,100 @@
+# A boot sector that says on the first serial port what it sees: itself, sector two of its disk (read with
+# int 13h) and sector one of a second disk. The last byte of sector two then says what to do:
+# i idle and echo what the serial port hears, r reboot, p power off, c triple fault.
+        .code16
+        .globl _start
+        .set buffer, 0x8000
+        .set com1, 0x3f8
+
+_start: cli
+        ljmp    $0, $1f
+1:      xorw    %ax, %ax
+        movw    %ax, %ds
+        movw    %ax, %es
+        movw    %ax, %ss
+        movw    $0x7c00, %sp
+        sti
+        movw    $com1+1, %dx            # 115200 8n1, no interrupts
+        outb    %al, %dx
+        movw    $com1+3, %dx
+        movb    $3, %al
+        outb    %al, %dx
+        movw    $hello, %si
+        call    print
+        movw    $2, %cx
+        movb    $0x80, %dl
+        movw    $first, %si
+        call    report
+        movb    buffer+511, %al
+        pushw   %ax
+        movw    $1, %cx
+        movb    $0x81, %dl
+        movw    $second, %si
+        call    report
+        popw    %ax
+        cmpb    $'r', %al
+        je      reboot
+        cmpb    $'p', %al
+        je      poweroff
+        cmpb    $'c', %al
+        je      crash
+
+idle:   hlt                             # the timer wakes this 18 times a second
+        movw    $com1+5, %dx
+        inb     %dx, %al
+        testb   $1, %al
+        jz      idle
+        movw    $com1, %dx
+        inb     %dx, %al
+        call    putc
+        jmp     idle
+
+reboot: movb    $0xfe, %al
+        outb    %al, $0x64
+        jmp     .
+poweroff:
+        movw    $0xb004, %dx            # PM1a control of the PIIX4: sleep enable, type 0
+        movw    $0x2000, %ax
+        outw    %ax, %dx
+        jmp     .
+crash:  lidt    empty
+        int3
+
+report: movb    $0, buffer              # %si label, %dl disk, %cx sector: print "label: text of the sector"
+        movw    $buffer, %bx
+        movw    $0x0201, %ax
+        pushw   %si
+        int     $0x13
+        popw    %si
+        jc      1f
+        call    print
+        movw    $buffer, %si
+        call    print
+        movw    $newline, %si
+        call    print
+1:      ret
+
+print:  lodsb
+        testb   %al, %al
+        jz      1f
+        call    putc
+        jmp     print
+1:      ret
+
+putc:   movw    %ax, %bp
+        movw    $com1+5, %dx
+1:      inb     %dx, %al
+        testb   $0x20, %al
+        jz      1b
+        movw    %bp, %ax
+        movw    $com1, %dx
+        outb    %al, %dx
+        ret
+
+hello:  .asciz  "boot sector runs\r\n"
+first:  .asciz  "disk one: "
+second: .asciz  "disk two: "
+newline: .asciz "\r\n"
+empty:  .word   0, 0, 0
+        .org    510
+        .word   0xaa55

@@ -1,0 +1,33 @@
+# shellcheck shell=bash
+# Builds the guests: HVM disks around one boot sector, a tiny PVH ELF, and a ramdisk for Debian's kernel.
+
+# hvm_disk BOOT_SECTOR OUT ACTION TEXT: a 1 MiB disk; ACTION is one of the letters in hvm.S.
+hvm_disk() {
+    truncate -s 1M "$2"
+    dd if="$1" of="$2" conv=notrunc status=none
+    printf '%s' "$4" | dd of="$2" bs=512 seek=1 conv=notrunc status=none
+    printf '%s' "$3" | dd of="$2" bs=1 seek=1023 conv=notrunc status=none
+}
+
+build_guests() {
+    local root=$1 dir=$2 work=$2/work kver
+    mkdir -p "$work/ramdisk"/{bin,sbin,dev,proc,sys}
+    as --32 -o "$work/hvm.o" "$bed_dir/guests/hvm.S"
+    ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o "$work/hvm.bin" "$work/hvm.o"
+    hvm_disk "$work/hvm.bin" "$dir/hvm-idle.img" i "words from sector two"
+    hvm_disk "$work/hvm.bin" "$dir/hvm-reboot.img" r "about to reboot"
+    hvm_disk "$work/hvm.bin" "$dir/hvm-poweroff.img" p "about to power off"
+    hvm_disk "$work/hvm.bin" "$dir/hvm-crash.img" c "about to crash"
+
+    as --32 -o "$work/pvh.o" "$bed_dir/guests/pvh.S"
+    ld -m elf_i386 -N --no-warn-rwx-segments -Ttext 0x100000 --section-start=.note.Xen=0x110000 -o "$dir/pvh" "$work/pvh.o"
+
+    install -m 755 "$bed_dir/guests/linux-init" "$work/ramdisk/init"
+    cp /bin/busybox "$work/ramdisk/bin/busybox"
+    printf '#!/bin/busybox sh\nexec busybox poweroff -f\n' >"$work/ramdisk/sbin/poweroff"
+    printf '#!/bin/busybox sh\nexec busybox reboot -f\n' >"$work/ramdisk/sbin/reboot"
+    chmod 755 "$work/ramdisk/sbin"/*
+    cp -r "$root/modules/lib" "$work/ramdisk/"
+    (cd "$work/ramdisk" && find . | cpio --quiet -o -H newc -R 0:0 | gzip -1) >"$dir/linux-ramdisk"
+    rm -rf "$work"
+}

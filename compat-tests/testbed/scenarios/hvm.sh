@@ -1,0 +1,11 @@
+# An HVM guest with its QEMU in dom0: its boot sector's words on a pty, echo of typed text, disks by three backends.
+. /job/scenarios/hvm.inc
+cp "$guests/hvm-idle.img" "$work/hvm.img"
+guest box hvm "disk=[\"$work/hvm.img,raw,hda,w\"]" 'vif=["bridge=xenbr0"]'
+boots_and_echoes box
+qemu=$(cat "/proc/$(xenstore-read "/local/domain/${domid_of[box]}/image/device-model-pid")/comm")
+same "process behind device-model-pid" xen-qemu-system "$qemu"
+expect 'vif[0-9]+\.0-emu' ip -o link
+expect_error 'PV|acpi|-F' xl shutdown box
+expect 'box' xl list
+destroy box

@@ -1,0 +1,3 @@
+# The same Linux as a PVH guest.
+. /job/scenarios/linux.inc
+linux_guest linux-pvh

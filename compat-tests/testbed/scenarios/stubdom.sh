@@ -1,0 +1,19 @@
+# The guest this project is for: HVM with QEMU in a Linux stub domain; disk and serial port through it.
+[ -f /usr/lib/xen-4.17/boot/qemu-stubdom-linux-rootfs ] || skip "no stub domain image; make stubdom builds it"
+. /job/scenarios/hvm.inc
+cp "$guests/hvm-idle.img" "$work/hvm.img"
+guest box stubdom "disk=[\"$work/hvm.img,raw,hda,w\"]" 'vif=["mac=00:16:3e:01:02:03,bridge=xenbr0"]'
+boots_and_echoes box
+id=${domid_of[box]}
+stub=$(xenstore-read "/local/domain/$id/image/device-model-domid")
+domid_of[box-dm]=$stub
+same "name of domain $stub" box-dm "$(xl domname "$stub")"
+same "target of the stub domain" "$id" "$(xenstore-read "/local/domain/$stub/target")"
+! pgrep -f "xen-qemu-system-i386 -xen-domid $id " || fail "a QEMU for the guest itself runs in dom0"
+record_tree xenstore
+record list xl list -l box
+expect '' xl pause box
+has_state box '..p...' || fail "xl pause left box running"
+expect '' xl unpause box
+destroy box
+await 10 "the stub domain to be gone" gone "$stub"
