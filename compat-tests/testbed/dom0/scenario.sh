@@ -112,7 +112,7 @@ create() {
     shift
     step "xl create $* $name"
     xl -vvv create "$@" "$work/$name.cfg" >"$bed_out/create.$name.log" 2>&1 ||
-        fail "xl create $name ended with status $?: $(grep -a error "$bed_out/create.$name.log" | tail -n 3)"
+        fail "xl create $name ended with status $?: $(grep -a error: "$bed_out/create.$name.log" | head -n 3)"
     domid_of[$name]=$(domid "$name")
     [ -n "${domid_of[$name]}" ] || fail "xl create $name succeeded, but there is no such domain"
 }

@@ -22,13 +22,13 @@ _start: cli
         movw    $hello, %si
         call    print
         movw    $2, %cx
-        movb    $0x80, %dl
+        movw    $0x80, %dx              # head 0, first disk
         movw    $first, %si
         call    report
         movb    buffer+511, %al
         pushw   %ax
         movw    $1, %cx
-        movb    $0x81, %dl
+        movw    $0x81, %dx
         movw    $second, %si
         call    report
         popw    %ax
@@ -60,7 +60,7 @@ poweroff:
 crash:  lidt    empty
         int3
 
-report: movb    $0, buffer              # %si label, %dl disk, %cx sector: print "label: text of the sector"
+report: movb    $0, buffer              # %si label, %dx disk, %cx sector: print "label: text of the sector"
         movw    $buffer, %bx
         movw    $0x0201, %ax
         pushw   %si
