@@ -3,7 +3,7 @@ guest tiny pvh 'cmdline="idle"'
 create tiny -p
 same "domid that xl prints" "${domid_of[tiny]}" "$(xl domid tiny)"
 same "name that xl prints" tiny "$(xl domname "${domid_of[tiny]}")"
-expect 'tiny +[0-9]+ +3 +1 +--p---' xl list tiny
+expect 'tiny +[0-9]+ +1[56] +1 +--p---' xl list tiny
 expect '"name": "tiny"' xl list -l tiny
 expect_library "$(xl_daemon tiny)" "the xl that watches tiny"
 expect '' xl unpause tiny
