@@ -96,7 +96,7 @@ guest() {
         case $type in
         hvm) printf '%s\n' 'type="hvm"' 'memory=32' 'serial="pty"' 'vnc=0' ;;
         stubdom) printf '%s\n' 'type="hvm"' 'memory=32' 'serial="pty"' 'vnc=0' 'device_model_stubdomain_override=1' ;;
-        pvh) printf '%s\n' 'type="pvh"' 'memory=16' "kernel=\"$guests/pvh\"" ;;
+        pvh) printf '%s\n' 'type="pvh"' 'memory=16' 'shadow_memory=4' "kernel=\"$guests/pvh\"" ;;
         linux-pv | linux-pvh)
             printf '%s\n' "type=\"${type#linux-}\"" 'memory=160' 'kernel="/boot/vmlinux"' \
                 "ramdisk=\"$guests/linux-ramdisk\"" 'cmdline="console=hvc0 quiet"'
@@ -138,7 +138,8 @@ open_console() {
     shift
     rm -f "$fifo" && mkfifo "$fifo"
     : >"$bed_out/console.$name"
-    xl console "$@" "$name" <>"$fifo" >"$bed_out/console.$name" 2>&1 &
+    # xenconsole listens only when it talks to a terminal.
+    script -qfc "xl console $* $name" "$bed_out/console.$name" <>"$fifo" >/dev/null 2>&1 &
     echo $! >>"$work/console.pids"
 }
 close_consoles() {
