@@ -36,16 +36,23 @@ impl Store {
     /// The values at `paths`, all asked for before the first answer is awaited: a round trip to the
     /// store's domain costs more than everything else about a read.
     pub(crate) fn read_all(&mut self, paths: &[String]) -> Result<Vec<String>> {
-        for path in paths {
-            self.send(READ, path, b"")?;
+        for (id, path) in (0..).zip(paths) {
+            self.send(id, READ, path, b"")?;
         }
-        // Every answer is taken before the first error is returned, so that none stays in the device.
-        let answers: Vec<_> = paths
+        // Every answer is taken before the first error is returned, so that none stays in the device. The number says
+        // whose answer it is: they need not come in the order of the questions.
+        let mut answers: Vec<Option<Result<Vec<u8>>>> = paths.iter().map(|_| None).collect();
+        for path in paths {
+            let (id, answer) = self.receive(READ, path)?;
+            let place = usize::try_from(id).ok().and_then(|id| answers.get_mut(id));
+            let place = place
+                .filter(|place| place.is_none())
+                .ok_or_else(|| Error::new(format!("xenstore answered request {id} unasked")))?;
+            *place = Some(answer);
+        }
+        paths
             .iter()
-            .map(|path| (path, self.receive(READ, path)))
-            .collect();
-        answers
-            .into_iter()
+            .zip(answers.into_iter().flatten())
             .map(|(path, answer)| as_text(path, answer?))
             .collect()
     }
@@ -67,11 +74,11 @@ impl Store {
     }
 
     fn request(&mut self, kind: u32, path: &str, value: &[u8]) -> Result<Vec<u8>> {
-        self.send(kind, path, value)?;
-        self.receive(kind, path)
+        self.send(0, kind, path, value)?;
+        self.receive(kind, path)?.1
     }
 
-    fn send(&mut self, kind: u32, path: &str, value: &[u8]) -> Result<()> {
+    fn send(&mut self, id: u32, kind: u32, path: &str, value: &[u8]) -> Result<()> {
         let payload = [path.as_bytes(), b"\0", value].concat();
         if payload.len() > PAYLOAD_MAX {
             return Err(Error::new(format!(
@@ -81,7 +88,7 @@ impl Store {
         }
         let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
         let mut message = Vec::with_capacity(HEADER + payload.len());
-        for word in [kind, 0, 0, length] {
+        for word in [kind, id, 0, length] {
             message.extend_from_slice(&word.to_le_bytes());
         }
         message.extend_from_slice(&payload);
@@ -90,7 +97,8 @@ impl Store {
             .map_err(|source| Error::io(format!("ask xenstore for {path}"), source))
     }
 
-    fn receive(&mut self, kind: u32, path: &str) -> Result<Vec<u8>> {
+    /// The next answer, which may be a refusal, and the number of the request it is for.
+    fn receive(&mut self, kind: u32, path: &str) -> Result<(u32, Result<Vec<u8>>)> {
         let failed = |source| Error::io(format!("read xenstore's answer about {path}"), source);
         let mut header = [0; HEADER];
         self.0.read_exact(&mut header).map_err(failed)?;
@@ -105,7 +113,7 @@ impl Store {
         }
         let mut answer = vec![0; length];
         self.0.read_exact(&mut answer).map_err(failed)?;
-        match word(0) {
+        let answer = match word(0) {
             ERROR => Err(Error::new(format!(
                 "{path}: {}",
                 String::from_utf8_lossy(&answer).trim_end_matches('\0')
@@ -114,7 +122,8 @@ impl Store {
             other => Err(Error::new(format!(
                 "{path}: xenstore answered with message type {other}"
             ))),
-        }
+        };
+        Ok((word(4), answer))
     }
 }
 
