@@ -95,7 +95,8 @@ guest() {
         echo "name=\"$name\""
         case $type in
         hvm) printf '%s\n' 'type="hvm"' 'memory=32' 'serial="pty"' 'vnc=0' ;;
-        stubdom) printf '%s\n' 'type="hvm"' 'memory=32' 'serial="pty"' 'vnc=0' 'device_model_stubdomain_override=1' ;;
+        stubdom) printf '%s\n' 'type="hvm"' 'memory=32' 'serial="pty"' 'vnc=0' 'device_model_stubdomain_override=1' \
+                'device_model_version="qemu-xen"' ;;
         pvh) printf '%s\n' 'type="pvh"' 'memory=16' 'shadow_memory=4' "kernel=\"$guests/pvh\"" ;;
         linux-pv | linux-pvh)
             printf '%s\n' "type=\"${type#linux-}\"" 'memory=160' 'kernel="/boot/vmlinux"' \

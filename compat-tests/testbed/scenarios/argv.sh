@@ -1,43 +1,40 @@
-# Both libraries call QEMU alike: the same arguments in the same order, and for stub domains the same nodes.
-# A recorder takes QEMU's place, so no guest runs; the configurations are in argv/.
+# Both libraries call QEMU alike: the same arguments in the same order, and for stub domains the same nodes, permissions
+# included. A recorder takes QEMU's place and gives up, so no guest runs and all is taken down again.
 
-recorder=$bed_out/recorder
-cat >"$recorder" <<'EOF'
+cat >"$work/recorder" <<'EOF'
 #!/bin/bash
-# Writes down how it was called and what xenstore held, then gives up.
-for n in 1 2 3; do [ -e "$record.qemu$n" ] || break; done
-{
-    printf '%s\n' "$@"
-    env | grep -E '^(XEN_|DISPLAY=|XAUTHORITY=)' | sort
-} >"$record.qemu$n"
-xenstore-ls -fp >"$record.store$n"
+{ printf '%s\n' "$@"; env | grep -E '^(XEN_|DISPLAY=|XAUTHORITY=)' | sort; } >"$case.argv"
+xenstore-ls -fp | grep -vE '^/(local/domain/0/(device-model/0|domid|name|control)|local/pool|tool)' | sort >"$case.store"
 exit 3
 EOF
-chmod +x "$recorder"
-
-# Disks need not be there for QEMU that is not there; loop devices for all of them take minutes.
-cat >"$bed_out/block" <<'EOF'
+# Loop devices for all the disks would take minutes.
+cat >"$work/block" <<'EOF'
 #!/bin/sh
 [ "$1" = remove ] || xenstore-write "$XENBUS_PATH/hotplug-status" connected
 EOF
-chmod +x "$bed_out/block"
-mount --bind "$bed_out/block" /etc/xen/scripts/block
-trap 'umount /etc/xen/scripts/block' EXIT
+chmod +x "$work/recorder" "$work/block"
+mount --bind "$work/block" "$script_dir/block"
+trap 'umount "$script_dir/block"' EXIT
+for n in 1 2 3 4 5 6 7; do truncate -s 1M "$work/disk$n."{raw,qcow2,vhd,qed}; done
 
-for n in 1 2 3 4 5 6 7; do truncate -s 1M "/job/disk$n."{raw,qcow2,vhd,qed}; done
-ip link show xenbr0 >/dev/null 2>&1 || ip link add xenbr0 type bridge
-
-cases=("${argv_cases[@]}")
-[ ${#cases[@]} -gt 0 ] || cases=(/job/scenarios/argv/*.cfg)
-for cfg in "${cases[@]}"; do
+for cfg in /job/scenarios/argv/*.cfg; do
     name=$(basename "$cfg" .cfg)
-    export record=$bed_out/$name
+    export case=$work/$name
     {
-        printf 'name = "%s"\ndevice_model_override = "%s"\n' "$name" "$recorder"
-        cat "$cfg"
+        printf 'name = "%s"\ndevice_model_override = "%s"\n' "$name" "$work/recorder"
+        sed "s#/job/disk#$work/disk#" "$cfg"
         grep -q device_model_version "$cfg" || echo 'device_model_version = "qemu-xen"'
-    } >"$record.cfg"
-    xl create -n "$record.cfg" >"$record.json"
-    timeout 60 xl -vvv create "$record.cfg" >"$record.log" 2>&1
-    echo "$name: status $?, $(cat "$record".qemu* 2>/dev/null | wc -l) lines"
+    } >"$case.cfg"
+    step "$name"
+    ! xl create "$case.cfg" >"$bed_out/$name.log" 2>&1 || fail "xl create $name succeeded without QEMU"
+    [ -s "$case.argv" ] || fail "xl create $name did not come to QEMU: $(grep -a error: "$bed_out/$name.log" | head -n 3)"
+    # The second argument is the number of the domain that QEMU serves: the guest, or its stub domain.
+    served=$(sed -n 2p "$case.argv")
+    guest=$(sed -nE 's#^/local/domain/[0-9]+/target = "([0-9]+)".*#\1#p' "$case.store")
+    domid_of=([served]=$served [guest]=${guest:-$served})
+    record "$name" sed -E "2s/.*/<served>/; s/(qmp-[a-z]+-|vif|XEN_DOMAIN_ID=)$served\b/\1<served>/" "$case.argv"
+    record "$name.store" sed -E "s/(dm-argv\/002 = \"|dmargs = \" -d |vif)${guest:-$served}\b/\1<guest>/" "$case.store"
+    await 10 "$name to be gone" gone "$name"
 done
+umount "$script_dir/block"
+trap - EXIT
