@@ -81,6 +81,7 @@ demo: test-prerequisites all stubdom ## the main job on real Xen: xl on this lib
 .PHONY: test
 test: test-prerequisites all stubdom stage check ## everything: checks, ABI and JSON against Debian's library, each guest type on real Xen
 	$(BED)/minios-standin/build $(BUILD)/stubdom
+	$(CARGO) run --quiet --package xenlight-compat-tests --bin status -- --check README.md
 	$(CARGO) test --workspace --no-fail-fast
 	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --lib both
 

@@ -169,17 +169,17 @@ machine_state() {
     echo "## domains" && reference xl list | awk '{ print $1, $2 }'
     echo "## processes" && ps --ppid 2 --pid 2 --deselect -o args= |
         grep -vE '^(\[|ps --ppid|grep -vE|sort$|bash /job/scenario.sh|/bin/bash ./run)' | sort
-    echo "## xenstore" && xenstore-ls -fp | sort
+    echo "## xenstore" && xenstore-ls -fp | grep -vE '^/(libxl|vm) = ' | sort # these two stay once made
     echo "## loop devices" && losetup -a
     echo "## network" && ip -o link | awk -F '[ :@]+' '{ print $2 }'
-    echo "## files" && find /run/xen /run/xen-hotplug /run/lock /var/lib/xen /tmp -not -name domid-history 2>/dev/null | sort
+    echo "## files" && find /run/xen /run/xen-hotplug /run/lock /var/lib/xen /tmp -not -name domid-history -not -path /run/xen-hotplug 2>/dev/null | sort
     echo "## shared memory" && find /dev/shm -type f
 }
 
 # no_leftovers: waits up to ten seconds for the machine to be as before the scenario.
 no_leftovers() {
-    local tries
-    for tries in {1..20}; do
+    local deadline=$((SECONDS + 10))
+    while [ "$SECONDS" -lt "$deadline" ]; do
         machine_state >"$bed_out/after"
         ! cmp -s "$bed_out/before" "$bed_out/after" || return 0
         sleep 0.5

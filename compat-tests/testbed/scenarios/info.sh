@@ -7,6 +7,6 @@ expect '"domid": 0' xl list -l
 expect 'Xen version 4\.17' xl dmesg
 same "domid of Domain-0" 0 "$(xl domid Domain-0)"
 same "name of domain 0" Domain-0 "$(xl domname 0)"
-expect_error 'domain name 'no-such-guest'' xl domid no-such-guest
+expect_error "name 'no-such-guest'" xl domid no-such-guest
 expect_error 'no-such-guest' xl destroy no-such-guest
 expect_error '' xl pause no-such-guest
