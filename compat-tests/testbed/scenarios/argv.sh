@@ -22,7 +22,7 @@ for cfg in /job/scenarios/argv/*.cfg; do
     export case=$work/$name
     {
         printf 'name = "%s"\ndevice_model_override = "%s"\n' "$name" "$work/recorder"
-        sed "s#/job/disk#$work/disk#" "$cfg"
+        sed "s#/job/disk#$work/disk#g" "$cfg"
         grep -q device_model_version "$cfg" || echo 'device_model_version = "qemu-xen"'
     } >"$case.cfg"
     step "$name"
