@@ -69,7 +69,7 @@ record() {
 # record_tree NAME: the same for the nodes, with permissions, that the scenario's domains added to xenstore.
 record_tree() {
     mkdir -p "$bed_out/record"
-    xenstore-ls -fp | sort | comm -13 <(sed -n '/^\/.*=/p' "$bed_out/before" | sort) - | normalise | sort >"$bed_out/record/$1"
+    xenstore-ls -fp | grep -vE '^/(libxl|vm) = ' | sort | comm -13 <(sed -n '/^\/.*=/p' "$bed_out/before" | sort) - | normalise | sort >"$bed_out/record/$1"
 }
 
 # What differs from run to run gets a name: uuids, numbers of the scenario's domains, pids, event channels, times.
@@ -77,7 +77,9 @@ normalise() {
     local args=() name id
     for name in "${!domid_of[@]}"; do
         id=${domid_of[$name]}
-        args+=(-e "s#/$id(/| |\")#/<$name>\\1#g; s#([(,][nrwb])$id\\b#\\1<$name>#g; s#\\bvif$id\\.#vif<$name>.#g")
+        # Only where a domain's number stands: devices have small numbers, too.
+        args+=(-e "s#(/local/domain/|/libxl/|device-model/|/backend/[a-z0-9_]+/|/dm-argv/002 = \")$id\\b#\\1<$name>#g")
+        args+=(-e "s#([(,][nrwb])$id\\b#\\1<$name>#g; s#\\bvif$id\\.#vif<$name>.#g")
         args+=(-e "s#((domid|target|frontend-id|device-model-domid)\"?( =|:) \"?)$id\\b#\\1<$name>#g")
         args+=(-e "s#(qemu-save|qmp-libxl|qmp-libxenstat|qemu-resume|-xen-domid)([-. ])$id\\b#\\1\\2<$name>#g")
     done
