@@ -79,7 +79,7 @@ demo: test-prerequisites all stubdom ## the main job on real Xen: xl on this lib
 	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/demo
 
 .PHONY: test
-test: test-prerequisites all stubdom stage check ## everything: checks, ABI and JSON against Debian's library, each guest type on real Xen
+test: test-prerequisites all stubdom stage c-programs check ## everything: checks, ABI and JSON against Debian's library, each guest type on real Xen
 	$(BED)/minios-standin/build $(BUILD)/stubdom
 	$(CARGO) run --quiet --package xenlight-compat-tests --bin status -- --check README.md
 	$(CARGO) test --workspace --no-fail-fast
@@ -90,6 +90,13 @@ test: test-prerequisites all stubdom stage check ## everything: checks, ABI and 
 stage: all
 	rm -rf $(BUILD)/stage
 	$(MAKE) --no-print-directory install DESTDIR=$(CURDIR)/$(BUILD)/stage PREFIX=/usr LIBDIR=/usr/lib INCLUDEDIR=/usr/include
+
+# Linked with Debian's library; the test bed runs them on either.
+.PHONY: c-programs
+c-programs: $(patsubst compat-tests/c/%.c,$(BUILD)/tests/%,$(wildcard compat-tests/c/*.c)) ## C test programs for the test bed
+$(BUILD)/tests/%: compat-tests/c/%.c
+	@mkdir -p $(@D)
+	$(CC) -Wall -Wextra -Werror -O1 -g -o $@ $< -lxenlight -lxentoollog -lpthread
 
 .PHONY: stubdom
 stubdom: ## assemble the stub domain's kernel and ramdisk (build/stubdom)
