@@ -237,17 +237,16 @@ async fn erase(op: &Op, device: &Device) -> Result<()> {
 
 /// Removes `path`, then each parent that has neither value nor children.
 async fn cleanup(tx: &Tx, path: &str) -> Result<()> {
-    if tx.read(path).await?.is_none() {
-        return Ok(());
-    }
     tx.rm(path).await?;
     let mut dir = path;
     while let Some(parent) = layout::parent(dir).filter(|parent| *parent != "/") {
-        let empty = tx.read(parent).await?.is_some_and(|value| value.is_empty());
-        if !empty || !tx.list(parent).await?.is_empty() {
-            break;
+        // What is gone already may have left parents behind: QEMU removes its own backends when it ends.
+        if let Some(value) = tx.read(parent).await? {
+            if !value.is_empty() || !tx.list(parent).await?.is_empty() {
+                break;
+            }
+            tx.rm(parent).await?;
         }
-        tx.rm(parent).await?;
         dir = parent;
     }
     Ok(())

@@ -248,6 +248,24 @@ fn removing_goes_on_where_a_script_fails() {
 }
 
 #[test]
+fn a_backend_that_removed_itself_leaves_no_parents() {
+    let bench = Bench::new();
+    let guest = guest_of(7, DomainType::Pv);
+    let mut disk = Script::recording("gone").disk("xvda");
+    disk.script = None;
+    disk.backend = crate::types::DiskBackend::Qdisk;
+    run(&bench, async |op| {
+        add(op, &guest, &mut disk, When::Creation).await
+    })
+    .unwrap();
+    let parent = "/local/domain/0/backend/qdisk/7";
+    assert!(bench.store.get(parent).is_some());
+    bench.store.remove(&format!("{parent}/51712"));
+    run(&bench, async |op| remove_all(op, 7, Force::On).await).unwrap();
+    assert_eq!(bench.store.get(parent), None);
+}
+
+#[test]
 fn a_backend_that_vanishes_ends_the_wait() {
     let bench = Bench::new();
     let script = Script::recording("vanishes");
