@@ -194,6 +194,7 @@ no_leftovers() {
 clean_up() {
     local id
     { reference xl list; xenstore-ls -fp; ps ax --forest; losetup -a; } >"$bed_out/at-failure" 2>&1
+    pkill -x xl # or it restarts what is destroyed here
     for id in $(reference xl list | awk 'NR > 1 && $2 != 0 { print $2 }' | sort -rn); do
         reference timeout 30 xl destroy "$id" >/dev/null 2>&1
     done
