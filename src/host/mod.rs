@@ -7,6 +7,8 @@ pub mod psr;
 pub mod sched;
 pub mod vcpus;
 
+use std::path::Path;
+
 use crate::Result;
 use crate::types::{Bitmap, Cputopology, Numainfo, Physinfo, Scheduler, VersionInfo};
 use crate::xen::Xen;
@@ -17,8 +19,16 @@ pub use pci::topology as pci_topology;
 /// What an entry holds that is not there (`LIBXL_CPUTOPOLOGY_INVALID_ENTRY` and its kin).
 pub const INVALID_ENTRY: u32 = u32::MAX;
 
-/// Figures of CPUs and memory; sizes are pages.
+/// Figures of CPUs and memory; sizes are pages. All zero where there is no Xen at all: `xl -N create` asks before it
+/// parses a configuration, and a dry run must work there.
 pub fn physinfo(xen: &Xen) -> Result<Physinfo> {
+    if let Err(error) = xen.open() {
+        let devices = ["/dev/xen/privcmd", "/proc/xen/privcmd"];
+        if devices.iter().any(|device| Path::new(device).exists()) {
+            return Err(error);
+        }
+        return Ok(Physinfo::default());
+    }
     let info = xen.physinfo()?;
     let (sharing_freed_pages, sharing_used_frames) = xen.sharing_pages()?;
     Ok(Physinfo {

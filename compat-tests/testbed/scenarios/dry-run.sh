@@ -5,7 +5,7 @@ dry_run() {
     [ "$bed_lib" = c ] ||
         command="for d in /dev/xen /proc/xen /run/xenstored; do [ ! -d \$d ] || mount -t tmpfs none \$d; done; $command"
     expect "\"name\": \"$1\"" unshare -m bash -c "$command"
-    record "$1" cat <<<"$output"
+    record "$1" sed -n '/^{/,/^}/p' <<<"$output"
 }
 truncate -s 1M "$work/disk.img"
 disk="\"$work/disk.img,raw,xvda,w\""
