@@ -170,7 +170,7 @@ xl_daemon() { pgrep -f "xl .*create .*/$1\.cfg"; }
 machine_state() {
     echo "## domains" && reference xl list | awk '{ print $1, $2 }'
     echo "## processes" && ps --ppid 2 --pid 2 --deselect -o args= |
-        grep -vE '^(\[|ps --ppid|grep -vE|sort$|bash /job/scenario.sh|/bin/bash ./run)' | sort
+        grep -vE '^(\[|ps --ppid|grep -vE|sort$|bash /job/scenario.sh|bash -c . /job/scenario.sh|/bin/bash ./run)' | sort
     echo "## xenstore" && xenstore-ls -fp | grep -vE '^/(libxl|vm) = ' | sort # these two stay once made
     echo "## loop devices" && losetup -a
     echo "## network" && ip -o link | awk -F '[ :@]+' '{ print $2 }'
