@@ -171,7 +171,7 @@ machine_state() {
     echo "## domains" && reference xl list | awk '{ print $1, $2 }'
     echo "## processes" && ps --ppid 2 --pid 2 --deselect -o args= |
         grep -vE '^(\[|ps --ppid|grep -vE|sort$|bash /job/scenario.sh|bash -c . /job/scenario.sh|/bin/bash ./run)' | sort
-    echo "## xenstore" && xenstore-ls -fp | grep -vE '^/(libxl|vm) = ' | sort # these two stay once made
+    echo "## xenstore" && xenstore-ls -fp | grep -vE '^/(libxl|vm|local/domain/0/memory.*) = ' | sort # these stay once made
     echo "## loop devices" && losetup -a
     echo "## network" && ip -o link | awk -F '[ :@]+' '{ print $2 }'
     echo "## files" && find /run/xen /run/xen-hotplug /run/lock /var/lib/xen /tmp -not -name domid-history -not -path /run/xen-hotplug 2>/dev/null | sort
