@@ -83,7 +83,7 @@ test: test-prerequisites all stubdom stage c-programs check ## everything: check
 	$(BED)/minios-standin/build $(BUILD)/stubdom
 	$(CARGO) run --quiet --package xenlight-compat-tests --bin status -- --check README.md
 	$(CARGO) test --workspace --no-fail-fast
-	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --lib both
+	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --lib both --timeout 2400
 
 # Where the tests look at what an installation is like.
 .PHONY: stage
