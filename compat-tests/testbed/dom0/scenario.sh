@@ -7,6 +7,20 @@
 guests=/job/guests
 work=/job/work
 script_dir=/etc/xen/scripts
+debian_library=/usr/lib/x86_64-linux-gnu/libxenlight.so.4.17.0
+
+# use_library c|ours: what the commands that follow are linked with, in the way job_mode says: path, replace or preload.
+use_library() {
+    unset LD_LIBRARY_PATH LD_PRELOAD
+    ! mountpoint -q "$debian_library" || umount "$debian_library"
+    export bed_lib=$1 bed_library=$debian_library
+    [ "$1" = ours ] || return 0
+    case $job_mode in
+    path) export LD_LIBRARY_PATH=/job/lib bed_library=/job/lib/libxenlight.so.4.17.0 ;;
+    preload) export LD_PRELOAD=/job/lib/libxenlight.so.4.17.0 bed_library=/job/lib/libxenlight.so.4.17.0 ;;
+    replace) mount --bind /job/lib/libxenlight.so.4.17.0 "$debian_library" ;;
+    esac
+}
 
 fail() {
     echo "FAILED: $*"
@@ -135,18 +149,30 @@ destroy() {
     await 10 "$1 to be gone" gone "$1"
 }
 
-# open_console NAME [xl console options]: in the background; output to console.NAME, type_line types.
-open_console() {
+# on_terminal NAME CMD...: in the background on a terminal of its own, because xenconsole listens to nothing else;
+# output to console.NAME, type_line types.
+on_terminal() {
     local name=$1 fifo=$work/console.$1.in
     shift
     rm -f "$fifo" && mkfifo "$fifo"
     : >"$bed_out/console.$name"
-    # xenconsole listens only when it talks to a terminal.
-    script -qfc "xl console $* $name" "$bed_out/console.$name" <>"$fifo" >/dev/null 2>&1 &
+    script -qfc "$*" "$bed_out/console.$name" <>"$fifo" >/dev/null 2>&1 &
     echo $! >>"$work/console.pids"
 }
+# open_console NAME [xl console options]
+open_console() { on_terminal "$1" xl console "${@:2}" "$1"; }
+# close_consoles: by xenconsole's own key, because one that is killed leaves its lock file.
 close_consoles() {
-    [ ! -s "$work/console.pids" ] || xargs -r kill <"$work/console.pids" 2>/dev/null || true
+    local fifo pids
+    pids=$(cat "$work/console.pids" 2>/dev/null) || return 0
+    for fifo in "$work"/console.*.in; do printf '\035' 1<>"$fifo"; done
+    # shellcheck disable=SC2086
+    for _ in {1..30}; do
+        kill -0 $pids 2>/dev/null || break
+        sleep 0.1
+    done
+    # shellcheck disable=SC2086
+    kill $pids 2>/dev/null || true
     rm -f "$work/console.pids"
 }
 # type_line NAME TEXT

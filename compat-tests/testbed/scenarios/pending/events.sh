@@ -16,5 +16,5 @@ for name in new slow; do xl create -n "$work/$name.cfg" >"$work/$name.json"; don
 
 options=()
 [ "$bed_lib" = c ] || options=(ours)
-expect '^all$' /job/tests/events "${options[@]}" "${domid_of[one]}" "${domid_of[two]}" "$work/new.json" "$work/slow.json"
+expect '^all$' env VERBOSE=1 /job/tests/events "${options[@]}" "${domid_of[one]}" "${domid_of[two]}" "$work/new.json" "$work/slow.json"
 echo "$output"

@@ -1,0 +1,20 @@
+# The stub domain image saves and restores its QEMU. xl save and restore run on the C library here, ours has neither yet;
+# the guest was created by the library under test.
+[ -f /usr/lib/xen-4.17/boot/qemu-stubdom-linux-rootfs ] || skip "no stub domain image; make stubdom builds it"
+. /job/scenarios/hvm.inc
+cp "$guests/hvm-idle.img" "$work/hvm.img"
+guest box stubdom "disk=[\"$work/hvm.img,raw,hda,w\"]"
+boots_and_echoes box
+close_consoles
+step "xl save"
+expect '' reference xl -vvv save box "$work/saved"
+await 20 "box to be gone" gone box
+step "xl restore, $(stat -c %s "$work/saved") bytes"
+expect '' reference xl -vvv restore -p "$work/saved"
+domid_of[box]=$(domid box)
+open_console box
+sleep 0.5
+expect '' xl unpause box
+type_line box "typed after restoring"
+await_text "$bed_out/console.box" 'typed after restoring'
+destroy box
