@@ -504,8 +504,7 @@ static void forked(libxl_ctx *ctx)
     fflush(NULL);
     pid_t pid = fork();
     if (!pid) {
-        libxl_postfork_child_noexec(ctx);
-        libxl_ctx_free(ctx);
+        libxl_postfork_child_noexec(ctx); /* after which the parent's context must not even be freed */
         libxl_ctx *own = new_ctx();
         int count = 0;
         libxl_dominfo *list = libxl_list_domain(own, &count);

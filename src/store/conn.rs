@@ -22,7 +22,8 @@ const WATCH_BACKLOG: usize = 256;
 pub(super) enum Transport {
     /// The daemon's socket: a stream.
     Socket,
-    /// The kernel's device: one message per write.
+    /// The kernel's device: one message per write, and one request at a time, because it keeps a request in the buffer
+    /// that the next write fills (Linux's xenbus_dev_request_and_reply; seen as arguments of one read in another).
     Device,
 }
 
@@ -39,6 +40,8 @@ pub struct Conn {
 struct State {
     out: VecDeque<Vec<u8>>,
     sent: usize,
+    /// Whether the device has a request that it did not answer yet.
+    asked: bool,
     input: Vec<u8>,
     last_id: u32,
     waiting: HashMap<u32, Slot>,
@@ -106,7 +109,8 @@ impl Conn {
             wakers.into_iter().for_each(Waker::wake);
             return false;
         }
-        !state.out.is_empty()
+        // While the device owes an answer, being writable means nothing.
+        !state.out.is_empty() && !state.asked
     }
 
     /// Sends and receives as much as is possible without waiting, and wakes those whose answers came.
@@ -115,7 +119,8 @@ impl Conn {
         let mut wakers = Vec::new();
         let result = self
             .send(&mut state)
-            .and_then(|()| self.receive(&mut state, &mut wakers));
+            .and_then(|()| self.receive(&mut state, &mut wakers))
+            .and_then(|()| self.send(&mut state));
         if let Err(error) = result {
             wakers.extend(state.die(&error));
         }
@@ -219,6 +224,9 @@ impl Conn {
             state.out.push_back(joined);
         }
         while let Some(first) = state.out.front() {
+            if state.asked {
+                return Ok(());
+            }
             let bytes = &first[state.sent..];
             let result = match self.transport {
                 // No SIGPIPE: the process is the application's.
@@ -232,6 +240,7 @@ impl Conn {
                 Ok(_) => {
                     state.out.pop_front();
                     state.sent = 0;
+                    state.asked = self.transport == Transport::Device;
                 }
                 Err(rustix::io::Errno::AGAIN) => return Ok(()),
                 Err(rustix::io::Errno::INTR) => {}
@@ -319,6 +328,7 @@ impl State {
     }
 
     fn reply(&mut self, message: Message) -> Result<Option<Waker>> {
+        self.asked = false;
         let Some(slot) = self.waiting.get_mut(&message.id) else {
             return Err(Error::fail(format!(
                 "xenstored answered request {}, which nobody made",

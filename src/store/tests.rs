@@ -132,6 +132,32 @@ fn conn_request(conn: &Arc<Conn>, number: u32) -> super::conn::Request {
 }
 
 #[test]
+fn the_device_gets_one_request_at_a_time() {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    ours.set_nonblocking(true).unwrap();
+    theirs.set_nonblocking(true).unwrap();
+    let conn = Arc::new(Conn::new(ours.into(), super::conn::Transport::Device));
+    let requests: Vec<_> = (1..=3).map(|number| conn_request(&conn, number)).collect();
+    assert!(!conn.flush(), "nothing to wait for but the answer");
+    for number in 1..=3_u32 {
+        let mut buffer = [0; 256];
+        let count = theirs.read(&mut buffer).unwrap();
+        let text = format!("/n/{number}\0{number}");
+        assert_eq!(&buffer[16..count], text.as_bytes());
+        let answer = [WRITE, number, 0, 3].map(u32::to_ne_bytes).concat();
+        theirs.write_all(&[&answer[..], b"OK\0"].concat()).unwrap();
+        conn.service();
+    }
+    drive(&conn, async {
+        for request in requests {
+            request.await.unwrap().unwrap();
+        }
+    });
+}
+
+#[test]
 fn long_directories_come_in_parts() {
     let (fake, conn, store) = start();
     for number in 0..1500 {

@@ -7,10 +7,10 @@ guest box stubdom "disk=[\"$work/hvm.img,raw,hda,w\"]"
 boots_and_echoes box
 close_consoles
 step "xl save"
-expect '' reference xl -vvv save box "$work/saved"
+reference xl -vvv save box "$work/saved" >"$bed_out/save.log" 2>&1 || fail "$(grep -a error: "$bed_out/save.log" | head -n 3)"
 await 20 "box to be gone" gone box
 step "xl restore, $(stat -c %s "$work/saved") bytes"
-expect '' reference xl -vvv restore -p "$work/saved"
+reference xl -vvv restore -p "$work/saved" >"$bed_out/restore.log" 2>&1 || fail "$(grep -a error: "$bed_out/restore.log" | head -n 3)"
 domid_of[box]=$(domid box)
 open_console box
 sleep 0.5

@@ -15,16 +15,19 @@ const ERROR: u32 = 16;
 const PAYLOAD_MAX: usize = 4096;
 const HEADER: usize = 16;
 
-pub(crate) struct Store(File);
+/// How many requests may be under way at once.
+const LANES: usize = 8;
+
+/// One handle for each request under way: the kernel keeps a request in its handle's buffer until the answer comes, so
+/// that a second one on the same handle would overwrite the first.
+pub(crate) struct Store {
+    lanes: Vec<File>,
+}
 
 impl Store {
     pub(crate) fn open() -> Result<Self> {
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(DEVICE)
-            .map(Self)
-            .map_err(|source| Error::io(format!("open {DEVICE} (is this a Xen domain?)"), source))
+        let lanes = vec![open_lane()?];
+        Ok(Self { lanes })
     }
 
     /// The value at `path` as text.
@@ -33,28 +36,29 @@ impl Store {
         as_text(path, value)
     }
 
-    /// The values at `paths`, all asked for before the first answer is awaited: a round trip to the
+    /// The values at `paths`, several asked for before the first answer is awaited: a round trip to the
     /// store's domain costs more than everything else about a read.
     pub(crate) fn read_all(&mut self, paths: &[String]) -> Result<Vec<String>> {
-        for (id, path) in (0..).zip(paths) {
-            self.send(id, READ, path, b"")?;
+        while self.lanes.len() < LANES.min(paths.len()) {
+            self.lanes.push(open_lane()?);
         }
-        // Every answer is taken before the first error is returned, so that none stays in the device. The number says
-        // whose answer it is: they need not come in the order of the questions.
-        let mut answers: Vec<Option<Result<Vec<u8>>>> = paths.iter().map(|_| None).collect();
-        for path in paths {
-            let (id, answer) = self.receive(READ, path)?;
-            let place = usize::try_from(id).ok().and_then(|id| answers.get_mut(id));
-            let place = place
-                .filter(|place| place.is_none())
-                .ok_or_else(|| Error::new(format!("xenstore answered request {id} unasked")))?;
-            *place = Some(answer);
+        let mut values = Vec::with_capacity(paths.len());
+        for paths in paths.chunks(LANES) {
+            for (lane, path) in self.lanes.iter_mut().zip(paths) {
+                send(lane, READ, path, b"")?;
+            }
+            // Every answer is taken before the first error is returned, so that none stays in its handle.
+            let answers: Vec<_> = self
+                .lanes
+                .iter_mut()
+                .zip(paths)
+                .map(|(lane, path)| receive(lane, READ, path))
+                .collect();
+            for (path, answer) in paths.iter().zip(answers) {
+                values.push(as_text(path, answer?)?);
+            }
         }
-        paths
-            .iter()
-            .zip(answers.into_iter().flatten())
-            .map(|(path, answer)| as_text(path, answer?))
-            .collect()
+        Ok(values)
     }
 
     /// The names below `path`, sorted.
@@ -74,56 +78,62 @@ impl Store {
     }
 
     fn request(&mut self, kind: u32, path: &str, value: &[u8]) -> Result<Vec<u8>> {
-        self.send(0, kind, path, value)?;
-        self.receive(kind, path)?.1
+        send(&mut self.lanes[0], kind, path, value)?;
+        receive(&mut self.lanes[0], kind, path)
     }
+}
 
-    fn send(&mut self, id: u32, kind: u32, path: &str, value: &[u8]) -> Result<()> {
-        let payload = [path.as_bytes(), b"\0", value].concat();
-        if payload.len() > PAYLOAD_MAX {
-            return Err(Error::new(format!(
-                "{path}: {} bytes are too many for xenstore",
-                payload.len()
-            )));
-        }
-        let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-        let mut message = Vec::with_capacity(HEADER + payload.len());
-        for word in [kind, id, 0, length] {
-            message.extend_from_slice(&word.to_le_bytes());
-        }
-        message.extend_from_slice(&payload);
-        self.0
-            .write_all(&message)
-            .map_err(|source| Error::io(format!("ask xenstore for {path}"), source))
+fn open_lane() -> Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(DEVICE)
+        .map_err(|source| Error::io(format!("open {DEVICE} (is this a Xen domain?)"), source))
+}
+
+fn send(lane: &mut File, kind: u32, path: &str, value: &[u8]) -> Result<()> {
+    let payload = [path.as_bytes(), b"\0", value].concat();
+    if payload.len() > PAYLOAD_MAX {
+        return Err(Error::new(format!(
+            "{path}: {} bytes are too many for xenstore",
+            payload.len()
+        )));
     }
+    let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+    let mut message = Vec::with_capacity(HEADER + payload.len());
+    for word in [kind, 0, 0, length] {
+        message.extend_from_slice(&word.to_le_bytes());
+    }
+    message.extend_from_slice(&payload);
+    lane.write_all(&message)
+        .map_err(|source| Error::io(format!("ask xenstore for {path}"), source))
+}
 
-    /// The next answer, which may be a refusal, and the number of the request it is for.
-    fn receive(&mut self, kind: u32, path: &str) -> Result<(u32, Result<Vec<u8>>)> {
-        let failed = |source| Error::io(format!("read xenstore's answer about {path}"), source);
-        let mut header = [0; HEADER];
-        self.0.read_exact(&mut header).map_err(failed)?;
-        let word = |at: usize| {
-            u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
-        };
-        let length = usize::try_from(word(12)).unwrap_or(usize::MAX);
-        if length > PAYLOAD_MAX {
-            return Err(Error::new(format!(
-                "{path}: xenstore answered with {length} bytes"
-            )));
-        }
-        let mut answer = vec![0; length];
-        self.0.read_exact(&mut answer).map_err(failed)?;
-        let answer = match word(0) {
-            ERROR => Err(Error::new(format!(
-                "{path}: {}",
-                String::from_utf8_lossy(&answer).trim_end_matches('\0')
-            ))),
-            answered if answered == kind => Ok(answer),
-            other => Err(Error::new(format!(
-                "{path}: xenstore answered with message type {other}"
-            ))),
-        };
-        Ok((word(4), answer))
+/// The answer to what was sent last on this handle, which may be a refusal.
+fn receive(lane: &mut File, kind: u32, path: &str) -> Result<Vec<u8>> {
+    let failed = |source| Error::io(format!("read xenstore's answer about {path}"), source);
+    let mut header = [0; HEADER];
+    lane.read_exact(&mut header).map_err(failed)?;
+    let word = |at: usize| {
+        u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+    };
+    let length = usize::try_from(word(12)).unwrap_or(usize::MAX);
+    if length > PAYLOAD_MAX {
+        return Err(Error::new(format!(
+            "{path}: xenstore answered with {length} bytes"
+        )));
+    }
+    let mut answer = vec![0; length];
+    lane.read_exact(&mut answer).map_err(failed)?;
+    match word(0) {
+        ERROR => Err(Error::new(format!(
+            "{path}: {}",
+            String::from_utf8_lossy(&answer).trim_end_matches('\0')
+        ))),
+        answered if answered == kind => Ok(answer),
+        other => Err(Error::new(format!(
+            "{path}: xenstore answered with message type {other}"
+        ))),
     }
 }
 
