@@ -7,7 +7,7 @@ use xenlight::domain::{sched, vcpus as online};
 use xenlight::engine::Op;
 use xenlight::host::sched as pool;
 use xenlight::host::vcpus::{self, Which};
-use xenlight::types::{Bitmap, SchedCredit2Params, SchedCreditParams};
+use xenlight::types::Bitmap;
 use xenlight::xen::Xen;
 use xenlight::{Domid, Error, Result};
 
@@ -316,6 +316,26 @@ pub unsafe extern "C" fn libxl_vcpu_sched_params_set_all(
     })
 }
 
+/// # Safety
+/// `scinfo` is NULL or valid for writing; what was there is not freed.
+unsafe fn give<T: CType>(scinfo: *mut T, found: &T::Native) -> Result<c_int> {
+    // SAFETY: the same contract.
+    unsafe { store_out("scinfo", scinfo, T::from_native(found)) }?;
+    Ok(OK)
+}
+
+/// # Safety
+/// `scinfo` is NULL or initialised.
+unsafe fn set_pool<T: CType>(
+    scinfo: *mut T,
+    set: impl FnOnce(&T::Native) -> Result<T::Native>,
+) -> Result<c_int> {
+    // SAFETY: the same contract.
+    let wanted = unsafe { native("scinfo", scinfo) }?;
+    // SAFETY: the same contract; these structures own no memory.
+    unsafe { give(scinfo, &set(&wanted)?) }
+}
+
 /// A pool's parameters under credit.
 ///
 /// # Safety
@@ -327,11 +347,9 @@ pub unsafe extern "C" fn libxl_sched_credit_params_get(
     scinfo: *mut libxl_sched_credit_params,
 ) -> c_int {
     status(ctx, "libxl_sched_credit_params_get", |this| {
-        let found: SchedCreditParams = pool::credit(this.core.xen()?, poolid)?;
-        let found = libxl_sched_credit_params::from_native(&found);
+        let found = pool::credit(this.core.xen()?, poolid)?;
         // SAFETY: the same contract.
-        unsafe { store_out("scinfo", scinfo, found) }?;
-        Ok(OK)
+        unsafe { give(scinfo, &found) }
     })
 }
 
@@ -346,13 +364,9 @@ pub unsafe extern "C" fn libxl_sched_credit_params_set(
     scinfo: *mut libxl_sched_credit_params,
 ) -> c_int {
     status(ctx, "libxl_sched_credit_params_set", |this| {
+        let xen = this.core.xen()?;
         // SAFETY: the same contract.
-        let wanted: SchedCreditParams = unsafe { native("scinfo", scinfo) }?;
-        let got = pool::set_credit(this.core.xen()?, poolid, &wanted)?;
-        let got = libxl_sched_credit_params::from_native(&got);
-        // SAFETY: the same contract.
-        unsafe { store_out("scinfo", scinfo, got) }?;
-        Ok(OK)
+        unsafe { set_pool(scinfo, |wanted| pool::set_credit(xen, poolid, wanted)) }
     })
 }
 
@@ -367,11 +381,9 @@ pub unsafe extern "C" fn libxl_sched_credit2_params_get(
     scinfo: *mut libxl_sched_credit2_params,
 ) -> c_int {
     status(ctx, "libxl_sched_credit2_params_get", |this| {
-        let found: SchedCredit2Params = pool::credit2(this.core.xen()?, poolid)?;
-        let found = libxl_sched_credit2_params::from_native(&found);
+        let found = pool::credit2(this.core.xen()?, poolid)?;
         // SAFETY: the same contract.
-        unsafe { store_out("scinfo", scinfo, found) }?;
-        Ok(OK)
+        unsafe { give(scinfo, &found) }
     })
 }
 
@@ -386,13 +398,9 @@ pub unsafe extern "C" fn libxl_sched_credit2_params_set(
     scinfo: *mut libxl_sched_credit2_params,
 ) -> c_int {
     status(ctx, "libxl_sched_credit2_params_set", |this| {
+        let xen = this.core.xen()?;
         // SAFETY: the same contract.
-        let wanted: SchedCredit2Params = unsafe { native("scinfo", scinfo) }?;
-        let got = pool::set_credit2(this.core.xen()?, poolid, &wanted)?;
-        let got = libxl_sched_credit2_params::from_native(&got);
-        // SAFETY: the same contract.
-        unsafe { store_out("scinfo", scinfo, got) }?;
-        Ok(OK)
+        unsafe { set_pool(scinfo, |wanted| pool::set_credit2(xen, poolid, wanted)) }
     })
 }
 
