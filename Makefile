@@ -85,6 +85,13 @@ test: test-prerequisites all stubdom stage c-programs check ## everything: check
 	$(CARGO) test --workspace --no-fail-fast
 	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --lib both --timeout 2400
 
+.PHONY: compare
+compare: test-prerequisites all stubdom c-programs ## both libraries side by side: behaviour and costs, to docs/compare.md
+	$(BED)/minios-standin/build $(BUILD)/stubdom
+	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --lib both --timeout 3600 \
+	    $(basename $(notdir $(wildcard $(BED)/scenarios/*.sh))) compare/costs
+	$(CARGO) run --quiet --package xenlight-compat-tests --bin compare -- build/testbed/last docs
+
 # Where the tests look at what an installation is like.
 .PHONY: stage
 stage: all
@@ -96,7 +103,7 @@ stage: all
 c-programs: $(patsubst compat-tests/c/%.c,$(BUILD)/tests/%,$(wildcard compat-tests/c/*.c)) ## C test programs for the test bed
 $(BUILD)/tests/%: compat-tests/c/%.c
 	@mkdir -p $(@D)
-	$(CC) -Wall -Wextra -Werror -O1 -g -o $@ $< -lxenlight -lxentoollog -lpthread
+	$(CC) -Wall -Wextra -Werror -O1 -g -o $@ $< -Wl,--as-needed -lxenlight -lxentoollog -lxenctrl -lpthread
 
 .PHONY: stubdom
 stubdom: ## assemble the stub domain's kernel and ramdisk (build/stubdom)

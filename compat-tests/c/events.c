@@ -1,10 +1,11 @@
 /*
  * The event interface, function by function, on either library: events [ours] GUEST1 GUEST2 NEW.json SLOW.json
  *
- * GUEST1 and GUEST2 are domids of paused guests that this program destroys. NEW.json is the configuration of a guest
+ * GUEST1 and GUEST2 are domids of paused guests that this program destroys, the second with a disk xvda. NEW.json is the configuration of a guest
  * that it creates, SLOW.json of one whose device model never comes up. "ours" adds what the C library cannot do.
  * A failed check ends the program with its line; success prints one line for each part.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -127,6 +128,27 @@ static void deaths(libxl_ctx *ctx)
     libxl_evdisable_domain_death(ctx, second);
     no_event(ctx);
     puts("deaths");
+}
+
+/* GUEST2 has a disk xvda, whose number is 51712. */
+static void ejected(libxl_ctx *ctx, uint32_t guest)
+{
+    libxl_evgen_disk_eject *generator = NULL;
+    char command[128];
+    SAME(libxl_evenable_disk_eject(ctx, guest, "xvda", 15, &generator), 0);
+    no_event(ctx);
+    snprintf(command, sizeof command, "xenstore-write /local/domain/%u/device/vbd/51712/eject eject", guest);
+    SAME(system(command), 0);
+    libxl_event *event = expect_event(ctx, LIBXL_EVENT_TYPE_DISK_EJECT, 15);
+    SAME(event->domid, guest);
+    libxl_device_disk *disk = &event->u.disk_eject.disk;
+    CHECK(disk->vdev && !strcmp(disk->vdev, "xvda"));
+    SAME(disk->format, LIBXL_DISK_FORMAT_EMPTY);
+    CHECK(disk->is_cdrom && disk->removable && !disk->readwrite);
+    libxl_event_free(ctx, event);
+    libxl_evdisable_disk_eject(ctx, generator);
+    no_event(ctx);
+    puts("ejected");
 }
 
 static struct { int count; libxl_event_type type; uint64_t user; } sunk;
@@ -528,9 +550,12 @@ static void forked(libxl_ctx *ctx)
     puts("forked");
 }
 
-static void *query(void *user)
+static libxl_ctx *shared;
+static const char *tiny_json;
+
+static void *query(void *own)
 {
-    libxl_ctx *shared = user, *ctx = shared ? shared : new_ctx();
+    libxl_ctx *ctx = own ? new_ctx() : shared;
     for (int round = 0; round < 50; round++) {
         char *name = libxl_domid_to_name(ctx, 0);
         CHECK(name && !strcmp(name, "Domain-0"));
@@ -540,22 +565,51 @@ static void *query(void *user)
         SAME(libxl_domain_info(ctx, NULL, 0), 0);
         libxl_evdisable_domain_death(ctx, generator);
     }
-    if (!shared)
+    if (own)
         libxl_ctx_free(ctx);
     return NULL;
 }
 
-static void threads(libxl_ctx *shared)
+/* A guest of this thread's own, from creation to destruction. */
+static void *life(void *own)
+{
+    static int counter;
+    libxl_ctx *ctx = own ? new_ctx() : shared;
+    libxl_domain_config config;
+    uint32_t domid = ~0, found = 0;
+    libxl_domain_config_init(&config);
+    SAME(libxl_domain_config_from_json(ctx, &config, tiny_json), 0);
+    free(config.c_info.name);
+    CHECK(asprintf(&config.c_info.name, "life-%d", __atomic_add_fetch(&counter, 1, __ATOMIC_SEQ_CST)) > 0);
+    libxl_uuid_generate(&config.c_info.uuid);
+    SAME(libxl_domain_create_new(ctx, &config, &domid, NULL, NULL), 0);
+    libxl_dominfo info;
+    libxl_dominfo_init(&info);
+    SAME(libxl_domain_info(ctx, &info, domid), 0);
+    CHECK(info.paused && info.domid == domid);
+    libxl_dominfo_dispose(&info);
+    SAME(libxl_name_to_domid(ctx, config.c_info.name, &found), 0);
+    SAME(found, domid);
+    SAME(libxl_domain_destroy(ctx, domid, NULL), 0);
+    is_gone(ctx, domid);
+    libxl_domain_config_dispose(&config);
+    if (own)
+        libxl_ctx_free(ctx);
+    return NULL;
+}
+
+/* Eight threads, first on one context, then on one each. */
+static void threads(void *(*work)(void *), const char *name)
 {
     pthread_t ids[8];
-    for (int each = 0; each < 2; each++) {
+    for (int own = 0; own < 2; own++) {
         for (int at = 0; at < 8; at++)
-            SAME(pthread_create(&ids[at], NULL, query, each ? NULL : shared), 0);
+            SAME(pthread_create(&ids[at], NULL, work, own ? ids : NULL), 0);
         for (int at = 0; at < 8; at++)
             SAME(pthread_join(ids[at], NULL), 0);
     }
     no_event(shared);
-    puts("threads");
+    puts(name);
 }
 
 static void *wait_here(void *user)
@@ -587,18 +641,22 @@ int main(int argc, char **argv)
     xentoollog_level level = getenv("VERBOSE") ? XTL_DEBUG : XTL_ERROR;
     logger = (xentoollog_logger *)xtl_createlogger_stdiostream(stderr, level, 0);
     CHECK(logger);
-    alarm(100);
+    alarm(150);
     basics();
     libxl_ctx *ctx = new_ctx();
     deaths(ctx);
     sinks();
     hooks(strtoul(argv[1], NULL, 10));
+    ejected(ctx, strtoul(argv[2], NULL, 10));
     destroyed(ctx, strtoul(argv[2], NULL, 10));
     created(ctx, argv[3]);
     aborted(ctx, argv[4]);
     children(argv[4]);
     forked(ctx);
-    threads(ctx);
+    shared = ctx;
+    threads(query, "queries");
+    tiny_json = strdup(file_text(argv[3]));
+    threads(life, "lives");
     if (ours)
         woken(ctx);
     libxl_ctx_free(ctx);

@@ -86,6 +86,13 @@ record_tree() {
     xenstore-ls -fp | grep -vE '^/(libxl|vm) = ' | sort | comm -13 <(sed -n '/^\/.*=/p' "$bed_out/before" | sort) - | normalise | sort >"$bed_out/record/$1"
 }
 
+# record_domain NAME: all that can be seen of a domain from outside: nodes, stored configuration, HVM parameters.
+record_domain() {
+    record_tree "$1-xenstore"
+    record "$1-list" xl list -l "$1"
+    record "$1-hvm-params" /job/tests/hvmparams "${domid_of[$1]}"
+}
+
 # What differs from run to run gets a name: uuids, numbers of the scenario's domains, pids, event channels, times.
 normalise() {
     local args=() name id

@@ -7,7 +7,8 @@
 printf '#!/bin/sh\nexec sleep 1000\n' >"$work/sleeper"
 chmod +x "$work/sleeper"
 guest one pvh
-guest two pvh
+truncate -s 1M "$work/disk.img"
+guest two pvh "disk=[\"$work/disk.img,raw,xvda,w\"]"
 guest new pvh
 guest slow hvm "device_model_override=\"$work/sleeper\""
 create one -p

@@ -3,6 +3,7 @@
 cp "$guests/hvm-idle.img" "$work/hvm.img"
 guest box hvm "disk=[\"$work/hvm.img,raw,hda,w\"]" 'vif=["bridge=xenbr0"]'
 boots_and_echoes box
+record_domain box
 qemu=$(cat "/proc/$(xenstore-read "/local/domain/${domid_of[box]}/image/device-model-pid")/comm")
 same "process behind device-model-pid" xen-qemu-system "$qemu"
 expect 'vif[0-9]+\.0-emu' ip -o link

@@ -1,5 +1,9 @@
-# A PV Linux: console, three disks, a NIC on the bridge, reboot and shutdown by request.
+# A PV Linux: console, three disks, a NIC on the bridge, the everyday commands, reboot (a disk that was attached stays) and
+# shutdown by request.
 . /job/scenarios/linux.inc
-linux_guest linux-pv
+. /job/scenarios/everyday.inc
+linux_guest linux-pv vcpus=2
+everyday tux
 reboots
+await_text "$bed_out/console.tux" 'xvdd: fourth disk'
 shuts_down

@@ -11,8 +11,7 @@ same "name of domain $stub" box-dm "$(xl domname "$stub")"
 same "target of the stub domain" "$id" "$(xenstore-read "/local/domain/$stub/target")"
 ! pgrep -f "xen-qemu-system-i386 -xen-domid $id " || fail "a QEMU for the guest itself runs in dom0"
 expect 'VM status: running' xl qemu-monitor-command box 'info status' # QMP over vchan
-record_tree xenstore
-record list xl list -l box
+record_domain box
 expect '' xl pause box
 has_state box '..p...' || fail "xl pause left box running"
 expect '' xl unpause box
