@@ -19,6 +19,9 @@ LIB       := $(BUILD)/lib
 # PROFILE=dev builds quickly, for work on the library itself.
 PROFILE   ?= release
 STATICLIB := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/libxenlight_capi.a
+# The library that can be told to fail (docs/faults.md).
+FAULTS_STATICLIB := target/faults/libxenlight_capi.a
+FAULTS_LIB := $(BUILD)/faults/lib/$(REALNAME)
 XEN_LIBS  := -lxentoollog -lxenevtchn -lxenctrl -lxenguest -lxenforeignmemory -lxenhypfs -lyajl
 
 # Of the debugging information of Rust's own library nobody gets anything; STRIP= keeps it.
@@ -43,6 +46,8 @@ test-prerequisites: prerequisites
 FORCE:
 $(STATICLIB): FORCE
 	$(CARGO) build --profile $(PROFILE) --package xenlight-capi
+$(FAULTS_STATICLIB): FORCE
+	$(CARGO) build --profile faults --features faults --package xenlight-capi
 
 $(BUILD)/exports.map: $(EXPORTS) Makefile
 	@mkdir -p $(@D)
@@ -50,14 +55,16 @@ $(BUILD)/exports.map: $(EXPORTS) Makefile
 	   echo ' local: *;'; echo '};'; } > $@
 
 # A cdylib cannot carry the version node, so the linker makes the library from the static one.
-$(LIB)/$(REALNAME): $(STATICLIB) $(BUILD)/exports.map
-	@mkdir -p $(LIB)
-	$(CC) -shared -o $@ -Wl,--whole-archive $(STATICLIB) -Wl,--no-whole-archive \
+$(LIB)/$(REALNAME): $(STATICLIB)
+$(FAULTS_LIB): $(FAULTS_STATICLIB)
+$(LIB)/$(REALNAME) $(FAULTS_LIB): $(BUILD)/exports.map
+	@mkdir -p $(@D)
+	$(CC) -shared -o $@ -Wl,--whole-archive $(filter %.a,$^) -Wl,--no-whole-archive \
 	    -Wl,--gc-sections -Wl,--version-script=$(BUILD)/exports.map -Wl,-soname,$(SONAME) \
 	    -Wl,-z,defs,-z,relro,-z,now,-z,text -Wl,--no-undefined-version -Wl,--as-needed \
 	    $(STRIP) $(LDFLAGS) $(XEN_LIBS) -lgcc_s -lm -lpthread -ldl -lc
-	@ln -sf $(REALNAME) $(LIB)/$(SONAME)
-	@ln -sf $(SONAME) $(LIB)/libxenlight.so
+	@ln -sf $(REALNAME) $(@D)/$(SONAME)
+	@ln -sf $(SONAME) $(@D)/libxenlight.so
 
 $(BUILD)/xenlight.pc: capi/xenlight.pc.in FORCE
 	@mkdir -p $(@D)
@@ -79,7 +86,7 @@ demo: test-prerequisites all stubdom ## the main job on real Xen: xl on this lib
 	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/demo
 
 .PHONY: test
-test: test-prerequisites all stubdom stage c-programs check ## everything: checks, ABI and JSON against Debian's library, each guest type on real Xen
+test: test-prerequisites all $(FAULTS_LIB) stubdom stage c-programs check ## everything: checks, ABI and JSON against Debian's library, each guest type on real Xen
 	$(BED)/minios-standin/build $(BUILD)/stubdom
 	$(CARGO) run --quiet --package xenlight-compat-tests --bin status -- --check README.md
 	$(CARGO) test --workspace --no-fail-fast
@@ -91,6 +98,11 @@ compare: test-prerequisites all stubdom c-programs ## both libraries side by sid
 	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --lib both --timeout 3600 \
 	    $(basename $(notdir $(wildcard $(BED)/scenarios/*.sh))) compare/costs
 	$(CARGO) run --quiet --package xenlight-compat-tests --bin compare -- build/testbed/last docs
+
+# VARS="STRIDE=1" walks every point; docs/faults.md lists the variables.
+.PHONY: faults
+faults: test-prerequisites all $(FAULTS_LIB) stubdom ## fail every hypercall, request, process and timer in turn, on real Xen; nothing may be left behind
+	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --timeout 7200 $(VARS:%=--var %) walk/faults
 
 # Where the tests look at what an installation is like.
 .PHONY: stage

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::Ctx;
 use super::core::{FdEntry, Target, TimerEntry};
+use crate::sys::faults;
 use crate::sys::poll::PollFd;
 use crate::{Error, Result};
 
@@ -80,6 +81,8 @@ impl Ctx {
     }
 
     fn add_timer(&self, at: Instant, waker: &Waker) -> Result<u64> {
+        faults::point("timer", format_args!("in {:?}", at - Instant::now()))
+            .map_err(|error| Error::io("setting a timer", &error))?;
         let guard = self.shared.lock();
         let (id, hooks) = {
             let mut core = guard.borrow_mut();

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::wire::{self, Kind, Message};
+use crate::sys::faults;
 use crate::sys::fork::{self, SensitiveFd};
 use crate::{Error, Result};
 
@@ -136,7 +137,12 @@ impl Conn {
         parts: &[&[u8]],
     ) -> Result<Request> {
         let mut state = self.usable()?;
-        let id = state.queue(kind, tx, parts, Stage::Waiting(None))?;
+        let what = parts.first().copied().unwrap_or_default();
+        let what = what.escape_ascii();
+        let id = match faults::point("store", format_args!("{kind:?} {what}")) {
+            Ok(()) => state.queue(kind, tx, parts, Stage::Waiting(None))?,
+            Err(_) => state.refuse(kind, tx)?,
+        };
         Ok(Request {
             conn: Arc::clone(self),
             id,
@@ -302,6 +308,17 @@ impl Conn {
 }
 
 impl State {
+    /// As if the daemon answered with an error; it ends a transaction then, too.
+    fn refuse(&mut self, kind: Kind, tx: u32) -> Result<u32> {
+        if kind == Kind::TransactionEnd {
+            self.queue(kind, tx, &[b"F\0"], Stage::Abandoned)?;
+        }
+        self.last_id = self.last_id.wrapping_add(1);
+        let stage = Stage::Done(Err(faults::ERRNO));
+        self.waiting.insert(self.last_id, Slot { kind, stage });
+        Ok(self.last_id)
+    }
+
     fn queue(&mut self, kind: Kind, tx: u32, parts: &[&[u8]], stage: Stage) -> Result<u32> {
         self.last_id = self.last_id.wrapping_add(1);
         let id = self.last_id;

@@ -6,6 +6,7 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::io;
 use std::ptr::{self, NonNull};
 
+use super::faults;
 use super::raw::guest;
 use super::xc::{E820Entry, VMemRange, Xc};
 
@@ -86,9 +87,11 @@ fn pointer(value: &Option<CString>) -> *const c_char {
     value.as_ref().map_or(ptr::null(), |text| text.as_ptr())
 }
 
-/// The builder's calls return 0 or something else, with an errno that may be stale.
-fn done(result: c_int) -> io::Result<()> {
-    if result == 0 {
+/// Makes a call of the builder, which returns 0 or something else, with an errno that may be stale.
+fn done(call: impl FnOnce() -> c_int) -> io::Result<()> {
+    faults::point("builder", format_args!("{}", faults::name_of(&call)))?;
+    clear_errno();
+    if call() == 0 {
         return Ok(());
     }
     let error = io::Error::last_os_error();
@@ -103,9 +106,8 @@ macro_rules! steps {
         $(
             $(#[$doc])*
             pub fn $name(&mut self) -> io::Result<()> {
-                clear_errno();
                 // SAFETY: the image is live, and so is all that its fields point at (see `buffers` and below).
-                done(unsafe { guest::$function(self.raw.as_ptr()) })
+                done(|| unsafe { guest::$function(self.raw.as_ptr()) })
             }
         )*
     };
@@ -125,6 +127,7 @@ impl<'a> Image<'a> {
         features: Option<&str>,
     ) -> io::Result<Self> {
         let (cmdline, features) = (optional(cmdline)?, optional(features)?);
+        faults::point("builder", format_args!("new"))?;
         // SAFETY: the handle is live; both strings are NULL or live, and are copied or parsed inside the call.
         let raw =
             unsafe { guest::xc_dom_allocate(xc.as_ptr(), pointer(&cmdline), pointer(&features)) };
@@ -164,25 +167,22 @@ impl<'a> Image<'a> {
     /// Loads the kernel from a file; compressed ones are unpacked.
     pub fn kernel_file(&mut self, path: &str) -> io::Result<()> {
         let path = text(path)?;
-        clear_errno();
         // SAFETY: the image is live; the path lives across the call.
-        done(unsafe { guest::xc_dom_kernel_file(self.raw.as_ptr(), path.as_ptr()) })
+        done(|| unsafe { guest::xc_dom_kernel_file(self.raw.as_ptr(), path.as_ptr()) })
     }
 
     /// Takes the kernel from memory.
     pub fn kernel_bytes(&mut self, bytes: Vec<u8>) -> io::Result<()> {
         let (data, size) = self.keep(bytes);
-        clear_errno();
         // SAFETY: the image is live; `data` is kept until the image is released.
-        done(unsafe { guest::xc_dom_kernel_mem(self.raw.as_ptr(), data.cast::<c_void>(), size) })
+        done(|| unsafe { guest::xc_dom_kernel_mem(self.raw.as_ptr(), data.cast::<c_void>(), size) })
     }
 
     /// Adds a ramdisk or another module from a file.
     pub fn module_file(&mut self, path: &str, cmdline: Option<&str>) -> io::Result<()> {
         let (path, cmdline) = (text(path)?, optional(cmdline)?);
-        clear_errno();
         // SAFETY: the image is live; both strings live across the call, which copies the command line.
-        done(unsafe {
+        done(|| unsafe {
             guest::xc_dom_module_file(self.raw.as_ptr(), path.as_ptr(), pointer(&cmdline))
         })
     }
@@ -191,9 +191,8 @@ impl<'a> Image<'a> {
     pub fn module_bytes(&mut self, bytes: Vec<u8>, cmdline: Option<&str>) -> io::Result<()> {
         let cmdline = optional(cmdline)?;
         let (data, size) = self.keep(bytes);
-        clear_errno();
         // SAFETY: the image is live; `data` is kept until the image is released; the command line is copied.
-        done(unsafe {
+        done(|| unsafe {
             guest::xc_dom_module_mem(
                 self.raw.as_ptr(),
                 data.cast::<c_void>(),
@@ -291,9 +290,8 @@ impl<'a> Image<'a> {
 
     /// Binds the image to its domain.
     pub fn attach(&mut self, domid: u32) -> io::Result<()> {
-        clear_errno();
         // SAFETY: image and handle are live.
-        done(unsafe { guest::xc_dom_boot_xen_init(self.raw.as_ptr(), self.xc.as_ptr(), domid) })
+        done(|| unsafe { guest::xc_dom_boot_xen_init(self.raw.as_ptr(), self.xc.as_ptr(), domid) })
     }
 
     steps! {
@@ -311,9 +309,8 @@ impl<'a> Image<'a> {
 
     /// Says how much memory the guest sees, in MiB.
     pub fn init_memory(&mut self, mib: u32) -> io::Result<()> {
-        clear_errno();
         // SAFETY: the image is live and the other argument is an integer.
-        done(unsafe { guest::xc_dom_mem_init(self.raw.as_ptr(), mib) })
+        done(|| unsafe { guest::xc_dom_mem_init(self.raw.as_ptr(), mib) })
     }
 
     /// The system that the parsed kernel names in its notes.

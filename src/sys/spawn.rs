@@ -7,6 +7,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
+use super::faults;
+
 /// What the new process does.
 #[derive(Debug)]
 pub enum Work {
@@ -147,6 +149,12 @@ pub fn spawn(spec: &Spec, fork: Option<Fork<'_>>) -> io::Result<Spawned> {
     use rustix::pipe::{PipeFlags, pipe_with};
     if spec.fds.len() > MOST_FDS {
         return Err(io::ErrorKind::InvalidInput.into());
+    }
+    match &spec.work {
+        Work::Exec { file, .. } => faults::point("spawn", format_args!("{file:?}"))?,
+        Work::KillUser { effective, .. } => {
+            faults::point("spawn", format_args!("kill user {effective}"))?;
+        }
     }
     let (report_ours, report_theirs) = pipe_with(PipeFlags::CLOEXEC)?;
     let (go_theirs, go_ours) = pipe_with(PipeFlags::CLOEXEC)?;

@@ -4,6 +4,7 @@ use std::ffi::{CString, c_char};
 use std::io;
 use std::ptr;
 
+use super::super::faults;
 use super::{Xc, control};
 use crate::types::CpuidPolicyList;
 
@@ -68,6 +69,7 @@ impl Xc {
             policy: [0; MSR_BITS + 1],
         });
 
+        faults::point("hypercall", format_args!("cpuid_apply_policy"))?;
         // SAFETY: both lists end with their sentinel, and `texts` outlives the call; the C side reads only.
         let result = unsafe {
             control::xc_cpuid_apply_policy(

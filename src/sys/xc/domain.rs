@@ -70,21 +70,22 @@ impl Xc {
         let mut domid = wanted;
         let mut config = *config;
         // SAFETY: both pointers are to locals of the right type.
-        check(unsafe { control::xc_domain_create(self.as_ptr(), &mut domid, &mut config) })?;
+        check(|| unsafe { control::xc_domain_create(self.as_ptr(), &mut domid, &mut config) })?;
         Ok(domid)
     }
 
     /// Writes the domain's memory and vCPU state into the file at `path`, an ELF core.
     pub fn domain_dumpcore(&self, domid: u32, path: &CStr) -> io::Result<()> {
         // SAFETY: the path is a C string that lives across the call.
-        check(unsafe { control::xc_domain_dumpcore(self.as_ptr(), domid, path.as_ptr()) }).map(drop)
+        check(|| unsafe { control::xc_domain_dumpcore(self.as_ptr(), domid, path.as_ptr()) })
+            .map(drop)
     }
 
     /// Information on up to `max` domains from number `first` on.
     pub fn domain_getinfolist(&self, first: u32, max: usize) -> io::Result<Vec<GetDomainInfo>> {
         let mut list = vec![GetDomainInfo::default(); max];
         // SAFETY: the array has `max` elements.
-        let filled = check(unsafe {
+        let filled = check(|| unsafe {
             control::xc_domain_getinfolist(self.as_ptr(), first, count(max), list.as_mut_ptr())
         })?;
         list.truncate(usize::try_from(filled).unwrap_or(0));
@@ -95,7 +96,7 @@ impl Xc {
     pub fn vcpu_getinfo(&self, domid: u32, vcpu: u32) -> io::Result<VcpuInfo> {
         let mut info = VcpuInfo::default();
         // SAFETY: the pointer is to a local of the right type.
-        check(unsafe { control::xc_vcpu_getinfo(self.as_ptr(), domid, vcpu, &mut info) })?;
+        check(|| unsafe { control::xc_vcpu_getinfo(self.as_ptr(), domid, vcpu, &mut info) })?;
         Ok(info)
     }
 
@@ -104,7 +105,7 @@ impl Xc {
         let size = self.cpumap_size()?;
         let (mut hard, mut soft) = (vec![0u8; size], vec![0u8; size]);
         // SAFETY: libxenctrl fills both maps to xc_get_cpumap_size bytes, which they have.
-        check(unsafe {
+        check(|| unsafe {
             control::xc_vcpu_getaffinity(
                 self.as_ptr(),
                 domid,
@@ -147,7 +148,7 @@ impl Xc {
                 .map_or(std::ptr::null_mut(), |map| map.as_mut_ptr())
         };
         // SAFETY: each map is NULL with its flag unset, or has xc_get_cpumap_size bytes.
-        check(unsafe {
+        check(|| unsafe {
             control::xc_vcpu_setaffinity(
                 self.as_ptr(),
                 domid,
@@ -165,7 +166,7 @@ impl Xc {
         let mut map = nodes.to_vec();
         map.resize(self.nodemap_size()?, 0);
         // SAFETY: the map has xc_get_nodemap_size bytes.
-        check(unsafe {
+        check(|| unsafe {
             control::xc_domain_node_setaffinity(self.as_ptr(), domid, map.as_mut_ptr())
         })
         .map(drop)
@@ -175,7 +176,7 @@ impl Xc {
     pub fn domain_node_getaffinity(&self, domid: u32) -> io::Result<Vec<u8>> {
         let mut map = vec![0u8; self.nodemap_size()?];
         // SAFETY: the map has xc_get_nodemap_size bytes.
-        check(unsafe {
+        check(|| unsafe {
             control::xc_domain_node_getaffinity(self.as_ptr(), domid, map.as_mut_ptr())
         })?;
         Ok(map)
@@ -185,7 +186,7 @@ impl Xc {
     pub fn hvm_param_get(&self, domid: u32, param: u32) -> io::Result<u64> {
         let mut value = 0;
         // SAFETY: the pointer is to a local of the right type.
-        check(unsafe { control::xc_hvm_param_get(self.as_ptr(), domid, param, &mut value) })?;
+        check(|| unsafe { control::xc_hvm_param_get(self.as_ptr(), domid, param, &mut value) })?;
         Ok(value)
     }
 
@@ -193,7 +194,7 @@ impl Xc {
     pub fn evtchn_alloc_unbound(&self, domid: u32, remote: u32) -> io::Result<u32> {
         // SAFETY: the handle is live and every other argument is an integer.
         let port =
-            check(unsafe { control::xc_evtchn_alloc_unbound(self.as_ptr(), domid, remote) })?;
+            check(|| unsafe { control::xc_evtchn_alloc_unbound(self.as_ptr(), domid, remote) })?;
         Ok(u32::try_from(port).unwrap_or(0))
     }
 
@@ -201,7 +202,7 @@ impl Xc {
     pub fn physdev_map_pirq(&self, domid: u32, irq: i32) -> io::Result<i32> {
         let mut pirq = irq;
         // SAFETY: the pointer is to a local of the right type.
-        check(unsafe { control::xc_physdev_map_pirq(self.as_ptr(), domid, irq, &mut pirq) })?;
+        check(|| unsafe { control::xc_physdev_map_pirq(self.as_ptr(), domid, irq, &mut pirq) })?;
         Ok(pirq)
     }
 }

@@ -66,21 +66,21 @@ impl Xc {
     /// One more than the highest CPU number possible.
     pub fn max_cpus(&self) -> io::Result<u32> {
         // SAFETY: the handle is live.
-        let result = check(unsafe { control::xc_get_max_cpus(self.as_ptr()) })?;
+        let result = check(|| unsafe { control::xc_get_max_cpus(self.as_ptr()) })?;
         Ok(u32::try_from(result).unwrap_or(0))
     }
 
     /// CPUs that are up.
     pub fn online_cpus(&self) -> io::Result<u32> {
         // SAFETY: the handle is live.
-        let result = check(unsafe { control::xc_get_online_cpus(self.as_ptr()) })?;
+        let result = check(|| unsafe { control::xc_get_online_cpus(self.as_ptr()) })?;
         Ok(u32::try_from(result).unwrap_or(0))
     }
 
     /// One more than the highest node number possible.
     pub fn max_nodes(&self) -> io::Result<u32> {
         // SAFETY: the handle is live.
-        let result = check(unsafe { control::xc_get_max_nodes(self.as_ptr()) })?;
+        let result = check(|| unsafe { control::xc_get_max_nodes(self.as_ptr()) })?;
         Ok(u32::try_from(result).unwrap_or(0))
     }
 
@@ -88,7 +88,7 @@ impl Xc {
     pub fn physinfo(&self) -> io::Result<PhysInfo> {
         let mut info = PhysInfo::default();
         // SAFETY: the pointer is to a local of the right type.
-        check(unsafe { control::xc_physinfo(self.as_ptr(), &mut info) })?;
+        check(|| unsafe { control::xc_physinfo(self.as_ptr(), &mut info) })?;
         Ok(info)
     }
 
@@ -96,12 +96,14 @@ impl Xc {
     pub fn cpu_topology(&self) -> io::Result<Vec<CpuTopo>> {
         let mut length = 0;
         // SAFETY: NULL asks for the length alone.
-        check(unsafe {
+        check(|| unsafe {
             control::xc_cputopoinfo(self.as_ptr(), &mut length, std::ptr::null_mut())
         })?;
         let mut list = vec![CpuTopo::default(); length as usize];
         // SAFETY: the array has the length that is passed; the call lowers it when fewer are there.
-        check(unsafe { control::xc_cputopoinfo(self.as_ptr(), &mut length, list.as_mut_ptr()) })?;
+        check(|| unsafe {
+            control::xc_cputopoinfo(self.as_ptr(), &mut length, list.as_mut_ptr())
+        })?;
         list.truncate(length as usize);
         Ok(list)
     }
@@ -111,12 +113,12 @@ impl Xc {
         let mut length = 0;
         let none = std::ptr::null_mut();
         // SAFETY: NULL asks for the length alone.
-        check(unsafe { control::xc_numainfo(self.as_ptr(), &mut length, none, none.cast()) })?;
+        check(|| unsafe { control::xc_numainfo(self.as_ptr(), &mut length, none, none.cast()) })?;
         let asked = length as usize;
         let mut nodes = vec![MemInfo::default(); asked];
         let mut distances = vec![0; asked * asked];
         // SAFETY: the arrays have length and length² elements; the call lowers the length when fewer are there.
-        check(unsafe {
+        check(|| unsafe {
             control::xc_numainfo(
                 self.as_ptr(),
                 &mut length,
@@ -138,7 +140,7 @@ impl Xc {
             .collect();
         let mut nodes = vec![u32::MAX; list.len()];
         // SAFETY: both arrays have the length that is passed.
-        check(unsafe {
+        check(|| unsafe {
             control::xc_pcitopoinfo(
                 self.as_ptr(),
                 count(list.len()),
@@ -153,7 +155,7 @@ impl Xc {
     pub fn scheduler(&self) -> io::Result<i32> {
         let mut id = 0;
         // SAFETY: the pointer is to a local of the right type.
-        check(unsafe { control::xc_sched_id(self.as_ptr(), &mut id) })?;
+        check(|| unsafe { control::xc_sched_id(self.as_ptr(), &mut id) })?;
         Ok(id)
     }
 
@@ -161,7 +163,7 @@ impl Xc {
     pub fn send_debug_keys(&self, keys: &str) -> io::Result<()> {
         let keys = CString::new(keys).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
         // SAFETY: the string lives across the call.
-        check(unsafe { control::xc_send_debug_keys(self.as_ptr(), keys.as_ptr()) }).map(drop)
+        check(|| unsafe { control::xc_send_debug_keys(self.as_ptr(), keys.as_ptr()) }).map(drop)
     }
 
     /// Fills `buffer` from the hypervisor's console ring; returns how many bytes and the next index.
@@ -175,7 +177,7 @@ impl Xc {
         let mut length = count(buffer.len());
         let mut index = index;
         // SAFETY: the buffer has `length` bytes; the call lowers `length` to what it wrote.
-        check(unsafe {
+        check(|| unsafe {
             control::xc_readconsolering(
                 self.as_ptr(),
                 buffer.as_mut_ptr().cast::<c_char>(),
@@ -191,9 +193,9 @@ impl Xc {
     /// Pages shared between domains: (freed by it, used for it).
     pub fn sharing_pages(&self) -> io::Result<(u64, u64)> {
         // SAFETY: the handle is live.
-        let freed = check(unsafe { control::xc_sharing_freed_pages(self.as_ptr()) })?;
+        let freed = check(|| unsafe { control::xc_sharing_freed_pages(self.as_ptr()) })?;
         // SAFETY: as above.
-        let used = check(unsafe { control::xc_sharing_used_frames(self.as_ptr()) })?;
+        let used = check(|| unsafe { control::xc_sharing_used_frames(self.as_ptr()) })?;
         Ok((freed.unsigned_abs(), used.unsigned_abs()))
     }
 
@@ -201,7 +203,7 @@ impl Xc {
     pub fn flask_label(&self, sid: u32) -> io::Result<String> {
         let mut buffer = [0; 1024];
         // SAFETY: the buffer has the size that is passed.
-        check(unsafe {
+        check(|| unsafe {
             control::xc_flask_sid_to_context(
                 self.as_ptr(),
                 c_int::from_ne_bytes(sid.to_ne_bytes()),
@@ -220,7 +222,7 @@ impl Xc {
             .collect();
         let mut sid = 0;
         // SAFETY: the buffer has the size that is passed.
-        check(unsafe {
+        check(|| unsafe {
             control::xc_flask_context_to_sid(
                 self.as_ptr(),
                 label.as_mut_ptr(),
@@ -234,21 +236,21 @@ impl Xc {
     /// Whether FLASK enforces its policy.
     pub fn flask_enforcing(&self) -> io::Result<i32> {
         // SAFETY: the handle is live.
-        let result = check(unsafe { control::xc_flask_getenforce(self.as_ptr()) })?;
+        let result = check(|| unsafe { control::xc_flask_getenforce(self.as_ptr()) })?;
         Ok(i32::try_from(result).unwrap_or(0))
     }
 
     /// Sets whether FLASK enforces its policy.
     pub fn flask_set_enforcing(&self, mode: i32) -> io::Result<()> {
         // SAFETY: the handle is live and the other argument is an integer.
-        check(unsafe { control::xc_flask_setenforce(self.as_ptr(), mode) }).map(drop)
+        check(|| unsafe { control::xc_flask_setenforce(self.as_ptr(), mode) }).map(drop)
     }
 
     /// Loads a FLASK policy.
     pub fn flask_load(&self, policy: &[u8]) -> io::Result<()> {
         let mut policy = policy.to_vec();
         // SAFETY: the buffer has the size that is passed.
-        check(unsafe {
+        check(|| unsafe {
             control::xc_flask_load(
                 self.as_ptr(),
                 policy.as_mut_ptr().cast::<c_char>(),
@@ -261,7 +263,7 @@ impl Xc {
     fn version_call(&self, command: u32, into: *mut c_void) -> io::Result<i64> {
         let command = c_int::try_from(command).unwrap_or(c_int::MAX);
         // SAFETY: the callers below pass a buffer of the type that xen/version.h gives for `command`.
-        check(unsafe { control::xc_version(self.as_ptr(), command, into) })
+        check(|| unsafe { control::xc_version(self.as_ptr(), command, into) })
     }
 
     /// All that the hypervisor says about itself.

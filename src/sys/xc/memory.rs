@@ -4,6 +4,7 @@ use std::ffi::c_void;
 use std::io;
 use std::ptr::NonNull;
 
+use super::super::faults;
 use super::super::raw::guest;
 use super::{Xc, check, control, count, integer_calls};
 
@@ -42,7 +43,7 @@ impl Xc {
     pub fn get_paging_mempool_size(&self, domid: u32) -> io::Result<u64> {
         let mut bytes = 0;
         // SAFETY: the pointer is to a local of the right type.
-        check(unsafe { control::xc_get_paging_mempool_size(self.as_ptr(), domid, &mut bytes) })?;
+        check(|| unsafe { control::xc_get_paging_mempool_size(self.as_ptr(), domid, &mut bytes) })?;
         Ok(bytes)
     }
 
@@ -51,7 +52,9 @@ impl Xc {
         let mut mib = 0;
         let operation = control::XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION;
         // SAFETY: the pointer is to a local of the right type.
-        check(unsafe { control::xc_shadow_control(self.as_ptr(), domid, operation, &mut mib, 0) })?;
+        check(|| unsafe {
+            control::xc_shadow_control(self.as_ptr(), domid, operation, &mut mib, 0)
+        })?;
         Ok(mib)
     }
 
@@ -59,7 +62,7 @@ impl Xc {
     pub fn domain_set_memory_map(&self, domid: u32, map: &[E820Entry]) -> io::Result<()> {
         let mut map = map.to_vec();
         // SAFETY: the array has the length that is passed.
-        check(unsafe {
+        check(|| unsafe {
             control::xc_domain_set_memory_map(
                 self.as_ptr(),
                 domid,
@@ -74,7 +77,7 @@ impl Xc {
     pub fn machine_memory_map(&self) -> io::Result<Vec<E820Entry>> {
         let mut map = vec![E820Entry::default(); control::E820MAX as usize];
         // SAFETY: the array has E820MAX elements.
-        let filled = check(unsafe {
+        let filled = check(|| unsafe {
             control::xc_get_machine_memory_map(self.as_ptr(), map.as_mut_ptr(), control::E820MAX)
         })?;
         map.truncate(usize::try_from(filled).unwrap_or(0));
@@ -94,7 +97,7 @@ impl Xc {
         loop {
             let mut length = count(list.len());
             // SAFETY: `length` is the array's length on entry; the call raises it when more are needed.
-            let result = check(unsafe {
+            let result = check(|| unsafe {
                 control::xc_reserved_device_memory_map(
                     self.as_ptr(),
                     flags,
@@ -137,7 +140,7 @@ impl Xc {
         let (mut ranges, mut distances) = (ranges.to_vec(), distances.to_vec());
         let (mut vcpus, mut pnodes) = (vcpu_to_vnode.to_vec(), vnode_to_pnode.to_vec());
         // SAFETY: the lengths passed are those of the arrays; `distances` was checked to be a square.
-        check(unsafe {
+        check(|| unsafe {
             control::xc_domain_setvnuma(
                 self.as_ptr(),
                 domid,
@@ -157,7 +160,7 @@ impl Xc {
     pub fn domain_set_pod_target(&self, domid: u32, pages: u64) -> io::Result<PodTarget> {
         let mut pod = PodTarget::default();
         // SAFETY: the pointers are to fields of a local, of the right type.
-        check(unsafe {
+        check(|| unsafe {
             control::xc_domain_set_pod_target(
                 self.as_ptr(),
                 domid,
@@ -174,7 +177,7 @@ impl Xc {
     pub fn domain_get_pod_target(&self, domid: u32) -> io::Result<PodTarget> {
         let mut pod = PodTarget::default();
         // SAFETY: the pointers are to fields of a local, of the right type.
-        check(unsafe {
+        check(|| unsafe {
             control::xc_domain_get_pod_target(
                 self.as_ptr(),
                 domid,
@@ -190,12 +193,13 @@ impl Xc {
     pub fn domain_maximum_gpfn(&self, domid: u32) -> io::Result<u64> {
         let mut gfn = 0;
         // SAFETY: the pointer is to a local of the right type.
-        check(unsafe { control::xc_domain_maximum_gpfn(self.as_ptr(), domid, &mut gfn) })?;
+        check(|| unsafe { control::xc_domain_maximum_gpfn(self.as_ptr(), domid, &mut gfn) })?;
         Ok(gfn)
     }
 
     /// Maps one page of a guest.
     pub fn map_page(&self, domid: u32, gfn: u64) -> io::Result<ForeignPage<'_>> {
+        faults::point("hypercall", format_args!("map_page"))?;
         let mut error = 0;
         // SAFETY: the handle is live; it owns the memory handle that it returns.
         let memory = unsafe { control::xc_interface_fmem_handle(self.as_ptr()) };

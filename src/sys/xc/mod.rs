@@ -13,6 +13,7 @@ mod sched;
 use std::io;
 use std::ptr::{self, NonNull};
 
+use super::faults;
 use super::log::CLogger;
 use super::raw::control;
 
@@ -74,9 +75,10 @@ impl Drop for Xc {
     }
 }
 
-/// libxenctrl's convention: negative is failure, with errno.
-fn check(result: impl Into<i64>) -> io::Result<i64> {
-    let result = result.into();
+/// Makes a call of libxenctrl, by its convention: negative is failure, with errno.
+fn check<R: Into<i64>>(call: impl FnOnce() -> R) -> io::Result<i64> {
+    faults::point("hypercall", format_args!("{}", faults::name_of(&call)))?;
+    let result = call().into();
     if result < 0 {
         Err(io::Error::last_os_error())
     } else {
@@ -92,7 +94,7 @@ macro_rules! integer_calls {
                 $(#[$doc])*
                 pub fn $name(&self, $($arg: $type),*) -> std::io::Result<()> {
                     // SAFETY: the handle is live and every other argument is an integer.
-                    check(unsafe { control::$function(self.as_ptr(), $($arg),*) }).map(drop)
+                    check(|| unsafe { control::$function(self.as_ptr(), $($arg),*) }).map(drop)
                 }
             )*
         }

@@ -3,6 +3,7 @@
 use std::io;
 use std::ptr::NonNull;
 
+use super::super::faults;
 use super::{Xc, check, control, integer_calls};
 
 /// A pool as the hypervisor sees it.
@@ -34,13 +35,14 @@ impl Xc {
     pub fn cpupool_create(&self, wanted: u32, scheduler: u32) -> io::Result<u32> {
         let mut pool = wanted;
         // SAFETY: the pointer is to a local of the right type.
-        check(unsafe { control::xc_cpupool_create(self.as_ptr(), &mut pool, scheduler) })?;
+        check(|| unsafe { control::xc_cpupool_create(self.as_ptr(), &mut pool, scheduler) })?;
         Ok(pool)
     }
 
     /// The pool with number `first` or the next one after it; None when there is no more.
     pub fn cpupool_next(&self, first: u32) -> io::Result<Option<CpupoolInfo>> {
         let size = self.cpumap_size()?;
+        faults::point("hypercall", format_args!("cpupool_next"))?;
         // SAFETY: the handle is live; the result is freed below.
         let raw = unsafe { control::xc_cpupool_getinfo(self.as_ptr(), first) };
         let Some(raw) = NonNull::new(raw) else {
@@ -68,6 +70,7 @@ impl Xc {
     /// CPUs that are in no pool, as a bitmap.
     pub fn cpupool_freecpus(&self) -> io::Result<Vec<u8>> {
         let size = self.cpumap_size()?;
+        faults::point("hypercall", format_args!("cpupool_freecpus"))?;
         // SAFETY: the handle is live; the result is freed below.
         let map = unsafe { control::xc_cpupool_freeinfo(self.as_ptr()) };
         if map.is_null() {

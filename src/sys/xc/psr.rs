@@ -33,7 +33,7 @@ macro_rules! numbers {
                 pub fn $name(&self, $($arg: $type),*) -> io::Result<u32> {
                     let mut number = 0;
                     // SAFETY: the handle is live, the pointer is to a local of the right type, the rest are integers.
-                    check(unsafe { control::$function(self.as_ptr(), $($arg,)* &mut number) })?;
+                    check(|| unsafe { control::$function(self.as_ptr(), $($arg,)* &mut number) })?;
                     Ok(number)
                 }
             )*
@@ -70,7 +70,7 @@ impl Xc {
         };
         let (mut data, mut tsc) = (0, 0);
         // SAFETY: both pointers are to locals of the right type.
-        check(unsafe {
+        check(|| unsafe {
             control::xc_psr_cmt_get_data(self.as_ptr(), rmid, cpu, counter, &mut data, &mut tsc)
         })?;
         Ok((data, tsc))
@@ -80,8 +80,10 @@ impl Xc {
     pub fn psr_set(&self, domid: u32, kind: PsrCbmType, socket: u32, value: u64) -> io::Result<()> {
         let kind = resource(kind)?;
         // SAFETY: the handle is live and the other arguments are integers.
-        check(unsafe { control::xc_psr_set_domain_data(self.as_ptr(), domid, kind, socket, value) })
-            .map(drop)
+        check(|| unsafe {
+            control::xc_psr_set_domain_data(self.as_ptr(), domid, kind, socket, value)
+        })
+        .map(drop)
     }
 
     /// What a domain gets on a socket.
@@ -89,7 +91,7 @@ impl Xc {
         let kind = resource(kind)?;
         let mut value = 0;
         // SAFETY: the pointer is to a local of the right type.
-        check(unsafe {
+        check(|| unsafe {
             control::xc_psr_get_domain_data(self.as_ptr(), domid, kind, socket, &mut value)
         })?;
         Ok(value)
@@ -110,7 +112,7 @@ impl Xc {
         };
         let mut info = control::xc_psr_hw_info::default();
         // SAFETY: the pointer is to a local of the right type.
-        check(unsafe { control::xc_psr_get_hw_info(self.as_ptr(), socket, kind, &mut info) })?;
+        check(|| unsafe { control::xc_psr_get_hw_info(self.as_ptr(), socket, kind, &mut info) })?;
         Ok(match feature {
             PsrFeatType::Cat => {
                 // SAFETY: the member for the kind that was asked for; its bool is written by C as one.

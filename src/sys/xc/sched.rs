@@ -24,7 +24,7 @@ macro_rules! parameters {
                 pub fn $get(&self, of: u32) -> io::Result<$type> {
                     let mut parameters = <$type>::default();
                     // SAFETY: the pointer is to a local of the right type.
-                    check(unsafe { control::$c_get(self.as_ptr(), of, &mut parameters) })?;
+                    check(|| unsafe { control::$c_get(self.as_ptr(), of, &mut parameters) })?;
                     Ok(parameters)
                 }
 
@@ -33,7 +33,7 @@ macro_rules! parameters {
                 pub fn $set(&self, of: u32, parameters: $type) -> io::Result<$type> {
                     let mut parameters = parameters;
                     // SAFETY: the pointer is to a local of the right type.
-                    check(unsafe { control::$c_set(self.as_ptr(), of, &mut parameters) })?;
+                    check(|| unsafe { control::$c_set(self.as_ptr(), of, &mut parameters) })?;
                     Ok(parameters)
                 }
             )*
@@ -70,7 +70,7 @@ impl Xc {
             })
             .collect();
         // SAFETY: the array has the length that is passed.
-        check(unsafe {
+        check(|| unsafe {
             control::xc_sched_rtds_vcpu_get(
                 self.as_ptr(),
                 domid,
@@ -99,7 +99,7 @@ impl Xc {
             })
             .collect();
         // SAFETY: the array has the length that is passed.
-        check(unsafe {
+        check(|| unsafe {
             control::xc_sched_rtds_vcpu_set(
                 self.as_ptr(),
                 domid,
