@@ -173,16 +173,18 @@ impl Op {
             let mut timer = std::pin::pin!(Timer::new(self.ctx(), Instant::now() + limit));
             poll_fn(|cx| {
                 if let Poll::Ready(outcome) = work.as_mut().poll(cx) {
-                    return Poll::Ready(Some(outcome));
+                    return Poll::Ready(Ok(outcome));
                 }
-                timer.as_mut().poll(cx).map(|timer| timer.err().map(Err))
+                timer.as_mut().poll(cx).map(Err)
             })
             .await
         };
-        if let Some(outcome) = outcome {
-            return outcome;
-        }
+        let timer = match outcome {
+            Ok(outcome) => return outcome,
+            Err(timer) => timer,
+        };
         self.run_orphans().await;
+        timer?;
         Err(Error::new(
             Code::Timedout,
             format!("{what} took more than {} s", limit.as_secs_f32()),
