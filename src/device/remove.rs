@@ -9,7 +9,7 @@ use super::state::{self, Seen, XenbusState};
 use crate::engine::Op;
 use crate::log::Level;
 use crate::store::{Tx, layout};
-use crate::{Code, DOM0, Domid, Result, log_line};
+use crate::{Code, DOM0, Domid, Error, Result, log_line};
 
 /// How long a backend may take to close, and a serving domain to clean up.
 const CLOSED: Duration = Duration::from_secs(10);
@@ -32,7 +32,8 @@ pub enum Force {
 /// Removes one device: closes the backend, runs the script, erases the nodes and the parents left empty.
 ///
 /// [`Code::Timedout`] when the guest holds on to the device and `force` is [`Force::Off`]. With [`Force::On`] the nodes
-/// are erased even when a step fails.
+/// are erased even when a step fails, unless the script could not be run at all: then they stay for another try, since
+/// nobody else knows of its loop device.
 pub async fn remove(op: &Op, device: &Device, force: Force) -> Result<()> {
     let mut force = force;
     let mut closed = close(op, device, force).await;
@@ -54,6 +55,9 @@ pub async fn remove(op: &Op, device: &Device, force: Force) -> Result<()> {
     }
     // A backend that does not close must not keep its loop device or bridge port, too.
     let detached = detach(op, device).await;
+    if matches!(&detached, Err(error) if may_work_later(error)) {
+        return closed.and(detached);
+    }
     let outcome = closed.and(detached);
     let aborted = matches!(&outcome, Err(e) if e.code() == Code::Aborted);
     if aborted || (outcome.is_err() && force != Force::On) {
@@ -79,6 +83,14 @@ pub async fn remove_all(op: &Op, domid: Domid, force: Force) -> Result<()> {
         first = first.and(logged(op, outcome));
     }
     first
+}
+
+/// Whether it was this host's failure, and not that of a script, which would only repeat it.
+fn may_work_later(error: &Error) -> bool {
+    let unusable = [libc::ENOENT, libc::ENOTDIR, libc::EACCES, libc::ENOEXEC];
+    error
+        .errno()
+        .is_some_and(|errno| !unusable.contains(&errno))
 }
 
 fn logged(op: &Op, outcome: Result<()>) -> Result<()> {
@@ -250,4 +262,29 @@ async fn cleanup(tx: &Tx, path: &str) -> Result<()> {
         dir = parent;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_failure_of_the_host_is_tried_again() {
+        let failed = |errno| {
+            Error::io(
+                "starting the script",
+                &std::io::Error::from_raw_os_error(errno),
+            )
+        };
+        assert!(may_work_later(&failed(libc::ENOMEM)));
+        assert!(may_work_later(&failed(libc::EIO)));
+        assert!(!may_work_later(&failed(libc::ENOENT)));
+        assert!(!may_work_later(&Error::fail(
+            "the script failed (exit status 1)"
+        )));
+        assert!(!may_work_later(&Error::new(
+            Code::Timedout,
+            "the script did not finish"
+        )));
+    }
 }
