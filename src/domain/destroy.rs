@@ -9,29 +9,50 @@ use super::userdata::Userdata;
 use crate::device::{self, Force};
 use crate::engine::Op;
 use crate::log::Level;
-use crate::store::layout;
+use crate::store::{Batch, layout};
+use crate::types::Uuid;
 use crate::{Code, Domid, Error, Result, dm, log_line, sys};
 
 /// Where the state of a device model lies while its guest is restored, but for the number.
 const RESUME_FILE: &str = "/var/lib/xen/qemu-resume";
 
-/// Destroys `domid` and the stub domain that serves it, both at the same time. `ERROR_DOMAIN_NOTFOUND` when there is no
-/// such domain.
+/// Destroys `domid` and the stub domain that serves it. `ERROR_DOMAIN_NOTFOUND` when there is no such domain, nor the
+/// rest of one.
 ///
+/// What could not be removed stays on record, and the next call finds it, by the domain's number.
 /// An abort is not heeded: half a domain is of no use to anybody, and every wait in here is short.
 pub async fn destroy(op: &Op, domid: Domid) -> Result<()> {
     let op = &op.shielded();
-    let stubdom = dm::stubdom_of(op, domid).await?;
     // All is looked up before the first thing is removed: each of the two is found through the other's nodes.
-    let mut victims = vec![Victim::find(op, domid).await?];
-    if let Some(stubdom) = stubdom {
-        match Victim::find(op, stubdom).await {
-            Ok(victim) => victims.push(victim),
-            Err(error) => op.log().failure(&error.context("its stub domain")),
-        }
+    let guest = Victim::find(op, domid).await?;
+    let Some(stubdom) = stubdom_of(op, domid).await? else {
+        let emptied = guest.empty(op).await;
+        return guest.finish(op, emptied).await;
+    };
+    let both = vec![guest.empty(op), stubdom.empty(op)];
+    let mut emptied = op.join(both).await.into_iter();
+    let (of_guest, of_stubdom) = (emptied.next(), emptied.next());
+    let stubdom_gone = stubdom.finish(op, of_stubdom.unwrap_or_default()).await;
+    // The guest's nodes are the way to what is left of its stub domain.
+    let mut of_guest = of_guest.unwrap_or_default();
+    of_guest.nothing_left &= stubdom_gone.is_ok();
+    guest.finish(op, of_guest).await.and(stubdom_gone)
+}
+
+/// The stub domain of `guest`, or the rest of it.
+async fn stubdom_of(op: &Op, guest: Domid) -> Result<Option<Victim>> {
+    let Some(stubdom) = dm::stubdom_of(op, guest).await? else {
+        return Ok(None);
+    };
+    // An older record may name a number that another domain has by now.
+    if dm::target_of(op, stubdom).await? != Some(guest) {
+        return Ok(None);
     }
-    let removals = victims.iter().map(|victim| victim.remove(op)).collect();
-    op.join(removals).await.into_iter().collect()
+    match Victim::find(op, stubdom).await {
+        Ok(victim) => Ok(Some(victim)),
+        Err(error) if error.code() == Code::DomainNotfound => Ok(None),
+        Err(error) => Err(error.context("its stub domain")),
+    }
 }
 
 /// As [`destroy`], for an undo that may find the work done.
@@ -45,52 +66,127 @@ pub(super) async fn destroy_if_there(op: &Op, domid: Domid) -> Result<()> {
 /// A domain to remove.
 struct Victim {
     domid: Domid,
-    files: Userdata,
+    /// Whether the hypervisor still has it; otherwise this is what an earlier attempt has left.
+    alive: bool,
+    files: Option<Userdata>,
     /// The path of its VM node.
     vm: Option<String>,
 }
 
+/// How the removal went so far.
+struct Progress {
+    outcome: Result<()>,
+    /// Whether nothing is left that only the domain's nodes lead to.
+    nothing_left: bool,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            outcome: Ok(()),
+            nothing_left: true,
+        }
+    }
+}
+
 impl Victim {
     async fn find(op: &Op, domid: Domid) -> Result<Self> {
-        let files = Userdata::of(op.xen()?, domid)?;
-        let vm = op.store()?.read_str(&layout::vm_link(domid)).await?;
+        let (store, xen) = (op.store()?, op.xen()?);
+        let vm = store.read_str(&layout::vm_link(domid)).await?;
+        // The toolstack owns the node; still, nothing outside /vm is removed on its word.
+        let vm = vm.filter(|vm| vm.starts_with("/vm/"));
+        let missing = match Userdata::of(xen, domid) {
+            Ok(files) => {
+                return Ok(Self {
+                    domid,
+                    alive: true,
+                    files: Some(files),
+                    vm,
+                });
+            }
+            Err(error) => error,
+        };
+        let gone = missing.code() == Code::DomainNotfound;
+        if !gone || store.read(&layout::libxl(domid)).await?.is_none() {
+            return Err(missing);
+        }
+        let uuid = vm.as_deref().and_then(uuid_of);
+        // Its successor has the same VM node.
+        let domains = xen.domain_list()?;
+        let succeeded = uuid.is_some_and(|uuid| domains.iter().any(|info| info.handle == uuid.0));
         Ok(Self {
             domid,
-            files,
-            // The toolstack owns the node; still, nothing outside /vm is removed on its word.
-            vm: vm.filter(|vm| vm.starts_with("/vm/")),
+            alive: false,
+            files: uuid.map(|uuid| Userdata::of_former(domid, uuid)),
+            vm: vm.filter(|_| !succeeded),
         })
     }
 
-    async fn remove(&self, op: &Op) -> Result<()> {
+    /// Removes all around the domain that needs its nodes to be found.
+    async fn empty(&self, op: &Op) -> Progress {
         let mut failures = Failures::of(op, self.domid);
-        failures.note("pausing", op.xen().and_then(|xen| xen.pause(self.domid)));
+        if self.alive {
+            failures.note("pausing", op.xen().and_then(|xen| xen.pause(self.domid)));
+        }
         let ended = dm::destroy(op, self.domid).await;
-        failures.note("stopping its device model", ended);
         let devices = device::remove_all(op, self.domid, Force::On).await;
+        let files = self.remove_files(op).await;
+        let nothing_left = ended.is_ok() && devices.is_ok() && files.is_ok();
+        failures.note("stopping its device model", ended);
         failures.note("removing its devices", devices);
-        failures.note("removing its store nodes", self.remove_nodes(op).await);
-        failures.note("removing its files", self.remove_files(op).await);
-        let seconds = sys::clock::monotonic_seconds();
-        let marked = History::of_host().mark(op, self.domid, seconds).await;
-        failures.note("noting its number", marked);
-        let gone = op.xen().and_then(|xen| xen.destroy_domain(self.domid));
-        failures.note("destroying it", gone);
-        failures.first
+        failures.note("removing its files", files);
+        Progress {
+            outcome: failures.first,
+            nothing_left,
+        }
+    }
+
+    /// Removes the domain, then its nodes, if they are of no use any more.
+    async fn finish(&self, op: &Op, progress: Progress) -> Result<()> {
+        let mut failures = Failures::of(op, self.domid);
+        failures.first = progress.outcome;
+        let mut nothing_left = progress.nothing_left;
+        if self.alive {
+            let seconds = sys::clock::monotonic_seconds();
+            // First, so that nobody takes the number while its nodes are removed.
+            let marked = History::of_host().mark(op, self.domid, seconds).await;
+            failures.note("noting its number", marked);
+            let gone = op.xen().and_then(|xen| xen.destroy_domain(self.domid));
+            nothing_left &= gone.is_ok();
+            failures.note("destroying it", gone);
+        }
+        if nothing_left {
+            let removed = self.remove_nodes(op).await;
+            nothing_left = removed.is_ok();
+            failures.note("removing its store nodes", removed);
+        }
+        match failures.first {
+            Err(error) if !nothing_left => Err(error.hint(format!(
+                "something is left of it: xl destroy {} tries again",
+                self.domid
+            ))),
+            outcome => outcome,
+        }
     }
 
     async fn remove_nodes(&self, op: &Op) -> Result<()> {
-        let store = op.store()?;
-        if let Some(vm) = &self.vm {
-            store.rm(vm).await?;
+        let mut batch = Batch::new();
+        for path in self.vm.iter() {
+            batch.rm(path);
         }
-        store.rm(&layout::domain(self.domid)).await?;
-        store.rm(&layout::libxl(self.domid)).await
+        batch.rm(layout::domain(self.domid));
+        batch.rm(layout::libxl(self.domid));
+        op.store()?.apply(&batch).await
     }
 
     async fn remove_files(&self, op: &Op) -> Result<()> {
         let mut first = Ok(());
-        for (path, error) in self.files.lock(op).await?.remove_all() {
+        let failed = match &self.files {
+            Some(files) if self.alive => files.lock(op).await?.remove_all(),
+            Some(files) => files.remove_all(),
+            None => Vec::new(),
+        };
+        for (path, error) in failed {
             first = first.and(Err(Error::io(path.display(), &error)));
         }
         let domid = self.domid;
@@ -104,6 +200,11 @@ impl Victim {
         }
         first
     }
+}
+
+/// The UUID in the path of a VM node.
+fn uuid_of(vm: &str) -> Option<Uuid> {
+    Uuid::parse(vm.strip_prefix("/vm/")?)
 }
 
 /// Goes on after failures, but does not forget them.
@@ -130,5 +231,21 @@ impl<'a> Failures<'a> {
         } else {
             log_line!(self.op.log(), Level::Error, self.domid, "{error}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vm_path_tells_the_uuid() {
+        let uuid = Uuid([0x11; 16]);
+        assert_eq!(uuid_of(&layout::vm(uuid)), Some(uuid));
+        assert_eq!(
+            uuid_of("/vm/11111111-1111-1111-1111-111111111111-incoming"),
+            None
+        );
+        assert_eq!(uuid_of("/local/11111111-1111-1111-1111-111111111111"), None);
     }
 }

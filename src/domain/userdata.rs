@@ -38,6 +38,15 @@ impl Userdata {
         })
     }
 
+    /// The files of a domain that is gone, which had this number and UUID.
+    pub(super) fn of_former(domid: Domid, uuid: Uuid) -> Self {
+        Self {
+            dir: LIB_DIR.into(),
+            domid,
+            uuid,
+        }
+    }
+
     /// Where the file called `name` of kind `kind` (`d`, `n` or `l`) is.
     pub fn path(&self, kind: char, name: &str) -> PathBuf {
         let Self { dir, domid, uuid } = self;
@@ -92,7 +101,8 @@ impl Userdata {
             .map_err(|e| Error::io(format!("cannot remove {}", path.display()), &e))
     }
 
-    fn remove_all(&self) -> Vec<(PathBuf, io::Error)> {
+    /// Removes every file; gives the paths that could not be removed, with the reason.
+    pub(super) fn remove_all(&self) -> Vec<(PathBuf, io::Error)> {
         let Self { dir, domid, uuid } = self;
         let entries = match fs::read_dir(dir) {
             Ok(entries) => entries,
