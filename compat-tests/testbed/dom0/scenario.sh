@@ -83,7 +83,7 @@ record() {
 # record_tree NAME: the same for the nodes, with permissions, that the scenario's domains added to xenstore.
 record_tree() {
     mkdir -p "$bed_out/record"
-    xenstore-ls -fp | grep -vE '^/(libxl|vm) = ' | sort | comm -13 <(sed -n '/^\/.*=/p' "$bed_out/before" | sort) - | normalise | sort >"$bed_out/record/$1"
+    store_tree | comm -13 <(sed -n '/^\/.*=/p' "$bed_out/before" | sort) - | normalise | sort >"$bed_out/record/$1"
 }
 
 # record_domain NAME: all that can be seen of a domain from outside: nodes, stored configuration, HVM parameters.
@@ -199,12 +199,15 @@ expect_library() {
 # xl_daemon NAME: pid of the xl that stayed behind to watch NAME.
 xl_daemon() { pgrep -f "xl .*create .*/$1\.cfg"; }
 
+# The store with permissions, without what stays once it was made.
+store_tree() { xenstore-ls -fp | grep -vE '^/(libxl|vm|local/domain/0/memory.*) = ' | sort; }
+
 # What a finished scenario must give back. Threads of the kernel and the job's own shells do not count.
 machine_state() {
     echo "## domains" && reference xl list | awk '{ print $1, $2 }'
     echo "## processes" && ps --ppid 2 --pid 2 --deselect -o args= |
         grep -vE '^(\[|ps --ppid|grep -vE|sort$|bash /job/scenario.sh|bash -c . /job/scenario.sh|/bin/bash ./run)' | sort
-    echo "## xenstore" && xenstore-ls -fp | grep -vE '^/(libxl|vm|local/domain/0/memory.*) = ' | sort # these stay once made
+    echo "## xenstore" && store_tree
     echo "## loop devices" && losetup -a
     echo "## network" && ip -o link | awk -F '[ :@]+' '{ print $2 }'
     echo "## files" && find /run/xen /run/xen-hotplug /run/lock /var/lib/xen /tmp -not -name domid-history -not -path /run/xen-hotplug 2>/dev/null | sort
