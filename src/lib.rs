@@ -8,6 +8,9 @@ pub mod dm;
 pub mod domain;
 pub mod engine;
 pub mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod host;
 pub mod log;
 pub mod qmp;

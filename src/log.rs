@@ -66,10 +66,43 @@ impl Logger {
         errno: Option<i32>,
         text: fmt::Arguments<'_>,
     ) {
-        match domid {
-            Some(domid) => self.0.line(level, errno, &format!("Domain {domid}:{text}")),
-            None => self.0.line(level, errno, &text.to_string()),
-        }
+        let text = match domid {
+            Some(domid) => format!("Domain {domid}:{text}"),
+            None => text.to_string(),
+        };
+        self.0.line(level, errno, &clean(&text));
+    }
+}
+
+/// The longest line, in characters; QEMU's arguments may be long.
+const MAX_LINE: usize = 8192;
+
+/// One line of bounded length, whatever a guest, a stub domain or a script put into its words.
+fn clean(text: &str) -> String {
+    text.chars().take(MAX_LINE).map(plain).collect()
+}
+
+/// A question mark in place of what makes a terminal or a reader see something else than what is there: control
+/// characters, ends of lines, and changes of the writing's direction.
+pub(crate) fn plain(c: char) -> char {
+    match c {
+        '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}'
+        | '\u{feff}' => '?',
+        _ if c.is_control() => '?',
+        _ => c,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_one_line_and_bounded() {
+        assert_eq!(clean("a\nb\r\x1b[2J\u{9b}1m\u{202e}é\0"), "a?b??[2J?1m?é?");
+        assert_eq!(clean(&"x".repeat(1 << 20)).len(), MAX_LINE);
     }
 }
 

@@ -203,6 +203,11 @@ fn printable(text: &[u8]) -> String {
     clean.collect::<String>().trim().to_owned()
 }
 
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzzing_script_words(text: &[u8]) {
+    assert!(!printable(text).contains(char::is_control));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 use super::kind::{Device, DeviceKind};
 use super::vdev::Vdev;
-use super::{list, record};
+use super::{list, record, tty};
 use crate::engine::Op;
 use crate::store::layout;
 use crate::types::{
@@ -193,13 +193,17 @@ impl<'a> View<'a> {
         }))
     }
 
-    /// The terminal of a channel. The guest cannot write this node, but it can delete it with its directory (XSA-175);
-    /// then there is a path that leads nowhere.
+    /// The terminal of a channel; a path that leads nowhere when the guest deleted the node.
     async fn tty(&self) -> Result<String> {
         let path = format!("{}/tty", self.device.frontend());
-        let tty = self.op.store()?.read_str(&path).await?;
+        let tty = tty::of_dom0(self.op, &path).await?;
         Ok(tty.unwrap_or_else(|| "/NO-SUCH-PATH".to_owned()))
     }
+}
+
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzzing_resolution(text: &[u8]) {
+    resolution(text);
 }
 
 #[cfg(test)]

@@ -38,6 +38,8 @@ pub use add::{
 pub use channel::console_of_channel;
 pub use console::{Console, ConsoleBackend, OUTPUT_LIMIT, Ring};
 pub use guest::{Guest, domid_of};
+#[cfg(feature = "fuzzing")]
+pub(crate) use hotplug::fuzzing_script_words;
 pub use hotplug::nic_name;
 pub use kind::{Device, DeviceKind};
 pub use nic::number_nics;

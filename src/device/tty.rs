@@ -12,9 +12,9 @@ use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::record;
 use crate::engine::{Command, Op};
-use crate::store::layout;
+use crate::store::{Tx, layout};
 use crate::types::{ConsoleType, DomainType};
-use crate::{Code, Domid, Error, Result};
+use crate::{Code, DOM0, Domid, Error, Result};
 
 /// Debian's place for programs that only the toolstack runs.
 const PRIVATE_BIN: &str = "/usr/lib/xen-4.17/bin";
@@ -76,12 +76,29 @@ pub async fn primary(op: &Op, domid: Domid) -> Result<Address> {
 /// The terminal of a console, for instance `/dev/pts/3`.
 pub async fn path(op: &Op, console: Address) -> Result<String> {
     let node = console.node()?;
-    match op.store()?.read_str(&node).await? {
+    let path = of_dom0(op, &node).await;
+    match path.map_err(|error| error.domain(console.domid))? {
         Some(path) if !path.is_empty() => Ok(path),
         _ => Err(Error::fail(format!("{node} names no terminal"))
             .hint("is xenconsoled running?")
             .domain(console.domid)),
     }
+}
+
+/// What dom0 wrote into a node of a directory that belongs to the guest. The guest cannot write there, but it can delete
+/// the node with its directory and make another one (XSA-175), whose value programs of dom0 would open.
+pub(super) async fn of_dom0(op: &Op, node: &str) -> Result<Option<String>> {
+    let read = |tx: Tx| async move {
+        match tx.get_perms(node).await? {
+            None => Ok(None),
+            Some(perms) if perms.owner() == DOM0 => tx.read_str(node).await,
+            Some(perms) => Err(Error::fail(format!(
+                "{node} was made by domain {}, it names no terminal",
+                perms.owner()
+            ))),
+        }
+    };
+    op.store()?.transaction(read).await
 }
 
 /// Waits until xenconsoled has opened the terminal of the domain's first console.
@@ -182,6 +199,8 @@ fn display(listen: Option<&str>, port: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::testing::Bench;
+    use crate::store::Perms;
 
     fn words(command: &Command) -> Vec<&str> {
         let program = std::iter::once(&command.program);
@@ -232,6 +251,29 @@ mod tests {
             "/local/domain/9/device/console/3/tty"
         );
         assert_eq!(node(0, ConsoleType::Serial), "/local/domain/9/serial/0/tty");
+    }
+
+    #[test]
+    fn a_terminal_that_the_guest_names_is_refused() {
+        let bench = Bench::new();
+        let console = Address {
+            domid: 9,
+            number: 3,
+            type_: ConsoleType::Pv,
+        };
+        let node = console.node().unwrap();
+        let read = || bench.ctx.block_on(async |op| path(op, console).await);
+        bench.store.set(&node, "/dev/pts/4");
+        assert_eq!(read().unwrap(), "/dev/pts/4");
+        bench
+            .ctx
+            .block_on(async |op| {
+                let guests = Perms::owner_only(9);
+                op.store()?.set_perms(&node, &guests).await
+            })
+            .unwrap();
+        let error = read().unwrap_err();
+        assert!(error.to_string().contains("made by domain 9"), "{error}");
     }
 
     #[test]

@@ -26,6 +26,9 @@ const QEMU_TRADITIONAL: &str = "/usr/lib/xen-4.17/bin/qemu-dm";
 /// How long QEMU may take to answer the questions that follow its start.
 const QUESTIONS_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// More serial ports than any machine of QEMU's has.
+const MOST_PORTS: u32 = 64;
+
 /// The number under which QEMU finds the state to restore from.
 const RESTORE_FD: i32 = 3;
 
@@ -296,7 +299,16 @@ fn serial_terminal(chardev: &qmp::Chardev) -> Result<Option<(u32, &str)>> {
         let what = format!("QEMU calls a serial port {:?}", chardev.label);
         Error::new(Code::QemuApi, what)
     })?;
-    Ok(chardev.filename.strip_prefix("pty:").map(|tty| (port, tty)))
+    let Some(tty) = chardev.filename.strip_prefix("pty:") else {
+        return Ok(None);
+    };
+    // Programs of dom0 will open it, and a QEMU that somebody took over may name any file.
+    let number = tty.strip_prefix("/dev/pts/").and_then(layout::parse_number);
+    if port >= MOST_PORTS || number.is_none() {
+        let what = format!("QEMU says that serial port {port} is at {tty:?}");
+        return Err(Error::new(Code::QemuApi, what));
+    }
+    Ok(Some((port, tty)))
 }
 
 #[cfg(test)]
@@ -324,5 +336,14 @@ mod tests {
         assert_eq!(terminal("libxl-cmd", "unix:/x"), None);
         let odd = chardev("serial0x", "pty:/dev/pts/4");
         assert_eq!(serial_terminal(&odd).unwrap_err().code(), Code::QemuApi);
+        for (label, filename) in [
+            ("serial0", "pty:/etc/shadow"),
+            ("serial0", "pty:/dev/pts/../sda"),
+            ("serial0", "pty:"),
+            ("serial64", "pty:/dev/pts/4"),
+        ] {
+            let error = serial_terminal(&chardev(label, filename)).unwrap_err();
+            assert_eq!(error.code(), Code::QemuApi, "{filename}");
+        }
     }
 }

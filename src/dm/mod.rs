@@ -127,10 +127,30 @@ pub async fn unpause(op: &Op, domid: Domid) -> Result<()> {
         .map_err(|error| error.domain(domid))
 }
 
-/// Runs a command of the human monitor of a guest's QEMU; gives what it would print.
+/// How long QEMU may take over a command of its human monitor.
+const MONITOR_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Runs a command of the human monitor of a guest's QEMU; gives what it would print, without what could fool a terminal.
+///
+/// [`Code::Timedout`] after [`MONITOR_TIMEOUT`].
 pub async fn monitor_command(op: &Op, domid: Domid, command: &str) -> Result<String> {
-    let mut client = qmp::Client::connect(op, domid).await?;
-    client.human_monitor_command(command).await
+    let work = async {
+        let mut client = qmp::Client::connect(op, domid).await?;
+        client.human_monitor_command(command).await
+    };
+    let text = op
+        .timeout(MONITOR_TIMEOUT, "waiting for QEMU's monitor", work)
+        .await
+        .map_err(|error| error.domain(domid))?;
+    Ok(text.chars().map(shown).collect())
+}
+
+/// A character of a monitor's output as a terminal may have it.
+fn shown(c: char) -> char {
+    match c {
+        '\n' | '\r' | '\t' => c,
+        _ => crate::log::plain(c),
+    }
 }
 
 /// Takes down the device model of a domain that is being destroyed: QEMU in dom0, its sockets, and for a stub domain
@@ -155,4 +175,10 @@ pub async fn stubdom_of(op: &Op, domid: Domid) -> Result<Option<Domid>> {
 pub async fn target_of(op: &Op, domid: Domid) -> Result<Option<Domid>> {
     let text = op.store()?.read_str(&layout::target(domid)).await?;
     Ok(text.as_deref().and_then(layout::parse_domid))
+}
+
+/// What the stub domain of `guest` says of its failure, as it is shown.
+#[cfg(feature = "fuzzing")]
+pub(crate) async fn fuzzing_complaint(op: &Op, guest: Domid) -> Option<String> {
+    stubdom::complaint(op, guest, stubdom_of(op, guest).await.ok()??).await
 }

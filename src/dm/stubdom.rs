@@ -358,7 +358,7 @@ async fn wait_until_running(op: &Op, guest: Domid, stubdom: Domid) -> Result<()>
 }
 
 /// What the stub domain says of its failure. It may write anything there.
-async fn complaint(op: &Op, guest: Domid, stubdom: Domid) -> Option<String> {
+pub(super) async fn complaint(op: &Op, guest: Domid, stubdom: Domid) -> Option<String> {
     let path = format!("{}/error", layout::dm(stubdom, guest));
     let words = op.store().ok()?.read(&path).await.ok()??;
     let shown = printable(&words);

@@ -133,6 +133,12 @@ fn parse_timeout(text: &str) -> u64 {
     parsed.unwrap_or(0)
 }
 
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzzing_history(text: &str) {
+    parse(text, 1000, 60);
+    parse_timeout(text);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

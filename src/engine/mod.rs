@@ -31,7 +31,8 @@ pub use rollback::Rollback;
 
 pub use crate::sys::poll::PollFd;
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
+#[cfg_attr(not(test), allow(dead_code))]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

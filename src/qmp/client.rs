@@ -184,12 +184,13 @@ impl Client {
             if let Some(line) = self.framer.next_line() {
                 return Message::parse(&line).map_err(|error| self.about(error));
             }
+            // Asked for each time: a peer that never pauses must not keep time limits and aborts from being seen.
+            self.op.readable(&self.stream).await?;
             match self.stream.read(&mut chunk) {
                 Ok(0) => return Err(self.about(protocol("QEMU closed the QMP connection"))),
                 Ok(count) => self.framer.push(&chunk[..count])?,
                 Err(error) => match error.kind() {
-                    std::io::ErrorKind::WouldBlock => self.op.readable(&self.stream).await?,
-                    std::io::ErrorKind::Interrupted => {}
+                    std::io::ErrorKind::WouldBlock | std::io::ErrorKind::Interrupted => {}
                     std::io::ErrorKind::ConnectionReset => {
                         return Err(self.about(protocol("QEMU reset the QMP connection")));
                     }

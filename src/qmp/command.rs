@@ -119,7 +119,7 @@ impl Client {
 
     fn text(&self, value: &Value, command: &str, member: &str) -> Result<String> {
         let text = value.get(member).and_then(Value::as_str);
-        text.filter(|text| text.len() <= MAX_TEXT && !text.contains('\0'))
+        text.filter(|text| text.len() <= MAX_TEXT && !text.contains(char::is_control))
             .map(str::to_owned)
             .ok_or_else(|| self.unexpected(command, member))
     }

@@ -6,6 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::Version;
+use crate::types::json::Shape;
 use crate::{Code, Error, Result};
 
 /// The most that may be waiting for its line end, in bytes (the C library's limit).
@@ -13,6 +14,13 @@ pub const MAX_BUFFERED: usize = 1 << 20;
 
 /// The deepest nesting of arrays and objects in one message; QEMU's own answers stay below ten.
 pub const MAX_DEPTH: usize = 64;
+
+/// The most values in one message. A small object takes hundreds of times the memory of its text; the longest answers,
+/// those about each of many vCPUs, stay below two thousand.
+pub const MAX_VALUES: usize = 20_000;
+
+/// The most that is kept of QEMU's own words about a failure, in characters.
+const MAX_WORDS: usize = 1000;
 
 const LINE_END: &[u8] = b"\r\n";
 
@@ -43,9 +51,9 @@ impl Framer {
             self.searched = self.buffer.len().saturating_sub(1);
             return None;
         };
-        let rest = self.buffer.split_off(end + LINE_END.len());
-        let mut line = std::mem::replace(&mut self.buffer, rest);
-        line.truncate(end);
+        // A copy, so that a short line does not keep the room of a long buffer.
+        let line = self.buffer[..end].to_vec();
+        self.buffer.drain(..end + LINE_END.len());
         self.searched = 0;
         Some(line)
     }
@@ -86,7 +94,7 @@ pub enum Message {
 impl Message {
     /// Reads one line; anything but a well-formed message is [`Code::ProtocolErrorQmp`].
     pub fn parse(line: &[u8]) -> Result<Self> {
-        check_depth(line)?;
+        check_shape(line)?;
         let value: Value = serde_json::from_slice(line)
             .map_err(|error| protocol(format!("QEMU sent what is not JSON: {error}")))?;
         let Value::Object(mut members) = value else {
@@ -103,8 +111,8 @@ impl Message {
         if let Some(error) = members.get("error") {
             return Ok(Self::Error {
                 id: members.get("id").and_then(Value::as_i64),
-                class: string(error, "class")?,
-                desc: string(error, "desc")?,
+                class: words(error, "class")?,
+                desc: words(error, "desc")?,
             });
         }
         if members.contains_key("event") {
@@ -143,34 +151,27 @@ pub fn code_of_class(class: &str) -> Code {
     }
 }
 
-fn string(value: &Value, member: &str) -> Result<String> {
+/// A text of a failure, cut where it is longer than any that a person would read.
+fn words(value: &Value, member: &str) -> Result<String> {
     value
         .get(member)
         .and_then(Value::as_str)
-        .map(str::to_owned)
+        .map(|text| text.chars().take(MAX_WORDS).collect())
         .ok_or_else(|| protocol(format!("QEMU sent an error without {member:?}")))
 }
 
-/// Counts brackets outside strings before anything is built from the line.
-fn check_depth(line: &[u8]) -> Result<()> {
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    for byte in line {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            _ if in_string => {}
-            b'[' | b'{' => {
-                depth += 1;
-                if depth > MAX_DEPTH {
-                    return Err(protocol(format!(
-                        "QEMU sent JSON nested deeper than {MAX_DEPTH}"
-                    )));
-                }
-            }
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
+/// Looks at the whole line before anything is built from it.
+fn check_shape(line: &[u8]) -> Result<()> {
+    let shape = Shape::of(line);
+    if shape.depth > MAX_DEPTH {
+        return Err(protocol(format!(
+            "QEMU sent JSON nested deeper than {MAX_DEPTH}"
+        )));
+    }
+    if shape.values > MAX_VALUES {
+        return Err(protocol(format!(
+            "QEMU sent a message of more than {MAX_VALUES} values"
+        )));
     }
     Ok(())
 }
@@ -277,6 +278,30 @@ mod tests {
         assert!(Message::parse(million.as_bytes()).is_err());
         let text = format!("{{\"id\": 1, \"return\": \"\\\"{}\"}}", "[".repeat(500));
         assert!(Message::parse(text.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_short_text_cannot_become_much_memory() {
+        let many = |count: usize| {
+            let objects = vec![r#"{"":0}"#; count].join(",");
+            Message::parse(format!(r#"{{"id": 1, "return": [{objects}]}}"#).as_bytes())
+        };
+        assert!(many(MAX_VALUES / 2 - 2).is_ok());
+        let error = many(MAX_VALUES / 2).unwrap_err();
+        assert_eq!(error.code(), Code::ProtocolErrorQmp);
+        let commas = format!("{{\"id\": 1, \"return\": \"{}\"}}", ",".repeat(900_000));
+        assert!(Message::parse(commas.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn qemus_words_are_cut() {
+        let long = "é".repeat(500_000);
+        let line =
+            format!(r#"{{"id": 1, "error": {{"class": "GenericError", "desc": "{long}"}}}}"#);
+        let Message::Error { desc, .. } = Message::parse(line.as_bytes()).unwrap() else {
+            panic!("it is an error");
+        };
+        assert_eq!(desc, "é".repeat(MAX_WORDS));
     }
 
     #[test]

@@ -59,3 +59,18 @@ impl Version {
         }
     }
 }
+
+/// Every command, one after the other, against the other end of `stream`.
+#[cfg(feature = "fuzzing")]
+pub(crate) async fn fuzzing(
+    op: &crate::engine::Op,
+    stream: std::os::unix::net::UnixStream,
+) -> crate::Result<()> {
+    let mut client = Client::converse(op, 7, stream, None).await?;
+    drop(client.query_status().await);
+    drop(client.query_chardev().await);
+    drop(client.query_vnc().await);
+    drop(client.query_cpus().await);
+    drop(client.human_monitor_command("info").await);
+    client.cont().await
+}

@@ -203,6 +203,26 @@ fn endless_events_are_cut_off() {
 }
 
 #[test]
+fn a_peer_that_never_pauses_cannot_outlast_the_limit() {
+    let began = std::time::Instant::now();
+    let result = converse(
+        |qemu| {
+            qemu.negotiate();
+            qemu.hear();
+            let event = format!("{{\"event\": \"{}\"}}\r\n", "x".repeat(500_000));
+            while qemu.stream.write_all(event.as_bytes()).is_ok() {}
+        },
+        async |client| {
+            let op = client.op().clone();
+            let limit = Duration::from_millis(200);
+            op.timeout(limit, "listening", client.cont()).await
+        },
+    );
+    assert_eq!(code(result), Code::Timedout);
+    assert!(began.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
 fn deep_nesting_is_refused() {
     let result = converse(
         |qemu| {

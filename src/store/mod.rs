@@ -18,7 +18,10 @@ pub use conn::Conn;
 pub use perms::{Access, Perms};
 pub use watch::Watch;
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
+#[cfg_attr(not(test), allow(dead_code))]
 pub(crate) mod fake;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 #[cfg(test)]
 mod tests;

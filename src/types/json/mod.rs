@@ -4,8 +4,10 @@
 //! nobody knows are skipped, members of the wrong sort are errors.
 
 mod builtin;
+mod shape;
 mod value;
 
+pub use shape::Shape;
 pub use value::Value;
 
 pub use crate::sys::yajl::{Status, Writer, Written};

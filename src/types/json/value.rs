@@ -4,10 +4,17 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use super::Shape;
 use crate::{Error, Result};
 
 /// The longest text that is read at all, in bytes. The largest domain configurations take some tens of KiB.
 const MAX_TEXT: usize = 16 << 20;
+
+/// The most values in a text: the affinities of 512 vCPUs to 512 CPUs are half as many.
+const MAX_VALUES: usize = 500_000;
+
+/// The most objects in a text, which take far more memory than numbers do. Each device of a domain is one.
+const MAX_OBJECTS: usize = 20_000;
 
 /// A value of any sort.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +42,13 @@ impl Value {
             return Err(Error::fail(format!(
                 "the JSON text has {} bytes; the limit is {MAX_TEXT}",
                 text.len()
+            )));
+        }
+        let shape = Shape::of(text.as_bytes());
+        if shape.values > MAX_VALUES || shape.objects > MAX_OBJECTS {
+            return Err(Error::fail(format!(
+                "the JSON text has {} values, {} of them objects; the limits are {MAX_VALUES} and {MAX_OBJECTS}",
+                shape.values, shape.objects
             )));
         }
         serde_json::from_str(text).map_err(|error| Error::fail(format!("not valid JSON: {error}")))
@@ -187,6 +201,11 @@ mod tests {
         let deep = "[".repeat(200) + &"]".repeat(200);
         assert!(Value::parse(&deep).is_err());
         assert!(Value::parse(&" ".repeat(MAX_TEXT + 1)).is_err());
+        let row = |value: &str, count| Value::parse(&format!("[{}0]", value.repeat(count)));
+        assert!(row("{},", MAX_OBJECTS).is_ok());
+        assert!(row("{},", MAX_OBJECTS + 1).is_err());
+        assert!(row("0,", MAX_VALUES - 10).is_ok());
+        assert!(row("0,", MAX_VALUES).is_err());
         for bad in [
             "",
             "{",

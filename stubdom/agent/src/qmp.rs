@@ -11,7 +11,7 @@ const SAVE: &str = "xen-save-devices-state";
 /// Where libxl tells a stub domain's QEMU to save to.
 const SAVE_TARGET: &str = "/dev/fdset/1";
 /// Nothing in this protocol comes near; beyond it, data is passed on unread.
-const MESSAGE_MAX: usize = 1 << 20;
+const MESSAGE_MAX: usize = 256 << 10;
 
 /// Cuts a byte stream into JSON values.
 #[derive(Default)]

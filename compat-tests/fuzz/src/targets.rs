@@ -1,0 +1,112 @@
+//! One function for each way in. Their inputs are what a domain could send, as it is sent.
+
+use xenlight::device::vdev::{self, Vdev};
+use xenlight::fuzzing;
+use xenlight::qmp::message::{Framer, Message};
+use xenlight::types::{
+    CpuidPolicyList, DeviceDisk, DeviceNic, DomainConfig, Mac, Uuid, from_json_str, to_json_string,
+};
+
+use crate::{Target, agent};
+
+/// All targets by name.
+pub const TARGETS: [(&str, Target); 13] = [
+    ("agent_relay", agent::relay),
+    ("cpuid", cpuid),
+    ("identifiers", identifiers),
+    ("json_config", json_config),
+    ("log_line", fuzzing::log_line),
+    ("numbers", fuzzing::numbers),
+    ("qmp_conversation", fuzzing::qmp_conversation),
+    ("qmp_message", qmp_message),
+    ("store_conversation", fuzzing::store_conversation),
+    ("store_nodes", fuzzing::store_nodes),
+    ("store_perms", fuzzing::store_perms),
+    ("store_wire", fuzzing::store_wire),
+    ("vdev", vdev),
+];
+
+/// Lines of QMP in pieces of any size; the same messages come out whatever the pieces.
+fn qmp_message(data: &[u8]) {
+    let whole = lines(data, 4096);
+    let size = data.first().map_or(1, |size| usize::from(*size) + 1);
+    assert_eq!(lines(data, size), whole);
+    for line in whole {
+        if let Ok(Message::Error { desc, .. }) = Message::parse(&line) {
+            assert!(desc.chars().count() <= 1000);
+        }
+    }
+}
+
+fn lines(data: &[u8], size: usize) -> Vec<Vec<u8>> {
+    let mut framer = Framer::default();
+    let mut lines = Vec::new();
+    for piece in data.chunks(size) {
+        if framer.push(piece).is_err() {
+            break;
+        }
+        while let Some(line) = framer.next_line() {
+            lines.push(line);
+        }
+    }
+    lines
+}
+
+/// Stored configurations. What was understood is written and read again without a change.
+fn json_config(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    drop(from_json_str::<DeviceDisk>(&text));
+    drop(from_json_str::<DeviceNic>(&text));
+    drop(from_json_str::<CpuidPolicyList>(&text));
+    let Ok(config) = from_json_str::<DomainConfig>(&text) else {
+        return;
+    };
+    let Ok(written) = to_json_string(&config) else {
+        return;
+    };
+    let again = from_json_str::<DomainConfig>(&written).map(|config| to_json_string(&config));
+    match again {
+        Ok(Ok(again)) => assert_eq!(again, written),
+        other => panic!("what was written is not read: {other:?}\n{written}"),
+    }
+}
+
+/// Rules about CPUID and MSRs, one a line, in both languages.
+fn cpuid(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let mut policy = CpuidPolicyList::default();
+    for line in text.lines() {
+        // What is no rule is refused and leaves no more than an empty leaf.
+        let _ = policy.add_rule(line);
+        let _ = policy.add_xend_rule(line);
+    }
+    assert!(policy.leaves.len() <= 2 * text.lines().count());
+}
+
+/// Names of virtual disks. A name and the number behind it mean the same disk.
+fn vdev(data: &[u8]) {
+    for name in String::from_utf8_lossy(data).lines() {
+        let Some(found) = Vdev::parse(name) else {
+            continue;
+        };
+        assert!(found.devid >= 0);
+        if name.starts_with("xvd") {
+            assert_eq!(vdev::name_of(found.devid), name);
+        }
+        vdev::name_of(found.devid);
+    }
+    for four in data.chunks_exact(4) {
+        vdev::name_of(i32::from_le_bytes([four[0], four[1], four[2], four[3]]));
+    }
+}
+
+/// UUIDs and addresses of NICs.
+fn identifiers(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Some(uuid) = Uuid::parse(&text) {
+        assert_eq!(uuid.to_string(), text.to_ascii_lowercase());
+    }
+    if let Some(mac) = Mac::parse(&text) {
+        assert_eq!(mac.to_string(), text.to_ascii_lowercase());
+    }
+}

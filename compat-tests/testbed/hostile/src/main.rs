@@ -1,0 +1,168 @@
+//! A stub domain that was taken over: first process of the Linux stub domain's image, for the test bed alone.
+//!
+//! It reports QEMU as running, or not, as the part asks that it plays. The part is in the kernel's command line
+//! (`part=NAME`) or, later, in the store node `part`, which dom0 writes.
+
+// The agent's own modules, of which this needs a few functions.
+#[path = "../../../../stubdom/agent/src/error.rs"]
+mod error;
+#[path = "../../../../stubdom/agent/src/modules.rs"]
+mod modules;
+mod qmp;
+#[allow(dead_code)]
+#[path = "../../../../stubdom/agent/src/store.rs"]
+mod store;
+#[allow(dead_code)]
+#[path = "../../../../stubdom/agent/src/sys.rs"]
+mod sys;
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use error::{Error, Result};
+use store::Store;
+
+/// What makes a terminal do things, and a reader see things.
+pub(crate) const FOOL: &str = "\x1b[2J\x1b]0;fooled\x07\r\n\u{9b}31m\u{202e}";
+const SOCKET: &str = "/run/hostile.qmp";
+
+fn main() {
+    for (kind, dir) in [("devtmpfs", "/dev"), ("proc", "/proc"), ("sysfs", "/sys")] {
+        let _ = sys::mount(kind, dir);
+    }
+    if let Ok(log) = OpenOptions::new().read(true).write(true).open("/dev/hvc0") {
+        sys::replace_stdio(&log);
+    }
+    if let Err(error) = play() {
+        println!("hostile: {error}");
+    }
+    loop {
+        std::thread::park();
+    }
+}
+
+/// Opens a file for reading, naming it in the error.
+fn open(path: &str) -> Result<File> {
+    File::open(path).map_err(|source| Error::io(format!("open {path}"), source))
+}
+
+fn play() -> Result<()> {
+    let mut store = Store::open()?;
+    let target = store.read("target")?;
+    let nodes = format!("device-model/{target}");
+    let part = std::env::var("part").unwrap_or_default();
+    println!("hostile: domain {target}, part '{part}'");
+    modules::load("base")?;
+    match part.as_str() {
+        "liar" => lie(&mut store, &nodes),
+        "flood" => flood(&mut store, &nodes),
+        _ => serve(&mut store, &nodes),
+    }
+}
+
+/// Rubbish where the state should be, then a reason for the failure that is rubbish, too.
+fn lie(store: &mut Store, nodes: &str) -> Result<()> {
+    let long = FOOL.repeat(2000);
+    for value in [
+        &long.as_bytes()[..4000],
+        b"",
+        b"runnin",
+        b"running\0",
+        b"\xff\xfe",
+    ] {
+        store.write(&format!("{nodes}/state"), value)?;
+        store.write(&format!("{nodes}/state/running"), b"running")?;
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    store.write(&format!("{nodes}/error"), &long.as_bytes()[..4000])?;
+    store.write(&format!("{nodes}/state"), b"error")
+}
+
+/// Never says that QEMU runs, and makes as much noise about it as it can.
+fn flood(store: &mut Store, nodes: &str) -> Result<()> {
+    std::thread::spawn(noise);
+    let mut count: u64 = 0;
+    loop {
+        count += 1;
+        store.write(
+            &format!("{nodes}/state"),
+            format!("starting {count}").as_bytes(),
+        )?;
+        // More nodes than its quota allows.
+        let _ = store.write(&format!("{nodes}/n{count}"), b"x");
+    }
+}
+
+/// Fills the log.
+fn noise() {
+    let line = format!("{FOOL}{}\n", "x".repeat(200));
+    while std::io::stdout().write_all(line.as_bytes()).is_ok() {}
+}
+
+/// Says that QEMU runs, and serves QMP as the node `part` tells.
+fn serve(store: &mut Store, nodes: &str) -> Result<()> {
+    qmp::listen(SOCKET)?;
+    let vchan = format!("{nodes}/qmp-vchan");
+    std::thread::spawn(move || proxy(&vchan));
+    store.write(&format!("{nodes}/state"), b"running")?;
+    println!("hostile: serving");
+    let deadline = Instant::now() + Duration::from_secs(600);
+    while Instant::now() < deadline {
+        if store.read("part").is_ok_and(|part| part == "wreck") {
+            wreck(store, nodes);
+            println!("hostile: wrecked");
+            std::thread::spawn(noise);
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(())
+}
+
+/// The other end of what the toolstack runs in dom0; started again when it ends with its client.
+fn proxy(vchan: &str) {
+    loop {
+        let proxy = Command::new("/bin/vchan-socket-proxy")
+            .args(["--mode=server", "0", vchan, SOCKET])
+            .stdin(Stdio::null())
+            .status();
+        println!("hostile: proxy: {proxy:?}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Spoils every node that it may write: its reports and the frontends of its devices.
+fn wreck(store: &mut Store, nodes: &str) {
+    let fool = FOOL.repeat(2000);
+    let fool = &fool.as_bytes()[..4000];
+    for kind in store.list("device").unwrap_or_default() {
+        for device in store.list(&format!("device/{kind}")).unwrap_or_default() {
+            let frontend = format!("device/{kind}/{device}");
+            for name in [
+                "state",
+                "backend",
+                "backend-id",
+                "ring-ref",
+                "event-channel",
+                "tty",
+            ] {
+                let _ = store.write(&format!("{frontend}/{name}"), fool);
+            }
+        }
+    }
+    for name in ["state", "error", "command", "parameter", "qmp-vchan"] {
+        let _ = store.write(&format!("{nodes}/{name}"), fool);
+        let _ = store.write(&format!("{nodes}/{name}/below/{name}"), fool);
+    }
+    for path in [
+        "name",
+        "target",
+        "vm",
+        "image/device-model-pid",
+        "device/vbd/99999/state",
+    ] {
+        let _ = store.write(path, fool);
+    }
+}
