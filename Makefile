@@ -88,6 +88,7 @@ demo: test-prerequisites all stubdom ## the main job on real Xen: xl on this lib
 .PHONY: test
 test: test-prerequisites all $(FAULTS_LIB) stubdom stage c-programs check ## everything: checks, ABI and JSON against Debian's library, each guest type on real Xen
 	$(BED)/minios-standin/build $(BUILD)/stubdom
+	$(BED)/hostile/build $(BUILD)/stubdom
 	$(CARGO) run --quiet --package xenlight-compat-tests --bin status -- --check README.md
 	$(CARGO) test --workspace --no-fail-fast
 	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --lib both --timeout 2400
@@ -103,6 +104,27 @@ compare: test-prerequisites all stubdom c-programs ## both libraries side by sid
 .PHONY: faults
 faults: test-prerequisites all $(FAULTS_LIB) stubdom ## fail every hypercall, request, process and timer in turn, on real Xen; nothing may be left behind
 	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --timeout 7200 $(VARS:%=--var %) walk/faults
+
+# With cargo-fuzz (cargo install cargo-fuzz) by libFuzzer, which looks for new paths through the code; without it by the
+# mutations that `make test` replays, from a new seed. FUZZ_TARGETS= chooses among `fuzz --list`.
+FUZZ         := compat-tests/fuzz
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= $(notdir $(wildcard $(FUZZ)/corpus/*))
+.PHONY: fuzz
+fuzz: ## hostile data into every parser, FUZZ_SECONDS (60) for each target
+	@mkdir -p $(BUILD)/fuzz
+	@set -e; if $(CARGO) fuzz --version >/dev/null 2>&1; then \
+	    for target in $(FUZZ_TARGETS); do \
+	        echo "libFuzzer: $$target"; mkdir -p $(BUILD)/fuzz/$$target; \
+	        XENLIGHT_FUZZ_TARGET=$$target RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$(CURDIR)/$(BUILD)/fuzz/build \
+	            $(CARGO) fuzz run --sanitizer none --fuzz-dir $(FUZZ)/libfuzzer target \
+	            $(CURDIR)/$(BUILD)/fuzz/$$target $(CURDIR)/$(FUZZ)/corpus/$$target -- \
+	            -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=256 -verbosity=0 -artifact_prefix=$(CURDIR)/$(BUILD)/fuzz/; \
+	    done; \
+	else \
+	    $(CARGO) build --quiet --release --package xenlight-fuzz; \
+	    cd $(BUILD)/fuzz && $(CARGO) run --quiet --release --package xenlight-fuzz -- $(FUZZ_SECONDS) $(FUZZ_TARGETS); \
+	fi
 
 # Where the tests look at what an installation is like.
 .PHONY: stage
