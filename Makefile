@@ -28,7 +28,7 @@ XEN_LIBS  := -lxentoollog -lxenevtchn -lxenctrl -lxenguest -lxenforeignmemory -l
 STRIP     ?= -Wl,--strip-debug
 
 BUILD_PACKAGES := gcc git libc6-dev libclang-dev libxen-dev libyajl-dev make pkg-config
-TEST_PACKAGES  := g++ qemu-system-x86 mmdebstrap e2fsprogs cpio busybox-static valgrind shellcheck xz-utils zstd
+TEST_PACKAGES  := g++ qemu-system-x86 mmdebstrap e2fsprogs cpio busybox-static kmod binutils valgrind shellcheck xz-utils zstd
 
 .PHONY: all
 all: $(LIB)/$(REALNAME) $(BUILD)/xenlight.pc ## build the library (build/lib) and xenlight.pc
