@@ -95,6 +95,14 @@ pub(crate) fn plain(c: char) -> char {
     }
 }
 
+/// `log_line!(logger, Level::Warn, domid, "text {x}")`: one line, formatted.
+#[macro_export]
+macro_rules! log_line {
+    ($logger:expr, $level:expr, $domid:expr, $($text:tt)+) => {
+        $logger.line($level, $domid, format_args!($($text)+))
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,12 +112,4 @@ mod tests {
         assert_eq!(clean("a\nb\r\x1b[2J\u{9b}1m\u{202e}é\0"), "a?b??[2J?1m?é?");
         assert_eq!(clean(&"x".repeat(1 << 20)).len(), MAX_LINE);
     }
-}
-
-/// `log_line!(logger, Level::Warn, domid, "text {x}")`: one line, formatted.
-#[macro_export]
-macro_rules! log_line {
-    ($logger:expr, $level:expr, $domid:expr, $($text:tt)+) => {
-        $logger.line($level, $domid, format_args!($($text)+))
-    };
 }
