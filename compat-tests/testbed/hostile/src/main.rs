@@ -26,6 +26,8 @@ use store::Store;
 
 /// What makes a terminal do things, and a reader see things.
 pub(crate) const FOOL: &str = "\x1b[2J\x1b]0;fooled\x07\r\n\u{9b}31m\u{202e}";
+/// xenstored takes no more from a domain: its quota is 2048 bytes for a whole node.
+const LARGEST: usize = 1800;
 const SOCKET: &str = "/run/hostile.qmp";
 
 fn main() {
@@ -66,7 +68,7 @@ fn play() -> Result<()> {
 fn lie(store: &mut Store, nodes: &str) -> Result<()> {
     let long = FOOL.repeat(2000);
     for value in [
-        &long.as_bytes()[..4000],
+        &long.as_bytes()[..LARGEST],
         b"",
         b"runnin",
         b"running\0",
@@ -76,7 +78,7 @@ fn lie(store: &mut Store, nodes: &str) -> Result<()> {
         store.write(&format!("{nodes}/state/running"), b"running")?;
         std::thread::sleep(Duration::from_millis(50));
     }
-    store.write(&format!("{nodes}/error"), &long.as_bytes()[..4000])?;
+    store.write(&format!("{nodes}/error"), &long.as_bytes()[..LARGEST])?;
     store.write(&format!("{nodes}/state"), b"error")
 }
 
@@ -136,7 +138,7 @@ fn proxy(vchan: &str) {
 /// Spoils every node that it may write: its reports and the frontends of its devices.
 fn wreck(store: &mut Store, nodes: &str) {
     let fool = FOOL.repeat(2000);
-    let fool = &fool.as_bytes()[..4000];
+    let fool = &fool.as_bytes()[..LARGEST];
     for kind in store.list("device").unwrap_or_default() {
         for device in store.list(&format!("device/{kind}")).unwrap_or_default() {
             let frontend = format!("device/{kind}/{device}");
