@@ -35,6 +35,12 @@ pub enum Force {
 /// are erased even when a step fails, unless the script could not be run at all: then they stay for another try, since
 /// nobody else knows of its loop device.
 pub async fn remove(op: &Op, device: &Device, force: Force) -> Result<()> {
+    take_down(op, device, force, false).await
+}
+
+/// As [`remove`]; with `patient` a backend that does not close in time is no failure, as long as the rest succeeds. A
+/// guest brings that about by spoiling its side before it is destroyed: the driver has let go then, and says no more.
+async fn take_down(op: &Op, device: &Device, force: Force, patient: bool) -> Result<()> {
     let mut force = force;
     let mut closed = close(op, device, force).await;
     if force == Force::Auto && matches!(&closed, Err(e) if e.code() == Code::Timedout) {
@@ -48,10 +54,13 @@ pub async fn remove(op: &Op, device: &Device, force: Force) -> Result<()> {
         force = Force::On;
         closed = close(op, device, force).await;
     }
-    if let Err(error) = &closed {
-        if force != Force::On || error.code() == Code::Aborted {
-            return closed;
+    match &closed {
+        Err(error) if patient && force == Force::On && error.code() == Code::Timedout => {
+            log_line!(op.log(), Level::Warn, device.domid, "{error}");
+            closed = Ok(());
         }
+        Err(error) if force != Force::On || error.code() == Code::Aborted => return closed,
+        _ => {}
     }
     // A backend that does not close must not keep its loop device or bridge port, too.
     let detached = detach(op, device).await;
@@ -78,7 +87,9 @@ pub async fn remove_all(op: &Op, domid: Domid, force: Force) -> Result<()> {
     for console in &consoles {
         first = first.and(logged(op, erase(op, console).await));
     }
-    let removals = others.iter().map(|device| remove(op, device, force));
+    let removals = others
+        .iter()
+        .map(|device| take_down(op, device, force, true));
     for outcome in op.join(removals.collect()).await {
         first = first.and(logged(op, outcome));
     }
