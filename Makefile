@@ -103,7 +103,7 @@ compare: test-prerequisites all stubdom c-programs ## both libraries side by sid
 # VARS="STRIDE=1" walks every point; docs/faults.md lists the variables.
 .PHONY: faults
 faults: test-prerequisites all $(FAULTS_LIB) stubdom ## fail every hypercall, request, process and timer in turn, on real Xen; nothing may be left behind
-	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --timeout 7200 $(VARS:%=--var %) walk/faults
+	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --timeout 7200 $(VARS:%=--var '%') walk/faults
 
 # With cargo-fuzz (cargo install cargo-fuzz) by libFuzzer, which looks for new paths through the code; without it by the
 # mutations that `make test` replays, from a new seed. FUZZ_TARGETS= chooses among `fuzz --list`.
