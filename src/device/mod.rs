@@ -45,7 +45,7 @@ pub use kind::{Device, DeviceKind};
 pub use nic::number_nics;
 pub use nodes::{Entries, Nodes};
 pub use record::{next_devid, stubdom_of};
-pub use remove::{Force, remove, remove_all};
+pub use remove::{Force, none_on_record, remove, remove_all};
 pub use state::XenbusState;
 
 use crate::log::Logger;

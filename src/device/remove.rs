@@ -96,6 +96,13 @@ pub async fn remove_all(op: &Op, domid: Domid, force: Force) -> Result<()> {
     first
 }
 
+/// Whether the toolstack is sure to have no device of `domid` on record.
+pub async fn none_on_record(op: &Op, domid: Domid) -> bool {
+    record::all(op, domid)
+        .await
+        .is_ok_and(|devices| devices.is_empty())
+}
+
 /// Whether it was this host's failure, and not that of a script, which would only repeat it.
 fn may_work_later(error: &Error) -> bool {
     let unusable = [libc::ENOENT, libc::ENOTDIR, libc::EACCES, libc::ENOEXEC];
