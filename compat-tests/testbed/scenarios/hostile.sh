@@ -1,0 +1,136 @@
+# A stub domain that was taken over, and kernels that lie: each command ends, with bounded memory and no control characters
+# on the terminal, dom0 works on, and nothing is left.
+[ "$bed_lib" = ours ] || skip "the C library takes the liar's \"running\" with a NUL behind it for a running QEMU"
+image=/job/stubdom/hostile-rootfs
+[ -f "$image" ] || skip "no hostile stub domain; compat-tests/testbed/hostile/build makes it"
+cp "$guests/hvm-idle.img" "$work/hvm.img"
+declare -A pid_of began_of
+
+# hostile NAME PART: the configuration of a guest whose stub domain plays that part.
+hostile() {
+    guest "$1" stubdom "disk=[\"$work/hvm.img,raw,hda,w\"]" "stubdomain_ramdisk=\"$image\"" \
+        'stubdomain_kernel="/usr/lib/xen-4.17/boot/qemu-stubdom-linux-kernel"' \
+        "stubdomain_cmdline=\"rdinit=/hostile/init part=$2\""
+}
+
+# launch NAME CMD...: starts it in the background.
+launch() {
+    local name=$1
+    shift
+    (ulimit -v 1500000; exec "$@") >"$work/said.$name" 2>&1 &
+    pid_of[$name]=$! began_of[$name]=$SECONDS
+}
+
+# finish NAME KIB: its end; sets $code and $output. It must take no more memory than that, and say nothing that can fool a
+# terminal.
+finish() {
+    local pid=${pid_of[$1]} said=$work/said.$1 peak=0 key value
+    code=0
+    while kill -0 "$pid" 2>/dev/null; do
+        while read -r key value _; do
+            [ "$key" != VmHWM: ] || [ "$value" -lt "$peak" ] || peak=$value
+        done 2>/dev/null <"/proc/$pid/status" || true
+        sleep 0.2
+        [ $((SECONDS - ${began_of[$1]})) -lt 100 ] || kill "$pid" || true
+    done
+    wait "$pid" || code=$?
+    output=$(tr -d '\0' <"$said")
+    step "$1: status $code, $peak KiB, $((SECONDS - ${began_of[$1]})) s: $(grep -aim 1 error <<<"$output" | tr -dc '[:print:]' | cut -c 1-150)"
+    [ $((SECONDS - ${began_of[$1]})) -lt 100 ] || fail "$1 did not end: $(tail -n 3 <<<"$output" | tr -dc '[:print:]')"
+    [ "$peak" -le "$2" ] || fail "$1 took $peak KiB"
+    # Control characters, C1 ones among them, and changes of the writing's direction.
+    ! LC_ALL=C grep -aqP '[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]' "$said" ||
+        fail "$1 printed control characters: $(LC_ALL=C grep -aP '[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]' "$said" | cat -v | head -c 300)"
+}
+
+# watched NAME KIB CMD...: both.
+watched() {
+    launch "$1" "${@:3}"
+    finish "$1" "$2"
+}
+
+refused() {
+    watched "$@"
+    [ "$code" -ne 0 ] || fail "$1 should have failed: $(tail -n 3 <<<"$output")"
+}
+
+# Rubbish in its state node, and for a reason.
+hostile liar liar
+refused liar 250000 xl create "$work/liar.cfg"
+grep -q 'stub domain [0-9]* says: ' <<<"$output" || fail "no word of the stub domain's: $output"
+await 10 "liar to be gone" gone liar
+
+# QMP against a peer that breaks it in every way.
+hostile box serve
+watched box 250000 xl create -p "$work/box.cfg"
+same "status of xl create" 0 "$code"
+domid_of[box]=$(domid box)
+stub=$(xenstore-read "/local/domain/${domid_of[box]}/image/device-model-domid")
+part() { xenstore-write "/local/domain/$stub/part" "$1"; }
+monitor=(xl qemu-monitor-command box 'info status')
+for name in garbage deep wide wrong-id hang-up error; do
+    part $name
+    refused $name 64000 "${monitor[@]}"
+done
+part text
+watched text 64000 "${monitor[@]}"
+same "status of a monitor command" 0 "$code"
+part fine
+watched fine 64000 "${monitor[@]}"
+grep -q 'VM status: hostile' <<<"$output" || fail "the monitor does not answer any more: $output"
+
+# One that is silent, and one that never says that it runs but floods the store and its log.
+part silent
+launch silent "${monitor[@]}"
+hostile flood flood
+launch flood xl create "$work/flood.cfg"
+
+# Meanwhile, images that are cut or lie.
+kernel=/boot/vmlinux
+head -c 100 "$kernel" >"$work/header"
+head -c 3000000 "$kernel" >"$work/cut"
+cp "$kernel" "$work/huge"
+printf '\377\377\377\377\377\377\377\177' | dd of="$work/huge" bs=1 seek=$((64 + 40)) conv=notrunc status=none
+gzip -1 <"$work/cut" | head -c 300000 >"$work/gzip"
+for name in header cut huge gzip; do
+    guest "k-$name" linux-pv "kernel=\"$work/$name\""
+    refused "k-$name" 200000 xl create "$work/k-$name.cfg"
+done
+truncate -s 300M "$work/ramdisk"
+guest k-ramdisk linux-pv 'memory=128' "ramdisk=\"$work/ramdisk\""
+refused k-ramdisk 500000 xl create "$work/k-ramdisk.cfg"
+head -c 80 "$guests/pvh" >"$work/cut"
+cp "$guests/pvh" "$work/huge"
+printf '\377\377\377\177' | dd of="$work/huge" bs=1 seek=$((52 + 20)) conv=notrunc status=none
+for name in cut huge; do
+    guest "p-$name" pvh "kernel=\"$work/$name\""
+    refused "p-$name" 200000 xl create "$work/p-$name.cfg"
+done
+for name in k-header k-cut k-huge k-gzip k-ramdisk p-cut p-huge; do gone $name || fail "$name is still there"; done
+
+finish silent 64000
+[ "$code" -ne 0 ] || fail "a silent QEMU gave no error"
+grep -q 'took more than' <<<"$output" || fail "no word of the time limit: $output"
+finish flood 250000
+[ "$code" -ne 0 ] || fail "flood was created"
+await 10 "flood to be gone" gone flood
+step "its log has $(stat -c %s /var/log/xen/qemu-dm-flood.log) bytes"
+
+# Last of the QMP parts: the proxy in dom0 does not survive that its client hangs up on a flood.
+part endless
+refused endless 64000 "${monitor[@]}"
+
+# Every node that it may write is spoiled. dom0 looks at it, and takes it down.
+part wreck
+await_text /var/log/xen/qemu-dm-box.log 'hostile: wrecked' 30
+for command in info list "block-list box" "block-list box-dm" "list -l box"; do
+    # shellcheck disable=SC2086 # words
+    watched "$command" 64000 xl $command
+    same "status of xl $command" 0 "$code"
+done
+watched destroy 64000 xl destroy box
+same "status of xl destroy" 0 "$code"
+await 10 "box to be gone" gone box
+await 10 "its stub domain to be gone" gone "$stub"
+rm -f /var/log/xen/qemu-dm-flood.log /var/log/xen/qemu-dm-box.log
+expect 'xen_version' xl info
