@@ -1,7 +1,7 @@
 # Every failure that the library below can meet, one at a time: make faults.
 # shellcheck disable=SC2154
 . /job/scenarios/faults.inc
-: "${GUESTS:=tiny box}" "${OPERATIONS:=create destroy}" "${PVH_STRIDE:=1}" "${STRIDE:=60}"
+: "${GUESTS:=tiny box}" "${OPERATIONS:=create destroy}" "${PVH_STRIDE:=1}" "${STRIDE:=100}"
 
 guest tiny pvh 'cmdline="idle"'
 cp "$guests/hvm-idle.img" "$work/hvm.img"
