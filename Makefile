@@ -91,7 +91,7 @@ test: test-prerequisites all $(FAULTS_LIB) stubdom stage c-programs check ## eve
 	$(BED)/hostile/build $(BUILD)/stubdom
 	$(CARGO) run --quiet --package xenlight-compat-tests --bin status -- --check README.md
 	$(CARGO) test --workspace --no-fail-fast
-	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --lib both --timeout 2400
+	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --lib both --timeout 3300
 
 .PHONY: compare
 compare: test-prerequisites all stubdom c-programs ## both libraries side by side: behaviour and costs, to docs/compare.md
