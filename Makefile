@@ -85,18 +85,21 @@ BED := compat-tests/testbed
 demo: test-prerequisites all stubdom ## the main job on real Xen: xl on this library, a guest with its QEMU in a stub domain
 	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/demo
 
-.PHONY: test
-test: test-prerequisites all $(FAULTS_LIB) stubdom stage c-programs check ## everything: checks, ABI and JSON against Debian's library, each guest type on real Xen
+# Stub domains that only the test bed uses, made of the real one.
+.PHONY: bed-images
+bed-images: stubdom
 	$(BED)/minios-standin/build $(BUILD)/stubdom
 	$(BED)/hostile/build $(BUILD)/stubdom
+
+.PHONY: test
+test: test-prerequisites all $(FAULTS_LIB) bed-images stage c-programs check ## everything: checks, ABI and JSON against Debian's library, each guest type on real Xen
 	$(CARGO) run --quiet --package xenlight-compat-tests --bin status -- --check README.md
 	$(CARGO) test --workspace --no-fail-fast
 	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --lib both --timeout 3300
 
 # Behaviour and costs of both libraries, to docs/compare.md. Not in the list of `make help`: it has not run to its end yet.
 .PHONY: compare
-compare: test-prerequisites all stubdom c-programs
-	$(BED)/minios-standin/build $(BUILD)/stubdom
+compare: test-prerequisites all bed-images c-programs
 	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --lib both --timeout 3600 \
 	    $(basename $(notdir $(wildcard $(BED)/scenarios/*.sh))) compare/costs
 	$(CARGO) run --quiet --package xenlight-compat-tests --bin compare -- build/testbed/last docs

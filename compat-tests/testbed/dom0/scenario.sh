@@ -198,6 +198,7 @@ expect_library() {
 
 # xl_daemon NAME: pid of the xl that stayed behind to watch NAME.
 xl_daemon() { pgrep -f "xl .*create .*/$1\.cfg"; }
+no_daemon() { ! xl_daemon "$1"; }
 
 # The store with permissions, without what stays once it was made.
 store_tree() { xenstore-ls -fp | grep -vE '^/(libxl|vm|local/domain/0/memory.*) = ' | sort; }

@@ -16,6 +16,6 @@ destroy seen
 step "xl create -e: nobody acts on the guest's end"
 guest alone pvh 'cmdline="p"'
 create alone -e
-! xl_daemon alone || fail "an xl stayed"
+no_daemon alone || fail "an xl stayed"
 await 10 "the guest to shut down" has_state alone '...s..'
 destroy alone

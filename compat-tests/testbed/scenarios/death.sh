@@ -15,7 +15,6 @@ stop() {
     await 10 "the xl that watches $1 to end" no_daemon "$1"
     gone "$1" || destroy "$1"
 }
-no_daemon() { ! xl_daemon "$1"; }
 
 dies off p
 await 10 "on_poweroff=destroy to act" gone off

@@ -51,7 +51,6 @@ kept() {
 
 : >"$bed_out/costs"
 reference xenstore-control logfile "$work/store.log" >/dev/null
-no_daemon() { ! xl_daemon "$1"; }
 for type in $types; do
     for round in $(seq "$ROUNDS") counts; do
         for lib in c ours; do
