@@ -17,7 +17,7 @@ start_qemu() {
         -serial "file:$work/console.log" -serial "file:$work/job.log" \
         -kernel "$root/xen" \
         -append "console=com1 com1=115200,8n1 noreboot dom0_mem=1536M,max:1536M bootscrub=0 guest_loglvl=all conring_size=1M spec-ctrl=no" \
-        -initrd "$root/vmlinux console=hvc0 quiet mitigations=off,$initrd" \
+        -initrd "$root/vmlinux console=hvc0 mitigations=off,$initrd" \
         -drive "file=$disk,if=none,id=root,format=raw,cache=unsafe" -device ide-hd,drive=root,bus=ide.0 \
         -drive "file=$work/results.tar,if=none,id=results,format=raw,cache=unsafe" -device ide-hd,drive=results,bus=ide.2 \
         "$@" <"$work/monitor" >"$work/monitor.log" 2>&1 &
@@ -44,18 +44,34 @@ await_line() {
     done
 }
 
-boot_and_park() {
+# boot ROOT DIR: a machine that has come up, running; 1 when it did not within the time, with the reason printed.
+# An idle machine needs 13 s.
+boot() {
     local root=$1 dir=$2 work=$2/work
+    rm -rf "$work"
     mkdir -p "$work"
     cp --sparse=always --reflink=auto "$root/root.ext4" "$dir/disk.raw"
     # dom0's pid 1 rides in an archive of its own, so that editing it rebuilds no image.
     install -m 755 "$bed_dir/dom0/init" "$work/bed-init"
     (cd "$work" && echo bed-init | cpio --quiet -o -H newc -R 0:0 | gzip -1 | cat "$root/initrd" - >"$dir/initrd")
     start_qemu "$root" "$dir/disk.raw" "$dir/initrd" "$work" -drive if=none,id=job,media=cdrom -device ide-cd,drive=job,bus=ide.1
-    await_line '^READY' "$work" 240 || {
-        tail -20 "$work/console.log" >&2
-        die "dom0 did not come up (its console is above; whole: $work/console.log)"
-    }
+    if ! await_line '^READY' "$work" 120; then
+        echo 'info registers -a' >&7
+        sleep 1
+        tail -40 "$work/console.log" >&2
+        grep -aE 'RIP=|^CPU#' "$work/monitor.log" >&2 || true
+        stop_qemu
+        return 1
+    fi
+}
+
+boot_and_park() {
+    local root=$1 dir=$2 work=$2/work attempt
+    for attempt in 1 2 3; do
+        boot "$root" "$dir" && break
+        [ "$attempt" -lt 3 ] || die "dom0 did not come up (its console is above; whole: $work/console.log)"
+        say "dom0 did not come up, attempt $attempt of 3 (its console is above)"
+    done
     printf '%s\n' 'migrate_set_parameter max-bandwidth 100G' "migrate \"exec:cat > $dir/state.tmp\"" quit >&7
     wait "$qemu_pid" || die "QEMU failed while parking: $(tail -3 "$work/monitor.log")"
     qemu_pid=
