@@ -104,10 +104,11 @@ compare: test-prerequisites all bed-images c-programs
 	    $(basename $(notdir $(wildcard $(BED)/scenarios/*.sh))) compare/costs
 	$(CARGO) run --quiet --package xenlight-compat-tests --bin compare -- build/testbed/last docs
 
-# VARS="STRIDE=1" walks every point; docs/faults.md lists the variables.
+# VARS="STRIDE=1" walks every point; docs/faults.md lists the variables. LIBS=both has the C library fail as well.
+LIBS ?= ours
 .PHONY: faults
-faults: test-prerequisites all $(FAULTS_LIB) stubdom ## fail every hypercall, request, process and timer in turn, on real Xen; nothing may be left behind
-	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --timeout 7200 $(VARS:%=--var '%') walk/faults
+faults: test-prerequisites all $(FAULTS_LIB) stubdom c-programs ## fail every hypercall, request, process and timer in turn, on real Xen; nothing may be left behind
+	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --lib $(LIBS) --timeout 7200 $(VARS:%=--var '%') walk/faults
 
 # With cargo-fuzz (cargo install cargo-fuzz) by libFuzzer, which looks for new paths through the code; without it by the
 # mutations that `make test` replays, from a new seed. FUZZ_TARGETS= chooses among `fuzz --list`.
@@ -138,10 +139,13 @@ stage: all
 
 # Linked with Debian's library; the test bed runs them on either.
 .PHONY: c-programs
-c-programs: $(patsubst compat-tests/c/%.c,$(BUILD)/tests/%,$(wildcard compat-tests/c/*.c)) ## C test programs for the test bed
+c-programs: $(patsubst compat-tests/c/%.c,$(BUILD)/tests/%,$(wildcard compat-tests/c/*.c)) $(BUILD)/tests/faults.so ## C test programs for the test bed
 $(BUILD)/tests/%: compat-tests/c/%.c
 	@mkdir -p $(@D)
 	$(CC) -Wall -Wextra -Werror -O1 -g -o $@ $< -Wl,--as-needed -lxenlight -lxentoollog -lxenctrl -lpthread
+$(BUILD)/tests/%.so: compat-tests/c/preload/%.c
+	@mkdir -p $(@D)
+	$(CC) -Wall -Wextra -Werror -O1 -g -fPIC -shared -o $@ $< -ldl
 
 .PHONY: stubdom
 stubdom: ## assemble the stub domain's kernel and ramdisk (build/stubdom)
@@ -156,9 +160,9 @@ install-stubdom: stubdom ## put the stub domain image where libxl looks for it
 DENY := $(or $(shell command -v cargo-deny 2>/dev/null),$(BUILD)/tools/bin/cargo-deny)
 $(BUILD)/tools/bin/cargo-deny:
 	@echo "installing cargo-deny from crates.io into $(BUILD)/tools"
-	$(CARGO) install --quiet --locked --root $(BUILD)/tools cargo-deny@0.20.2
+	$(CARGO) install --quiet --locked --debug --root $(BUILD)/tools cargo-deny@0.20.2
 
-SHELL_SCRIPTS = $(shell git ls-files -z | xargs -0 grep -lE '^\#!/bin/(ba)?sh|^\#!/usr/bin/env bash')
+SHELL_SCRIPTS = $(shell git ls-files -z | xargs -0 grep -lE '^\#!/bin/(ba)?sh|^\#!/usr/bin/env bash') $(wildcard $(BED)/lib/*.sh $(BED)/scenarios/*.sh $(BED)/scenarios/*/*.sh)
 
 .PHONY: check
 check: $(DENY) ## format, lints, generated files, licences, shell scripts

@@ -36,18 +36,17 @@ mod tests {
 
     #[test]
     fn only_intel_and_only_vga() {
-        let directory = std::env::temp_dir().join(format!("dm-igd-{}", std::process::id()));
-        fs::create_dir_all(&directory).unwrap();
+        let scratch = tempfile::tempdir().unwrap();
+        let directory = scratch.path();
         let says = |vendor: &str, class: &str| {
             fs::write(directory.join("vendor"), vendor).unwrap();
             fs::write(directory.join("class"), class).unwrap();
-            is_igd(&directory)
+            is_igd(directory)
         };
         assert!(says("0x8086\n", "0x030000\n"));
         assert!(!says("0x8086\n", "0x020000\n"));
         assert!(!says("0x10de\n", "0x030000\n"));
         assert!(!says("garbage\n", "0x030000\n"));
-        fs::remove_dir_all(&directory).unwrap();
-        assert!(!is_igd(&directory));
+        assert!(!is_igd(&directory.join("absent")));
     }
 }

@@ -62,10 +62,10 @@ mod tests {
 
     #[test]
     fn eleven_runs_are_kept() {
-        let directory = std::env::temp_dir().join(format!("dm-logs-{}", std::process::id()));
-        fs::create_dir_all(&directory).unwrap();
+        let scratch = tempfile::tempdir().unwrap();
+        let directory = scratch.path();
         for run in 0..15 {
-            let path = rotate_in(&directory, "qemu-dm-guest").unwrap();
+            let path = rotate_in(directory, "qemu-dm-guest").unwrap();
             assert!(!path.exists());
             fs::write(&path, run.to_string()).unwrap();
         }
@@ -73,8 +73,7 @@ mod tests {
         assert_eq!(content("qemu-dm-guest.log"), "14");
         assert_eq!(content("qemu-dm-guest.log.1"), "13");
         assert_eq!(content("qemu-dm-guest.log.10"), "4");
-        assert_eq!(fs::read_dir(&directory).unwrap().count(), 11);
-        fs::remove_dir_all(&directory).unwrap();
+        assert_eq!(fs::read_dir(directory).unwrap().count(), 11);
     }
 
     #[test]

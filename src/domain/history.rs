@@ -143,19 +143,13 @@ pub(crate) fn fuzzing_history(text: &str) {
 mod tests {
     use super::*;
 
-    fn scratch(name: &str) -> History {
-        let dir = std::env::temp_dir().join(format!("xenlight-{}-{name}", std::process::id()));
-        let _ = fs::remove_dir_all(&dir);
-        fs::create_dir_all(&dir).expect("a scratch directory");
-        History {
-            path: dir.join("domid-history"),
-            timeout: 60,
-        }
-    }
-
     #[test]
     fn a_number_rests_for_the_timeout() {
-        let history = scratch("rests");
+        let scratch = tempfile::tempdir().expect("a scratch directory");
+        let history = History {
+            path: scratch.path().join("domid-history"),
+            timeout: 60,
+        };
         assert!(!history.is_recent(5, 1000).expect("no file is no history"));
         history.record(5, 1000).expect("mark");
         history.record(6, 1030).expect("mark");

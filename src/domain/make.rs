@@ -44,7 +44,7 @@ pub async fn hypervisor(op: &Op, config: &DomainConfig) -> Result<Domid> {
         if matches!(recent, Ok(false)) {
             return Ok(domid);
         }
-        op.xen()?.destroy_domain(domid)?;
+        destroy_bare(op, domid)?;
         if recent? && is_guest_domid(wanted) {
             return Err(Error::fail("domain id recently used")
                 .domain(domid)
@@ -57,6 +57,14 @@ pub async fn hypervisor(op: &Op, config: &DomainConfig) -> Result<Domid> {
             "number used a moment ago, taking another"
         );
     }
+}
+
+/// Destroys a domain that has nothing yet but its number, so that only a second try can help when the first one failed.
+fn destroy_bare(op: &Op, domid: Domid) -> Result<()> {
+    let xen = op.xen()?;
+    xen.destroy_domain(domid)
+        .or_else(|_| xen.destroy_domain(domid))
+        .map_err(|error| error.hint(format!("an empty domain is left; xl destroy {domid}")))
 }
 
 /// Writes what the store holds of every domain, all in one transaction. `ERROR_INVAL` when the name is taken.

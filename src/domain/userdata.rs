@@ -197,22 +197,23 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use tempfile::TempDir;
+
     use super::*;
 
-    fn scratch(name: &str) -> Userdata {
-        let dir = std::env::temp_dir().join(format!("xenlight-{}-{name}", std::process::id()));
-        let _ = fs::remove_dir_all(&dir);
-        fs::create_dir_all(&dir).expect("a scratch directory");
-        Userdata {
-            dir,
+    fn scratch() -> (TempDir, Userdata) {
+        let scratch = tempfile::tempdir().expect("a scratch directory");
+        let files = Userdata {
+            dir: scratch.path().to_owned(),
             domid: 7,
             uuid: Uuid([0x11; 16]),
-        }
+        };
+        (scratch, files)
     }
 
     #[test]
     fn stores_replaces_and_removes() {
-        let data = scratch("stores");
+        let (_scratch, data) = scratch();
         assert!(data.retrieve("xl").expect("nothing there").is_none());
         data.store("xl", b"one").expect("store");
         data.store("xl", b"two").expect("replace");
@@ -234,7 +235,7 @@ mod tests {
 
     #[test]
     fn names_stay_in_their_directory() {
-        let data = scratch("names");
+        let (_scratch, data) = scratch();
         for name in ["", "../../etc/passwd", "a/b", "a\0b"] {
             assert!(data.store(name, b"x").is_err(), "{name:?}");
         }
@@ -242,7 +243,7 @@ mod tests {
 
     #[test]
     fn removes_all_of_one_life_only() {
-        let files = scratch("all");
+        let (_scratch, files) = scratch();
         let other = Userdata {
             uuid: Uuid([0x22; 16]),
             ..files.clone()

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::Ctx;
 use super::child::{Child, Command};
 use super::event::{Event, EventKind, ProgressHow};
-use super::reactor::{READ, Readiness, Timer, WRITE};
+use super::reactor::{READ, Readiness, WRITE, Waiting};
 use super::rollback::{Keeper, Rollback};
 use super::wake::lock;
 use crate::log::Logger;
@@ -155,7 +155,7 @@ impl Op {
 
     /// Waits.
     pub async fn sleep(&self, time: Duration) -> Result<()> {
-        self.abortable(Timer::new(self.ctx(), Instant::now() + time))
+        self.abortable(Waiting::new(self.ctx(), Instant::now() + time))
             .await
     }
 
@@ -170,7 +170,7 @@ impl Op {
         // In a scope of their own, so that both are dropped before the undos run.
         let outcome = {
             let mut work = std::pin::pin!(work);
-            let mut timer = std::pin::pin!(Timer::new(self.ctx(), Instant::now() + limit));
+            let mut timer = std::pin::pin!(Waiting::new(self.ctx(), Instant::now() + limit));
             poll_fn(|cx| {
                 if let Poll::Ready(outcome) = work.as_mut().poll(cx) {
                     return Poll::Ready(Ok(outcome));
@@ -205,14 +205,14 @@ impl Op {
     /// Waits until `fd` can be read, or is at its end or in error.
     pub async fn readable(&self, fd: &impl AsFd) -> Result<()> {
         let fd = fd.as_fd();
-        self.abortable(Readiness::new(self.ctx(), fd.as_raw_fd(), READ))
+        self.abortable(Waiting::new(self.ctx(), Readiness(fd.as_raw_fd(), READ)))
             .await
     }
 
     /// Waits until `fd` can be written, or is in error.
     pub async fn writable(&self, fd: &impl AsFd) -> Result<()> {
         let fd = fd.as_fd();
-        self.abortable(Readiness::new(self.ctx(), fd.as_raw_fd(), WRITE))
+        self.abortable(Waiting::new(self.ctx(), Readiness(fd.as_raw_fd(), WRITE)))
             .await
     }
 

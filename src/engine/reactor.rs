@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::Ctx;
-use super::core::{FdEntry, Target, TimerEntry};
+use super::core::{Core, FdEntry, Target, TimerEntry};
 use crate::sys::faults;
 use crate::sys::poll::PollFd;
 use crate::{Error, Result};
@@ -136,7 +136,7 @@ impl Ctx {
 
     /// Waits, whatever happens to operations.
     pub(super) async fn pause(&self, time: Duration) -> Result<()> {
-        Timer::new(self, Instant::now() + time).await
+        Waiting::new(self, Instant::now() + time).await
     }
 
     /// What to poll for, which rows the descriptors belong to, and when the next timer goes off.
@@ -234,94 +234,93 @@ fn time_of_day(at: Instant) -> Duration {
     now + at.saturating_duration_since(Instant::now())
 }
 
-/// Waits for a descriptor; the caller's borrow of it keeps the number valid.
-pub(super) struct Readiness<'a> {
-    ctx: &'a Ctx,
-    fd: RawFd,
-    events: i16,
-    id: Option<u64>,
+/// What a [`Waiting`] waits for: a row in one of the tables.
+pub(super) trait Row: Copy + Unpin {
+    fn add(self, ctx: &Ctx, waker: &Waker) -> Result<u64>;
+
+    /// Whether it has happened; if not, `waker` hears of it.
+    fn happened(core: &mut Core, id: u64, waker: &Waker) -> bool;
+
+    fn remove(ctx: &Ctx, id: u64);
 }
 
-impl<'a> Readiness<'a> {
-    pub(super) fn new(ctx: &'a Ctx, fd: RawFd, events: i16) -> Self {
-        Self {
-            ctx,
-            fd,
-            events,
-            id: None,
-        }
+/// A descriptor's events; who waits borrows the descriptor, which keeps the number valid.
+#[derive(Clone, Copy)]
+pub(super) struct Readiness(pub(super) RawFd, pub(super) i16);
+
+impl Row for Readiness {
+    fn add(self, ctx: &Ctx, waker: &Waker) -> Result<u64> {
+        ctx.add_fd(self.0, self.1, Target::Future(Some(waker.clone())))
     }
-}
 
-impl Future for Readiness<'_> {
-    type Output = Result<()>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let waker = Some(cx.waker().clone());
-        let Some(id) = self.id else {
-            self.id = Some(
-                self.ctx
-                    .add_fd(self.fd, self.events, Target::Future(waker))?,
-            );
-            return Poll::Pending;
-        };
-        let guard = self.ctx.shared.lock();
-        let mut core = guard.borrow_mut();
+    fn happened(core: &mut Core, id: u64, waker: &Waker) -> bool {
         match core.fds.get_mut(&id) {
             Some(entry) if !entry.ready => {
-                entry.target = Target::Future(waker);
-                Poll::Pending
+                entry.target = Target::Future(Some(waker.clone()));
+                false
             }
-            _ => Poll::Ready(Ok(())),
+            _ => true,
         }
+    }
+
+    fn remove(ctx: &Ctx, id: u64) {
+        ctx.remove_fd(id);
     }
 }
 
-impl Drop for Readiness<'_> {
-    fn drop(&mut self) {
-        if let Some(id) = self.id {
-            self.ctx.remove_fd(id);
+impl Row for Instant {
+    fn add(self, ctx: &Ctx, waker: &Waker) -> Result<u64> {
+        ctx.add_timer(self, waker)
+    }
+
+    fn happened(core: &mut Core, id: u64, waker: &Waker) -> bool {
+        match core.timers.get_mut(&id) {
+            Some(timer) if !timer.fired => {
+                timer.waker = Some(waker.clone());
+                false
+            }
+            _ => true,
         }
+    }
+
+    fn remove(ctx: &Ctx, id: u64) {
+        ctx.remove_timer(id);
     }
 }
 
-/// Waits until a moment.
-pub(super) struct Timer<'a> {
+/// Waits for a row, which is there from the first poll until this is dropped.
+pub(super) struct Waiting<'a, R: Row> {
     ctx: &'a Ctx,
-    at: Instant,
+    row: R,
     id: Option<u64>,
 }
 
-impl<'a> Timer<'a> {
-    pub(super) fn new(ctx: &'a Ctx, at: Instant) -> Self {
-        Self { ctx, at, id: None }
+impl<'a, R: Row> Waiting<'a, R> {
+    pub(super) fn new(ctx: &'a Ctx, row: R) -> Self {
+        Self { ctx, row, id: None }
     }
 }
 
-impl Future for Timer<'_> {
+impl<R: Row> Future for Waiting<'_, R> {
     type Output = Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let Some(id) = self.id else {
-            self.id = Some(self.ctx.add_timer(self.at, cx.waker())?);
+            self.id = Some(self.row.add(self.ctx, cx.waker())?);
             return Poll::Pending;
         };
         let guard = self.ctx.shared.lock();
-        let mut core = guard.borrow_mut();
-        match core.timers.get_mut(&id) {
-            Some(timer) if !timer.fired => {
-                timer.waker = Some(cx.waker().clone());
-                Poll::Pending
-            }
-            _ => Poll::Ready(Ok(())),
+        match R::happened(&mut guard.borrow_mut(), id, cx.waker()) {
+            true => Poll::Ready(Ok(())),
+            false => Poll::Pending,
         }
     }
 }
 
-impl Drop for Timer<'_> {
+impl<R: Row> Drop for Waiting<'_, R> {
     fn drop(&mut self) {
         if let Some(id) = self.id {
-            self.ctx.remove_timer(id);
+            R::remove(self.ctx, id);
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Faults on demand, for the test that proves that failures leave nothing behind; only with the feature `faults`.
 //!
 //! Whatever can fail below the rest of the crate (hypercalls, image builder, xenstored, processes, timers) passes a
-//! point. `XENLIGHT_FAULT=N` fails the Nth point that a process passes, `XENLIGHT_FAULT_LOG=FILE` lists them.
+//! point. `XENLIGHT_FAULT=N` fails the Nth point that a process passes, `XENLIGHT_FAULT_LOG=FILE` lists them. With
+//! `XENLIGHT_FAULT_KILL` set the process ends there instead, as by `kill -9`.
 
 use std::fmt::Arguments;
 use std::io;
@@ -28,10 +29,14 @@ pub fn point(kind: &str, what: Arguments<'_>) -> io::Result<()> {
         let line = format!("{number} {kind} {what}\n");
         let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
     }
-    if fails {
-        return Err(io::Error::from_raw_os_error(ERRNO));
+    if !fails {
+        return Ok(());
     }
-    Ok(())
+    if std::env::var_os("XENLIGHT_FAULT_KILL").is_some() {
+        let _ =
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    }
+    Err(io::Error::from_raw_os_error(ERRNO))
 }
 
 /// Passes a point: nothing, in a library that is not built for faults.

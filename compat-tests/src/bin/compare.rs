@@ -7,12 +7,17 @@ use std::path::Path;
 use std::{env, fs, io};
 
 /// Rows of the table of costs: name in the file, heading, whether a plot shows it.
-const MEASURES: [(&str, &str, bool); 7] = [
+const MEASURES: [(&str, &str, bool); 8] = [
     ("ms", "wall time (ms)", true),
     ("syscalls", "system calls", true),
     ("store-requests", "store requests", true),
     ("hypercalls", "hypercalls", false),
     ("own-processes", "processes started by the library", false),
+    (
+        "tasks",
+        "processes and threads started in dom0, scripts and QEMU included",
+        false,
+    ),
     ("kept-kib", "memory that the waiting xl keeps (KiB)", true),
     (
         "daemon-pss-kib",
@@ -58,6 +63,37 @@ impl Costs {
             values.get(values.len() / 2).copied()
         };
         Some((median("c")?, median("ours")?))
+    }
+
+    /// The dozen most frequent kinds, of a file whose measures are system calls.
+    fn kinds(&self) -> String {
+        let mut text =
+            String::from("| guest | operation | C library | this library |\n|---|---|---|---|\n");
+        for (at, (guest, operation)) in self.rows.iter().enumerate() {
+            let most = |library: &str| {
+                let of_library =
+                    |(row, _, of): &&(usize, String, String)| *row == at && of == library;
+                let mut calls: Vec<_> = self
+                    .values
+                    .iter()
+                    .filter(|(key, _)| of_library(key))
+                    .map(|((_, call, _), count)| (count.iter().sum::<u64>(), call))
+                    .collect();
+                calls.sort_unstable_by(|one, other| other.cmp(one));
+                let words = calls
+                    .iter()
+                    .take(12)
+                    .map(|(count, call)| format!("{call} {count}"));
+                words.collect::<Vec<_>>().join(", ")
+            };
+            let _ = writeln!(
+                text,
+                "| {guest} | {operation} | {} | {} |",
+                most("c"),
+                most("ours")
+            );
+        }
+        text
     }
 
     fn table(&self) -> String {
@@ -181,9 +217,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Err("usage: compare LAST_RUN DOCS".into());
     };
     let (last, docs) = (Path::new(last), Path::new(docs));
-    let costs = Costs::read(&fs::read_to_string(
-        last.join("results/compare/costs.ours/costs"),
-    )?)?;
+    let measured = |file: &str| -> Result<Costs, Box<dyn std::error::Error>> {
+        let path = last.join("results/compare/costs.ours").join(file);
+        Ok(Costs::read(&fs::read_to_string(path)?)?)
+    };
+    let (costs, calls) = (measured("costs")?, measured("calls")?);
     let behaviour = behaviour(last, &fs::read_to_string(last.join("job.log"))?)?;
     let mut plots = String::new();
     for (measure, heading, plotted) in MEASURES {
@@ -199,10 +237,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
          QEMU's software CPU. Times are medians of three, taken in turns, and only their ratio says anything. System calls,\n\
          hypercalls and processes are those of xl and the library, not those of hotplug scripts and QEMU; store requests are all\n\
          that reached xenstored through its socket meanwhile.\n\n\
-         ## Costs\n\n{}\n{plots}## Behaviour\n\n\
+         ## Costs\n\n{}\n{plots}### System calls by kind, the dozen most frequent\n\n{}\n## Behaviour\n\n\
          Compared are xenstore with permissions, `xl list -l`, HVM parameters, QEMU's arguments and what commands print, once\n\
          numbers that change from run to run have got names. What may differ stands in docs/quirks.md.\n\n{behaviour}",
-        costs.table()
+        costs.table(),
+        calls.kinds()
     );
     fs::write(docs.join("compare.md"), page)?;
     println!("{}", docs.join("compare.md").display());
@@ -225,6 +264,12 @@ mod tests {
                 .contains("| hvm | create | wall time (ms) | 20 | 10 | 0.50 |")
         );
         assert!(Costs::read("nonsense").is_err());
+        let calls = "hvm create read c 3\nhvm create poll c 5\nhvm create read ours 1\n";
+        let kinds = Costs::read(calls).unwrap().kinds();
+        assert!(
+            kinds.contains("| hvm | create | poll 5, read 3 | read 1 |"),
+            "{kinds}"
+        );
     }
 
     #[test]

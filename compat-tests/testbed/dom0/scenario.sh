@@ -61,11 +61,13 @@ expect() {
     grep -aqE -- "$regex" <<<"$output" || fail "\"$*\" printed no \"$regex\" but: $(tail -n 5 <<<"$output")"
 }
 
-# expect_error REGEX CMD...: CMD fails and says so.
+# expect_error REGEX CMD...: CMD fails and says so. Sets $output and $status.
 expect_error() {
     local regex=$1
     shift
-    if output=$("$@" 2>&1); then fail "\"$*\" should have failed, but printed: $(tail -n 3 <<<"$output")"; fi
+    status=0
+    output=$("$@" 2>&1) || status=$?
+    [ "$status" -ne 0 ] || fail "\"$*\" should have failed, but printed: $(tail -n 3 <<<"$output")"
     grep -aqE -- "$regex" <<<"$output" || fail "\"$*\" failed without saying \"$regex\": $(tail -n 5 <<<"$output")"
 }
 
@@ -163,14 +165,18 @@ on_terminal() {
     shift
     rm -f "$fifo" && mkfifo "$fifo"
     : >"$bed_out/console.$name"
-    script -qfc "$*" "$bed_out/console.$name" <>"$fifo" >/dev/null 2>&1 &
+    # Now and then script(1) ends before it has written its first line.
+    for _ in 1 2 3; do
+        script -qfc "$*" "$bed_out/console.$name" <>"$fifo" >>"$bed_out/script.$name" 2>&1
+        [ ! -s "$bed_out/console.$name" ] || break
+    done &
     echo $! >>"$work/console.pids"
 }
 # open_console NAME [xl console options]
 open_console() { on_terminal "$1" xl console "${@:2}" "$1"; }
 # close_consoles: by xenconsole's own key, because one that is killed leaves its lock file.
 close_consoles() {
-    local fifo pids
+    local fifo pids pid
     pids=$(cat "$work/console.pids" 2>/dev/null) || return 0
     for fifo in "$work"/console.*.in; do printf '\035' 1<>"$fifo"; done
     # shellcheck disable=SC2086
@@ -178,8 +184,7 @@ close_consoles() {
         kill -0 $pids 2>/dev/null || break
         sleep 0.1
     done
-    # shellcheck disable=SC2086
-    kill $pids 2>/dev/null || true
+    for pid in $pids; do pkill -P "$pid" || true; done
     rm -f "$work/console.pids"
 }
 # type_line NAME TEXT
@@ -215,22 +220,30 @@ machine_state() {
     echo "## shared memory" && find /dev/shm -type f
 }
 
-# no_leftovers: waits up to ten seconds for the machine to be as before the scenario.
-no_leftovers() {
+# settles BEFORE NOW: waits up to ten seconds for the machine to be as the file BEFORE says; NOW gets how it is.
+settles() {
     local deadline=$((SECONDS + 10))
-    while [ "$SECONDS" -lt "$deadline" ]; do
-        machine_state >"$bed_out/after"
-        ! cmp -s "$bed_out/before" "$bed_out/after" || return 0
-        sleep 0.5
+    while machine_state >"$2"; ! cmp -s "$1" "$2"; do
+        [ "$SECONDS" -lt "$deadline" ] || return 1
+        sleep 0.3
     done
+}
+
+no_leftovers() {
+    settles "$bed_out/before" "$bed_out/after" && cp "$bed_out/after" /job/state && return 0
     diff "$bed_out/before" "$bed_out/after" | grep '^[<>]'
     fail "left over (> new, < missing): $(diff "$bed_out/before" "$bed_out/after" | grep '^[<>]' | head -n 4 | tr '\n' ';')"
 }
 
-# After a failure: what was there, then a clean machine for the next scenario.
+# After a failure: what is there.
+look_around() {
+    { reference xl list; xenstore-ls -fp; ps ax --forest -o pid,stat,wchan:24,tty,args; losetup -a; } >"$bed_out/at-failure" 2>&1
+    cp -r /var/log/xen/console "$bed_out/"
+}
+
+# A clean machine for the next scenario.
 clean_up() {
     local id
-    { reference xl list; xenstore-ls -fp; ps ax --forest; losetup -a; } >"$bed_out/at-failure" 2>&1
     pkill -x xl # or it restarts what is destroyed here
     for id in $(reference xl list | awk 'NR > 1 && $2 != 0 { print $2 }' | sort -rn); do
         reference timeout 30 xl destroy "$id" >/dev/null 2>&1
@@ -240,7 +253,8 @@ clean_up() {
 
 run_scenario() {
     rm -rf "$work" && mkdir -p "$work"
-    machine_state >"$bed_out/before"
+    # The scenario before this one left it as it was, or there is no such file.
+    mv /job/state "$bed_out/before" 2>/dev/null || machine_state >"$bed_out/before"
     started=$SECONDS
     (
         set -eE
@@ -251,6 +265,7 @@ run_scenario() {
         no_leftovers
     )
     local code=$?
+    [ "$code" -eq 0 ] || look_around
     close_consoles
     [ "$code" -eq 0 ] || clean_up
     return "$code"

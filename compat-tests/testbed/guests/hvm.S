@@ -1,6 +1,6 @@
 # A boot sector that says on the first serial port what it sees: itself, sector two of its disk (read with
 # int 13h) and sector one of a second disk. The last byte of sector two then says what to do:
-# i idle and echo what the serial port hears, r reboot, p power off, c triple fault.
+# i idle and echo what the serial port hears, r reboot, p power off.
         .code16
         .globl _start
         .set buffer, 0x8000
@@ -36,8 +36,6 @@ _start: cli
         je      reboot
         cmpb    $'p', %al
         je      poweroff
-        cmpb    $'c', %al
-        je      crash
 
 idle:   hlt                             # the timer wakes this 18 times a second
         movw    $com1+5, %dx
@@ -57,8 +55,6 @@ poweroff:
         movw    $0x2000, %ax
         outw    %ax, %dx
         jmp     .
-crash:  lidt    empty
-        int3
 
 report: movb    $0, buffer              # %si label, %dx disk, %cx sector: print "label: text of the sector"
         movw    $buffer, %bx
@@ -95,6 +91,5 @@ hello:  .asciz  "boot sector runs\r\n"
 first:  .asciz  "disk one: "
 second: .asciz  "disk two: "
 newline: .asciz "\r\n"
-empty:  .word   0, 0, 0
         .org    510
         .word   0xaa55

@@ -17,7 +17,6 @@ build_guests() {
     hvm_disk "$work/hvm.bin" "$dir/hvm-idle.img" i "words from sector two"
     hvm_disk "$work/hvm.bin" "$dir/hvm-reboot.img" r "about to reboot"
     hvm_disk "$work/hvm.bin" "$dir/hvm-poweroff.img" p "about to power off"
-    hvm_disk "$work/hvm.bin" "$dir/hvm-crash.img" c "about to crash"
 
     as --32 -o "$work/pvh.o" "$bed_dir/guests/pvh.S"
     ld -m elf_i386 -N --no-warn-rwx-segments -Ttext 0x100000 --section-start=.note.Xen=0x110000 -o "$dir/pvh" "$work/pvh.o"

@@ -1,13 +1,93 @@
-# Creations that cannot succeed say why and leave nothing behind.
+# Creations that cannot succeed, and guests whose QEMU is lost: one error that says why, and nothing is left behind.
+cp "$guests/hvm-idle.img" "$work/hvm.img"
+
+# script NAME LINE
+script() { printf '#!/bin/sh\n%s\n' "$2" >"$work/$1" && chmod +x "$work/$1"; }
+
+# refused NAME REGEX
+refused() {
+    step "$1"
+    expect_error "$2" xl create "$work/$1.cfg"
+    record "$1" echo "status $status"
+    gone "$1" || fail "$1 is still there"
+}
+
+# aside NAME: xl create in the background, with a lock directory of its own so that others need not wait for it.
+aside() {
+    step "$1, in the background"
+    unshare -m bash "$work/aside" "$work/$1.cfg" >"$work/said.$1" 2>&1 &
+    pid_of[$1]=$! began_of[$1]=$SECONDS
+}
+# aside_refused NAME REGEX
+aside_refused() {
+    local code=0
+    wait "${pid_of[$1]}" || code=$?
+    record "$1" echo "status $code"
+    step "$1 ended with status $code after $((SECONDS - began_of[$1])) s: $(grep -a error: "$work/said.$1" | head -n 1)"
+    [ "$code" -ne 0 ] || fail "$1 was created"
+    grep -aqE "$2" "$work/said.$1" || fail "$1 failed without saying \"$2\": $(tail -n 5 "$work/said.$1")"
+    gone "$1" || fail "$1 is still there"
+}
+# shellcheck disable=SC2016 # for another shell
+echo 'mount -t tmpfs lock /run/lock && exec xl create "$1"' >"$work/aside"
+declare -A pid_of began_of
+
+# Those that take their time, the C library's time limits among it.
+# shellcheck disable=SC2016
+script hangs '[ "$1" != online ] || exec sleep 300'
+guest hung pvh 'cmdline="idle"' "vif=[\"script=$work/hangs\"]"
+aside hung
+if [ -f /usr/lib/xen-4.17/boot/qemu-stubdom-linux-rootfs ]; then
+    # A QEMU that cannot start in its stub domain, and one whose domain may own too few nodes to say that it runs.
+    guest options stubdom "disk=[\"$work/hvm.img,raw,hda,w\"]" 'device_model_args_hvm=["-no-such-option"]'
+    aside options
+    quota=$(xenstore-control quota | awk '$1 ~ /^nodes/ { print $NF }')
+    xenstore-control quota set nodes 2 >/dev/null
+    guest mute stubdom "disk=[\"$work/hvm.img,raw,hda,w\"]"
+    aside mute
+fi
+
 guest nokernel linux-pv 'kernel="/no/such/kernel"'
-expect_error 'No such file' xl create "$work/nokernel.cfg"
+refused nokernel 'No such file'
+guest noramdisk linux-pv 'ramdisk="/no/such/ramdisk"'
+refused noramdisk 'No such file'
 guest badkernel linux-pv "kernel=\"$guests/hvm-idle.img\""
-expect_error '' xl create "$work/badkernel.cfg"
+refused badkernel ''
 guest nodisk pvh 'cmdline="idle"' 'disk=["/no/such/disk,raw,xvda,w"]'
-expect_error 'No such file|/no/such/disk' xl create "$work/nodisk.cfg"
-printf '#!/bin/sh\nexit 1\n' >"$work/script" && chmod +x "$work/script"
-guest badscript pvh 'cmdline="idle"' "vif=[\"script=$work/script\"]"
-expect_error 'script|hotplug' xl create "$work/badscript.cfg"
+refused nodisk 'No such file|/no/such/disk'
+guest nobridge pvh 'cmdline="idle"' 'vif=["bridge=nosuchbr"]'
+refused nobridge 'nosuchbr|script|hotplug'
+script gives-up 'exit 1'
+guest badscript pvh 'cmdline="idle"' "vif=[\"script=$work/gives-up\"]"
+refused badscript 'script|hotplug'
+guest noscript pvh 'cmdline="idle"' "vif=[\"script=$work/nosuchscript\"]"
+refused noscript 'script|hotplug'
+guest nomemory pvh 'cmdline="idle"' 'memory=60000'
+refused nomemory 'memory'
 guest noqemu hvm 'device_model_override="/bin/false"'
-expect_error '' xl create "$work/noqemu.cfg"
-for name in nokernel badkernel nodisk badscript noqemu; do gone $name || fail "$name is still there"; done
+refused noqemu ''
+
+guest taken pvh 'cmdline="idle"'
+create taken
+cp "$work/taken.cfg" "$work/again.cfg"
+expect_error 'already exists' xl create "$work/again.cfg"
+same "guests of that name" 1 "$(xl list | grep -c '^taken ')"
+destroy taken
+
+# A QEMU that ends later.
+guest widow hvm "disk=[\"$work/hvm.img,raw,hda,w\"]"
+create widow
+kill -9 "$(xenstore-read "/local/domain/${domid_of[widow]}/image/device-model-pid")"
+expect '^widow ' xl list
+expect_error '' timeout 60 xl qemu-monitor-command widow 'info status'
+destroy widow
+
+aside_refused hung 'script|hotplug'
+if [ -n "${pid_of[mute]:-}" ]; then
+    aside_refused options 'device model did not start'
+    if [ "$bed_lib" = ours ]; then
+        grep -q 'stub domain [0-9]* says: .*QEMU ended' "$work/said.options" || fail "no word of the stub domain's: $(tail -n 3 "$work/said.options")"
+    fi
+    aside_refused mute 'not start|timed out|took more than|fatal'
+    xenstore-control quota set nodes "$quota" >/dev/null
+fi

@@ -13,11 +13,14 @@ hostile() {
         "stubdomain_cmdline=\"rdinit=/hostile/init part=$2\""
 }
 
+# shellcheck disable=SC2016 # for another shell
+echo 'mount -t tmpfs lock /run/lock && exec "$@"' >"$work/aside"
 # launch NAME CMD...: starts it in the background.
 launch() {
     local name=$1
     shift
-    (ulimit -v 1500000; exec "$@") >"$work/said.$name" 2>&1 &
+    # With a lock directory of its own, or one xl create waits for the other.
+    (ulimit -v 1500000; exec unshare -m bash "$work/aside" "$@") >"$work/said.$name" 2>&1 &
     pid_of[$name]=$! began_of[$name]=$SECONDS
 }
 
@@ -56,15 +59,17 @@ refused() {
 
 # Rubbish in its state node, and for a reason.
 hostile liar liar
-refused liar 250000 xl create "$work/liar.cfg"
-grep -q 'stub domain [0-9]* says: ' <<<"$output" || fail "no word of the stub domain's: $output"
-await 10 "liar to be gone" gone liar
+launch liar xl create "$work/liar.cfg"
 
 # QMP against a peer that breaks it in every way.
 hostile box serve
 watched box 250000 xl create -p "$work/box.cfg"
 same "status of xl create" 0 "$code"
 domid_of[box]=$(domid box)
+finish liar 250000
+[ "$code" -ne 0 ] || fail "liar was created"
+grep -q 'stub domain [0-9]* says: ' <<<"$output" || fail "no word of the stub domain's: $output"
+await 10 "liar to be gone" gone liar
 stub=$(xenstore-read "/local/domain/${domid_of[box]}/image/device-model-domid")
 part() { xenstore-write "/local/domain/$stub/part" "$1"; }
 monitor=(xl qemu-monitor-command box 'info status')

@@ -14,6 +14,7 @@ types="pvh pv hvm"
 
 # cost GUEST OPERATION MEASURE VALUE
 cost() { echo "$1 $2 $3 $lib $4" >>"$bed_out/costs"; }
+tasks() { awk '$1 == "processes" { print $2 }' /proc/stat; }
 # timed GUEST OPERATION CMD...
 timed() {
     local guest=$1 operation=$2 begin=$EPOCHREALTIME
@@ -21,24 +22,23 @@ timed() {
     "$@" >"$work/log" 2>&1 || fail "$lib: $*: $(tail -n 3 "$work/log")"
     cost "$guest" "$operation" ms $(((${EPOCHREALTIME/./} - ${begin/./}) / 1000))
 }
-# counted GUEST OPERATION CMD...: under strace, with xenstored's own log.
+# counted GUEST OPERATION CMD...: under strace, which lets go of scripts and QEMU, and with xenstored's own log.
 counted() {
-    local guest=$1 operation=$2 before
+    local guest=$1 operation=$2 before tracer main
     shift 2
     before=$(stat -c %s "$work/store.log")
-    rm -f "$work/status"
-    strace -f -qq -y -o "$work/trace" bash -c '"$@"; echo $? >'"$work/status" count "$@" >"$work/log" 2>&1 &
-    await 120 "$* under strace" [ -s "$work/status" ]
-    # Where there is a QEMU it goes on, and strace with it.
-    kill $! 2>/dev/null || true
-    wait $! || true
-    same "$lib: $*" 0 "$(cat "$work/status")"
-    awk -f /job/scenarios/compare/count.awk "$work/trace" >"$work/counts"
-    read -r calls hypercalls processes own <"$work/counts"
-    cost "$guest" "$operation" syscalls "$calls"
-    cost "$guest" "$operation" hypercalls "$hypercalls"
-    cost "$guest" "$operation" processes "$processes"
-    cost "$guest" "$operation" own-processes "$own"
+    : >"$work/trace"
+    strace -f -q -y -b execve -o "$work/trace" "$@" >"$work/log" 2>&1 &
+    tracer=$!
+    await 10 "strace to start $*" [ -s "$work/trace" ]
+    read -r main _ <"$work/trace"
+    await 150 "$* under strace" grep -q "^$main +++ " "$work/trace"
+    # The xl that stays to watch a guest keeps strace.
+    kill "$tracer" 2>/dev/null || true
+    wait "$tracer" || true
+    grep -q "^$main +++ exited with 0 " "$work/trace" || fail "$lib: $*: $(tail -n 3 "$work/log")"
+    awk -v guest="$guest" -v operation="$operation" -v lib="$lib" -v calls="$bed_out/calls" \
+        -f /job/scenarios/compare/count.awk "$work/trace" >>"$bed_out/costs"
     cost "$guest" "$operation" store-requests "$(tail -c "+$((before + 1))" "$work/store.log" | grep -ac '^IN ')"
 }
 # kept GUEST: what the xl that stays behind holds, in KiB that nobody else shares.
@@ -56,10 +56,13 @@ for type in $types; do
         for lib in c ours; do
             job_mode=path use_library "$lib"
             step "$type, round $round, $lib"
-            # An xl that stays would keep strace.
             if [ "$round" = counts ]; then run=counted options=-pe; else run=timed options=-p; fi
+            before=$(tasks)
             "$run" "$type" create xl create "$options" "$work/$type.cfg"
-            [ "$round" != 1 ] || kept "$type"
+            if [ "$round" = 1 ]; then
+                cost "$type" create tasks $(($(tasks) - before))
+                kept "$type"
+            fi
             "$run" "$type" destroy xl destroy "$type"
             await 10 "$type to be gone" gone "$type"
             await 10 "the xl behind $type to end" no_daemon "$type"

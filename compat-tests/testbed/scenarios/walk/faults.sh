@@ -3,6 +3,8 @@
 . /job/scenarios/faults.inc
 : "${GUESTS:=tiny box}" "${OPERATIONS:=create destroy}" "${PVH_STRIDE:=1}" "${STRIDE:=100}"
 
+[ -z "${KILL:-}" ] || export XENLIGHT_FAULT_KILL=1
+
 guest tiny pvh 'cmdline="idle"'
 cp "$guests/hvm-idle.img" "$work/hvm.img"
 guest box stubdom "disk=[\"$work/hvm.img,raw,hda,w\"]" 'vif=["mac=00:16:3e:01:02:03,bridge=xenbr0"]'
