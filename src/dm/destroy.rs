@@ -57,7 +57,9 @@ pub(super) async fn local(op: &Op, domid: Domid) -> Result<()> {
 async fn end_qemu(op: &Op, domid: Domid) -> Result<()> {
     let number = domid.to_string();
     process::end(op, domid, "device model", &layout::dm_pid(domid), |line| {
-        process::has_pair(line, "-xen-domid", &number) || process::has_pair(line, "-d", &number)
+        let traditional = line.iter().any(|arg| arg == b"-domain-name");
+        process::has_pair(line, "-xen-domid", &number)
+            || traditional && process::has_pair(line, "-d", &number)
     })
     .await
 }

@@ -21,6 +21,10 @@ const END_TIMEOUT: Duration = Duration::from_secs(3);
 /// What a process writes to its state node when it serves.
 const RUNNING: &str = "running";
 
+/// Recorded in place of a process id while there may be a process whose id nobody has recorded yet: a toolstack that is
+/// killed right then must not lose it.
+const STARTING: &str = "starting";
+
 /// A process that serves a domain.
 pub(super) struct Helper<'a> {
     /// The domain it serves, for messages.
@@ -38,7 +42,7 @@ pub(super) struct Helper<'a> {
 impl Helper<'_> {
     /// Starts the process and waits until `ready`; it outlives this library. When it fails, no process is left.
     ///
-    /// The process id is recorded before anything else can fail.
+    /// The process id is recorded before anything else can fail, and before the start that there will be one.
     pub(super) async fn start(
         &self,
         op: &Op,
@@ -46,6 +50,8 @@ impl Helper<'_> {
         limit: Duration,
         ready: impl Future<Output = Result<()>>,
     ) -> Result<()> {
+        let store = op.store()?;
+        store.write(&self.pid_path, STARTING).await?;
         let mut child = op.spawn(command).map_err(|error| self.about(error))?;
         let pid = child.pid();
         log_line!(
@@ -55,7 +61,6 @@ impl Helper<'_> {
             "{} is process {pid}",
             self.what
         );
-        let store = op.store()?;
         store.write(&self.pid_path, pid.to_string()).await?;
         let waiting = format!("waiting for the {} of domain {}", self.what, self.domid);
         let run = async {
@@ -120,10 +125,8 @@ pub(super) async fn first<T>(one: impl Future<Output = T>, other: impl Future<Ou
     .await
 }
 
-/// Ends the process whose id is recorded at `pid_path`, if it is still the one that `is_it` describes.
-///
-/// The record may be old and the number another process's; a pidfd and a look at the command line keep that one safe.
-/// First SIGHUP, so that QEMU can close its images, then SIGKILL.
+/// Ends the process whose id is recorded at `pid_path`, if it is still the one that `is_it` describes; where only its start
+/// was recorded, all that it describes.
 pub(super) async fn end(
     op: &Op,
     domid: Domid,
@@ -134,14 +137,38 @@ pub(super) async fn end(
     let Some(recorded) = op.store()?.read_str(pid_path).await? else {
         return Ok(());
     };
-    let pid = layout::parse_number(&recorded)
-        .and_then(|number| i32::try_from(number).ok())
-        .and_then(Pid::from_raw)
-        .ok_or_else(|| {
-            Error::fail(format!("{pid_path} holds {recorded:?}, not a process id")).domain(domid)
-        })?;
+    let pids = match recorded.as_str() {
+        STARTING => processes(&is_it),
+        number => {
+            let pid = layout::parse_number(number)
+                .and_then(|number| i32::try_from(number).ok())
+                .and_then(Pid::from_raw)
+                .ok_or_else(|| {
+                    let what = format!("{pid_path} holds {recorded:?}, not a process id");
+                    Error::fail(what).domain(domid)
+                })?;
+            vec![pid]
+        }
+    };
+    for pid in pids {
+        end_one(op, domid, what, pid, &is_it).await?;
+    }
+    Ok(())
+}
+
+/// Ends a process if it is the one that `is_it` describes.
+///
+/// The record may be old and the number another process's; a pidfd and a look at the command line keep that one safe.
+/// First SIGHUP, so that QEMU can close its images, then SIGKILL.
+async fn end_one(
+    op: &Op,
+    domid: Domid,
+    what: &str,
+    pid: Pid,
+    is_it: impl Fn(&[Vec<u8>]) -> bool,
+) -> Result<()> {
     let failed = |error: Errno| {
-        let what = format!("cannot end the {what}, process {recorded}");
+        let what = format!("cannot end the {what}, process {pid}");
         Error::io(what, &error.into()).domain(domid)
     };
     let pidfd = match pidfd_open(pid, PidfdFlags::NONBLOCK) {
@@ -166,7 +193,7 @@ pub(super) async fn end(
                 op.log(),
                 Level::Warn,
                 domid,
-                "process {recorded} is not the {what} any more; it is left alone"
+                "process {pid} is not the {what} any more; it is left alone"
             );
             return Ok(());
         }
@@ -192,6 +219,17 @@ pub(super) async fn end(
         }
     }
     Ok(())
+}
+
+/// All processes whose command line is one that `is_it` describes.
+fn processes(is_it: impl Fn(&[Vec<u8>]) -> bool) -> Vec<Pid> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| {
+        let number = entry.file_name().to_str()?.parse().ok()?;
+        Pid::from_raw(number)
+    });
+    pids.filter(|pid| command_line(*pid).is_some_and(|line| is_it(&line)))
+        .collect()
 }
 
 /// A process's program and arguments; `None` when it has ended.
@@ -231,6 +269,15 @@ mod tests {
         let line = command_line(own).unwrap();
         let program = std::env::args().next().unwrap();
         assert_eq!(line[0], program.as_bytes());
+    }
+
+    #[test]
+    fn a_process_is_found_by_its_command_line() {
+        let own = std::env::args().map(String::into_bytes).collect::<Vec<_>>();
+        let found = processes(|line| line == own);
+        let pid = i32::try_from(std::process::id()).unwrap();
+        assert!(found.contains(&Pid::from_raw(pid).unwrap()), "{found:?}");
+        assert!(processes(|line| line == [b"no such program".to_vec()]).is_empty());
     }
 
     #[test]

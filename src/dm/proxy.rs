@@ -66,7 +66,9 @@ pub(super) async fn end(op: &Op, stubdom: Domid, guest: Domid) -> Result<()> {
     let vchan = layout::qmp_vchan(stubdom, guest);
     let pid_path = layout::qmp_proxy_pid(stubdom);
     let ended = process::end(op, guest, "QMP proxy", &pid_path, |line| {
-        line.iter().any(|arg| arg == vchan.as_bytes())
+        // Debian's program of that name is a script that becomes the one of the running Xen.
+        line.iter().any(|arg| arg.ends_with(b"vchan-socket-proxy"))
+            && line.iter().any(|arg| arg == vchan.as_bytes())
     })
     .await;
     ended.and(op.store()?.rm(&layout::qmp_proxy_state(stubdom)).await)
