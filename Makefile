@@ -110,6 +110,10 @@ LIBS ?= ours
 faults: test-prerequisites all $(FAULTS_LIB) stubdom c-programs ## fail every hypercall, request, process and timer in turn, on real Xen; nothing may be left behind
 	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --lib $(LIBS) --timeout 7200 $(VARS:%=--var '%') walk/faults
 
+.PHONY: valgrind
+valgrind: test-prerequisites all c-programs ## the C test programs under valgrind, on real Xen
+	XENLIGHT_LIB=$(CURDIR)/$(LIB) $(BED)/run --timeout 1200 walk/valgrind
+
 # With cargo-fuzz (cargo install cargo-fuzz) by libFuzzer, which looks for new paths through the code; without it by the
 # mutations that `make test` replays, from a new seed. FUZZ_TARGETS= chooses among `fuzz --list`.
 FUZZ         := compat-tests/fuzz

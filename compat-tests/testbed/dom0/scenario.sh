@@ -258,6 +258,8 @@ run_scenario() {
     started=$SECONDS
     (
         set -eE
+        # --var TRACE=1: what takes how long.
+        if [ -n "${TRACE:-}" ]; then PS4='+ $EPOCHREALTIME ' && set -x; fi
         trap 'echo "FAILED: line $LINENO of $(basename "${BASH_SOURCE[0]}"): $BASH_COMMAND"' ERR
         . "/job/scenarios/$1.sh"
         step "looking for leftovers"
