@@ -29,7 +29,7 @@ counted() {
     before=$(stat -c %s "$work/store.log")
     : >"$work/trace"
     # The program itself: Debian's xl on the path is a script that becomes it.
-    strace -f -q -y -b execve -o "$work/trace" "/usr/lib/xen-4.17/bin/$@" >"$work/log" 2>&1 &
+    strace -f -q -y -b execve -o "$work/trace" "/usr/lib/xen-4.17/bin/$1" "${@:2}" >"$work/log" 2>&1 &
     tracer=$!
     await 10 "strace to start $*" [ -s "$work/trace" ]
     read -r main _ <"$work/trace"
