@@ -41,7 +41,7 @@ if [ -f /usr/lib/xen-4.17/boot/qemu-stubdom-linux-rootfs ]; then
     # A QEMU that cannot start in its stub domain, and one whose domain may own too few nodes to say that it runs.
     guest options stubdom "disk=[\"$work/hvm.img,raw,hda,w\"]" 'device_model_args_hvm=["-no-such-option"]'
     aside options
-    quota=$(xenstore-control quota | awk '$1 ~ /^nodes/ { print $NF }')
+    quota=$(xenstore-control quota | awk '$1 ~ /^nodes/ { for (i = 2; i <= NF; i++) if ($i ~ /^[0-9]+$/) { print $i; exit } }')
     [ -n "$quota" ] || fail "no quota of nodes: $(xenstore-control quota)"
     # shellcheck disable=SC2064 # the number of now
     trap "xenstore-control quota set nodes $quota >/dev/null" EXIT
