@@ -23,7 +23,7 @@ boots_from_network() {
 }
 # has_address NAME ADDRESS
 has_address() {
-    await_text "$bed_out/udhcpd" "sending ACK to $2" 60
+    await_text "$bed_out/udhcpd" "sending ACK to $2" 120
     expect xenbr0 ip -o link show "vif${domid_of[$1]}.0"
     step "$1 has its address"
 }
