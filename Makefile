@@ -22,7 +22,7 @@ STATICLIB := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/libxenlight_
 # The library that can be told to fail (docs/faults.md).
 FAULTS_STATICLIB := target/faults/libxenlight_capi.a
 FAULTS_LIB := $(BUILD)/faults/lib/$(REALNAME)
-XEN_LIBS  := -lxentoollog -lxenevtchn -lxenctrl -lxenguest -lxenforeignmemory -lxenhypfs -lyajl
+XEN_LIBS  := -lxentoollog -lxenevtchn -lxenctrl -lxenguest -lxenforeignmemory -lxendevicemodel -lxenhypfs -lyajl
 
 # Of the debugging information of Rust's own library nobody gets anything; STRIP= keeps it.
 STRIP     ?= -Wl,--strip-debug

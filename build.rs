@@ -1,14 +1,15 @@
 //! Finds the installed Xen and binds what the crate xenctrl-sys does not cover.
 //!
-//! xenctrl-sys covers xenctrl.h. libxenguest, libxenevtchn, libxentoollog and libxenhypfs are bound here, their enums as
-//! plain integers: values come from the C side, and a Rust enum must never hold one it does not know.
+//! xenctrl-sys covers xenctrl.h. libxenguest, libxendevicemodel, libxenevtchn, libxenforeignmemory, libxentoollog and
+//! libxenhypfs are bound here, their enums as plain integers: values come from the C side, and a Rust enum must never hold one it does not know.
 //! `XENLIGHT_XEN_PREFIX` points at a Xen that is not installed under /usr.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
-const LIBRARIES: [&str; 5] = [
+const LIBRARIES: [&str; 6] = [
     "xenguest",
+    "xendevicemodel",
     "xenevtchn",
     "xentoollog",
     "xenhypfs",
@@ -19,6 +20,7 @@ const GUEST: &str = "
 #include <stdbool.h>
 #include <stdint.h>
 #include <xenctrl.h>
+#include <xendevicemodel.h>
 #include <xenguest.h>
 #include <xenevtchn.h>
 #include <xenforeignmemory.h>
@@ -94,7 +96,8 @@ fn guest(include: &Path) -> bindgen::Builder {
         .allowlist_function(
             "xc_domain_(save|restore|resume|dumpcore)|xc_suspend_.*|xc_await_suspend",
         )
-        .allowlist_function("xenevtchn_.*|xenhypfs_.*|xtl_.*|xenforeignmemory_(map|unmap)")
+        .allowlist_function("xenevtchn_.*|xenhypfs_.*|xtl_.*|xenforeignmemory_(un)?map(_resource)?")
+        .allowlist_function("xendevicemodel_(.*_ioreq_server.*|nr_vcpus)")
         .allowlist_var("XCFLAGS_.*|X86_HVM_.*|XG_MAX_MODULES|MAX_ACPI_MODULES")
         .blocklist_file(".*/xenctrl\\.h")
         .blocklist_file(".*/xen/.*\\.h")

@@ -149,6 +149,11 @@ pub fn numbers(data: &[u8]) {
     domain::history::fuzzing_history(&text);
 }
 
+/// What a guest can put into an ioreq server's pages: slots of vCPUs, then a ring.
+pub fn ioreq(data: &[u8]) {
+    crate::xen::ioreq::fuzzing::requests(data);
+}
+
 /// A log line that quotes a domain.
 pub fn log_line(data: &[u8]) {
     struct Check;

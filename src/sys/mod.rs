@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 pub mod clock;
+pub mod evtchn;
 pub mod faults;
 pub mod fork;
 pub mod guest;

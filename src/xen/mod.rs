@@ -9,6 +9,7 @@ mod domain;
 mod flask;
 mod host;
 mod hvm;
+pub mod ioreq;
 mod memory;
 mod sched;
 mod vcpu;

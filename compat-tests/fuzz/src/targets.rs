@@ -10,10 +10,11 @@ use xenlight::types::{
 use crate::{Target, agent};
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("agent_relay", agent::relay),
     ("cpuid", cpuid),
     ("identifiers", identifiers),
+    ("ioreq", fuzzing::ioreq),
     ("json_config", json_config),
     ("log_line", fuzzing::log_line),
     ("numbers", fuzzing::numbers),

@@ -5,6 +5,7 @@
 mod cpuid;
 mod domain;
 mod host;
+mod ioreq;
 mod memory;
 mod pool;
 mod psr;
@@ -20,6 +21,7 @@ use super::raw::control;
 pub use cpuid::CpuSwitches;
 pub use domain::{Affinity, CreateDomain, GetDomainInfo, VcpuInfo};
 pub use host::{CpuTopo, MemInfo, PhysInfo, Version};
+pub use ioreq::{IoreqPages, SharedPage};
 pub use memory::{E820Entry, ForeignPage, PAGE_SIZE, PodTarget, ReservedRegion, VMemRange};
 pub use pool::CpupoolInfo;
 pub use sched::{Credit, Credit2, Credit2Schedule, CreditSchedule, Rtds};

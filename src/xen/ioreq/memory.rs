@@ -1,0 +1,80 @@
+//! The guest's memory behind accesses that move more than a register.
+
+use std::io;
+
+use super::access::Memory;
+use super::request::Malformed;
+use crate::Domid;
+use crate::sys::xc::{ForeignPage, PAGE_SIZE, Xc};
+
+/// Maps a page at a time and keeps the last one, for the elements of one request.
+pub(super) struct GuestMemory<'a> {
+    xc: &'a Xc,
+    domid: Domid,
+    page: Option<(u64, ForeignPage<'a>)>,
+    /// The address that could not be mapped last.
+    missing: u64,
+}
+
+impl<'a> GuestMemory<'a> {
+    pub(super) fn new(xc: &'a Xc, domid: Domid) -> Self {
+        Self {
+            xc,
+            domid,
+            page: None,
+            missing: 0,
+        }
+    }
+
+    /// Gives the page back.
+    pub(super) fn forget(&mut self) {
+        self.page = None;
+    }
+
+    /// What went wrong last.
+    pub(super) fn failed(&self) -> Malformed {
+        Malformed::Memory(self.missing)
+    }
+
+    /// Calls `work` for each piece of a range that lies in one page: the page, the offset in it, and where in the range
+    /// the piece begins and ends.
+    fn pieces(
+        &mut self,
+        mut address: u64,
+        length: usize,
+        mut work: impl FnMut(&mut ForeignPage<'a>, usize, usize, usize),
+    ) -> io::Result<()> {
+        let mut done = 0;
+        while done < length {
+            let frame = address / PAGE_SIZE as u64;
+            let offset = usize::try_from(address % PAGE_SIZE as u64).unwrap_or(0);
+            let end = length.min(done + (PAGE_SIZE - offset));
+            let page = match self.page.take() {
+                Some((known, page)) if known == frame => page,
+                _ => self
+                    .xc
+                    .map_page(self.domid, frame)
+                    .inspect_err(|_| self.missing = address)?,
+            };
+            let (_, page) = self.page.insert((frame, page));
+            work(page, offset, done, end);
+            address += (end - done) as u64;
+            done = end;
+        }
+        Ok(())
+    }
+}
+
+impl Memory for GuestMemory<'_> {
+    fn read(&mut self, address: u64, to: &mut [u8]) -> io::Result<()> {
+        self.pieces(address, to.len(), |page, offset, begin, end| {
+            page.read(offset, &mut to[begin..end]);
+        })
+    }
+
+    fn write(&mut self, address: u64, from: &[u8]) -> io::Result<()> {
+        self.pieces(address, from.len(), |page, offset, begin, end| {
+            page.write(offset, &from[begin..end]);
+        })
+    }
+}
