@@ -18,7 +18,8 @@ BUILD     := build
 LIB       := $(BUILD)/lib
 # PROFILE=dev builds quickly, for work on the library itself.
 PROFILE   ?= release
-STATICLIB := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/libxenlight_capi.a
+OUT       := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+STATICLIB := $(OUT)/libxenlight_capi.a
 # The library that can be told to fail (docs/faults.md).
 FAULTS_STATICLIB := target/faults/libxenlight_capi.a
 FAULTS_LIB := $(BUILD)/faults/lib/$(REALNAME)
@@ -87,9 +88,16 @@ demo: test-prerequisites all stubdom ## the main job on real Xen: xl on this lib
 
 # Stub domains that only the test bed uses, made of the real one.
 .PHONY: bed-images
-bed-images: stubdom
+bed-images: stubdom probe
 	$(BED)/minios-standin/build $(BUILD)/stubdom
 	$(BED)/hostile/build $(BUILD)/stubdom
+	$(BED)/probe/build $(BUILD)/tests/ioreq-probe $(BUILD)/tests/ioreq-peer $(BUILD)/stubdom
+
+# The device model of examples/ioreq-probe, and its peer in C.
+.PHONY: probe
+probe: $(BUILD)/tests/ioreq-peer
+	$(CARGO) build --profile $(PROFILE) --package xenlight --example ioreq-probe
+	install -s $(OUT)/examples/ioreq-probe $(BUILD)/tests/
 
 .PHONY: test
 test: test-prerequisites all $(FAULTS_LIB) bed-images stage c-programs check ## everything: checks, ABI and JSON against Debian's library, each guest type on real Xen
@@ -103,6 +111,11 @@ compare: test-prerequisites all bed-images c-programs
 	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --lib both --timeout 3600 \
 	    $(basename $(notdir $(wildcard $(BED)/scenarios/*.sh))) compare/costs
 	$(CARGO) run --quiet --package xenlight-compat-tests --bin compare -- build/testbed/last docs
+
+# VARS="TRIPS=20000" times more of them.
+.PHONY: bench
+bench: test-prerequisites all bed-images c-programs ## round trips of a guest's port reads, on real Xen: median and 99th percentile, ours and C
+	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --timeout 1800 $(VARS:%=--var '%') bench/ioreq
 
 # VARS="STRIDE=1" walks every point; docs/faults.md lists the variables. LIBS=both has the C library fail as well.
 LIBS ?= ours
@@ -146,7 +159,8 @@ stage: all
 c-programs: $(patsubst compat-tests/c/%.c,$(BUILD)/tests/%,$(wildcard compat-tests/c/*.c)) $(BUILD)/tests/faults.so ## C test programs for the test bed
 $(BUILD)/tests/%: compat-tests/c/%.c
 	@mkdir -p $(@D)
-	$(CC) -Wall -Wextra -Werror -O1 -g -o $@ $< -Wl,--as-needed -lxenlight -lxentoollog -lxenctrl -lpthread
+	$(CC) -Wall -Wextra -Werror -O1 -g -o $@ $< -Wl,--as-needed \
+	    -lxenlight -lxentoollog -lxenctrl -lxendevicemodel -lxenforeignmemory -lxenevtchn -lpthread
 $(BUILD)/tests/%.so: compat-tests/c/preload/%.c
 	@mkdir -p $(@D)
 	$(CC) -Wall -Wextra -Werror -O1 -g -fPIC -shared -o $@ $< -ldl

@@ -18,6 +18,10 @@ build_guests() {
     hvm_disk "$work/hvm.bin" "$dir/hvm-reboot.img" r "about to reboot"
     hvm_disk "$work/hvm.bin" "$dir/hvm-poweroff.img" p "about to power off"
 
+    as --32 -o "$work/probe.o" "$bed_dir/guests/probe.S"
+    ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o "$dir/probe.img" "$work/probe.o"
+    truncate -s 1M "$dir/probe.img"
+
     as --32 -o "$work/pvh.o" "$bed_dir/guests/pvh.S"
     ld -m elf_i386 -N --no-warn-rwx-segments -Ttext 0x100000 --section-start=.note.Xen=0x110000 -o "$dir/pvh" "$work/pvh.o"
 
