@@ -8,6 +8,7 @@ EXPORTS   := capi/abi/exports-$(VERSION).tsv
 
 PREFIX    ?= /usr
 LIBDIR    ?= $(PREFIX)/lib/$(shell $(CC) -print-multiarch)
+SBINDIR   ?= $(PREFIX)/sbin
 INCLUDEDIR ?= $(PREFIX)/include
 BOOTDIR   ?= $(PREFIX)/lib/xen-$(VERSION)/boot
 DESTDIR   ?=
@@ -23,6 +24,7 @@ STATICLIB := $(OUT)/libxenlight_capi.a
 # The library that can be told to fail (docs/faults.md).
 FAULTS_STATICLIB := target/faults/libxenlight_capi.a
 FAULTS_LIB := $(BUILD)/faults/lib/$(REALNAME)
+INSPECT   := $(BUILD)/bin/xenlight-inspect
 XEN_LIBS  := -lxentoollog -lxenevtchn -lxenctrl -lxenguest -lxenforeignmemory -lxendevicemodel -lxenhypfs -lyajl
 
 # Of the debugging information of Rust's own library nobody gets anything; STRIP= keeps it.
@@ -32,7 +34,7 @@ BUILD_PACKAGES := gcc git libc6-dev libclang-dev libxen-dev libyajl-dev make pkg
 TEST_PACKAGES  := g++ qemu-system-x86 mmdebstrap e2fsprogs cpio busybox-static kmod binutils valgrind shellcheck xz-utils zstd
 
 .PHONY: all
-all: $(LIB)/$(REALNAME) $(BUILD)/xenlight.pc ## build the library (build/lib) and xenlight.pc
+all: $(LIB)/$(REALNAME) $(INSPECT) $(BUILD)/xenlight.pc ## build the library (build/lib), xenlight-inspect (build/bin) and xenlight.pc
 
 # Debian 12's own rustc is too old for the 2024 edition; its rustc-web is kept current.
 .PHONY: prerequisites
@@ -49,6 +51,11 @@ $(STATICLIB): FORCE
 	$(CARGO) build --profile $(PROFILE) --package xenlight-capi
 $(FAULTS_STATICLIB): FORCE
 	$(CARGO) build --profile faults --features faults --package xenlight-capi
+
+$(INSPECT): FORCE
+	$(CARGO) build --profile $(PROFILE) --package xenlight --bin xenlight-inspect
+	@mkdir -p $(@D)
+	install -s $(OUT)/xenlight-inspect $@
 
 $(BUILD)/exports.map: $(EXPORTS) Makefile
 	@mkdir -p $(@D)
@@ -77,6 +84,8 @@ install: all ## install library, links, headers and xenlight.pc (DESTDIR= PREFIX
 	install -m 644 $(LIB)/$(REALNAME) $(DESTDIR)$(LIBDIR)/$(REALNAME)
 	ln -sf $(REALNAME) $(DESTDIR)$(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libxenlight.so
+	install -d $(DESTDIR)$(SBINDIR)
+	install $(INSPECT) $(DESTDIR)$(SBINDIR)/
 	install -m 644 include/*.h $(DESTDIR)$(INCLUDEDIR)/
 	install -m 644 $(BUILD)/xenlight.pc $(DESTDIR)$(LIBDIR)/pkgconfig/xenlight.pc
 

@@ -55,13 +55,18 @@ pub(super) async fn local(op: &Op, domid: Domid) -> Result<()> {
 }
 
 async fn end_qemu(op: &Op, domid: Domid) -> Result<()> {
+    let pid = layout::dm_pid(domid);
+    process::end(op, domid, "device model", &pid, serves(domid)).await
+}
+
+/// Whether a command line is that of the device model of `domid`.
+pub(super) fn serves(domid: Domid) -> impl Fn(&[Vec<u8>]) -> bool {
     let number = domid.to_string();
-    process::end(op, domid, "device model", &layout::dm_pid(domid), |line| {
+    move |line| {
         let traditional = line.iter().any(|arg| arg == b"-domain-name");
         process::has_pair(line, "-xen-domid", &number)
             || traditional && process::has_pair(line, "-d", &number)
-    })
-    .await
+    }
 }
 
 /// Kills all processes of a user, and makes sure that none is left.

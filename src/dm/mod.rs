@@ -177,6 +177,11 @@ pub async fn target_of(op: &Op, domid: Domid) -> Result<Option<Domid>> {
     Ok(text.as_deref().and_then(layout::parse_domid))
 }
 
+/// The program of process `pid`, when it runs and is a device model of `domid` in this domain.
+pub fn process_of(domid: Domid, pid: u32) -> Option<String> {
+    process::program(pid, destroy::serves(domid))
+}
+
 /// What the stub domain of `guest` says of its failure, as it is shown.
 #[cfg(feature = "fuzzing")]
 pub(crate) async fn fuzzing_complaint(op: &Op, guest: Domid) -> Option<String> {

@@ -244,6 +244,13 @@ fn command_line(pid: Pid) -> Option<Vec<Vec<u8>>> {
     Some(line.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect())
 }
 
+/// The program of process `pid`, when it runs and `is_it` accepts its command line.
+pub(super) fn program(pid: u32, is_it: impl Fn(&[Vec<u8>]) -> bool) -> Option<String> {
+    let line = command_line(Pid::from_raw(i32::try_from(pid).ok()?)?)?;
+    let program = String::from_utf8_lossy(line.first()?).into_owned();
+    is_it(&line).then_some(program)
+}
+
 /// Whether `option` is followed by `value` on a command line.
 pub(super) fn has_pair(line: &[Vec<u8>], option: &str, value: &str) -> bool {
     line.windows(2)
@@ -269,6 +276,8 @@ mod tests {
         let line = command_line(own).unwrap();
         let program = std::env::args().next().unwrap();
         assert_eq!(line[0], program.as_bytes());
+        assert_eq!(super::program(std::process::id(), |_| true), Some(program));
+        assert_eq!(super::program(std::process::id(), |_| false), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod defaults;
 pub mod destroy;
 pub mod history;
 pub mod hotplug;
+pub mod inspect;
 pub mod make;
 pub mod memory;
 mod nodes;

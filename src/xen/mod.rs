@@ -6,6 +6,7 @@ mod cpupolicy;
 mod cpupool;
 mod device;
 mod domain;
+mod evtchn;
 mod flask;
 mod host;
 mod hvm;
@@ -28,6 +29,7 @@ pub use domain::{
     CreateDomain, CreateFlags, DOMID_FIRST_RESERVED, DomainFlags, DomainInfo, IommuOptions,
     ShutdownReason, Trigger,
 };
+pub use evtchn::Channel;
 pub use host::{ConsoleChunk, CpuTopology, NumaNode, PhysInfo};
 pub use hvm::HvmParam;
 pub use memory::{E820Region, E820Type, VNuma, VNumaRange};

@@ -4,6 +4,7 @@
 
 mod cpuid;
 mod domain;
+mod evtchn;
 mod host;
 mod ioreq;
 mod memory;
@@ -20,6 +21,7 @@ use super::raw::control;
 
 pub use cpuid::CpuSwitches;
 pub use domain::{Affinity, CreateDomain, GetDomainInfo, VcpuInfo};
+pub use evtchn::Channel;
 pub use host::{CpuTopo, MemInfo, PhysInfo, Version};
 pub use ioreq::{IoreqPages, SharedPage};
 pub use memory::{E820Entry, ForeignPage, PAGE_SIZE, PodTarget, ReservedRegion, VMemRange};
