@@ -12,6 +12,7 @@ mod firmware;
 mod genid;
 mod hvm_info;
 mod image;
+pub mod kernel;
 mod layout;
 mod params;
 mod prepare;

@@ -1,0 +1,114 @@
+//! Kernel images: from a file to segments, an entry point and Xen's notes. Nothing here talks to the hypervisor.
+//!
+//! An image is an ELF file, one compressed with gzip, or a Linux bzImage whose payload is one. It may come from the
+//! guest's own disk and is hostile: every length and offset is checked, nothing may overlap, and unpacking is bounded.
+
+mod bytes;
+mod bzimage;
+mod elf;
+mod notes;
+mod place;
+mod unpack;
+mod xz;
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use crate::{Error, Result};
+
+pub use elf::Machine;
+pub use notes::{Notes, Pae};
+pub use place::Placement;
+
+/// What an image may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes that it may have once unpacked.
+    pub unpacked: u64,
+}
+
+impl Default for Limits {
+    /// The C library's limit: 1 GiB (`XC_DOM_DECOMPRESS_MAX` of xenguest.h).
+    fn default() -> Self {
+        Self { unpacked: 1 << 30 }
+    }
+}
+
+/// A piece of the image that goes into the guest's memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Where it belongs by the image's physical addresses.
+    pub paddr: u64,
+    /// The same by its virtual addresses.
+    pub vaddr: u64,
+    /// Its bytes in [`Kernel::image`].
+    pub data: Range<usize>,
+    /// Bytes that it has in memory: those of `data`, then zeros.
+    pub memsz: u64,
+}
+
+impl Segment {
+    /// One past its last byte, by physical addresses.
+    pub fn end(&self) -> u64 {
+        // Checked when it was parsed.
+        self.paddr.saturating_add(self.memsz)
+    }
+}
+
+/// A kernel that was taken apart. There is at least one segment; they are in the order of their physical addresses
+/// and do not overlap.
+#[derive(Clone, Debug)]
+pub struct Kernel<'a> {
+    /// The unpacked ELF file.
+    pub image: Cow<'a, [u8]>,
+    /// The processor that it is for.
+    pub machine: Machine,
+    /// Whether the file is of class ELF64.
+    pub wide: bool,
+    /// What goes into memory.
+    pub segments: Vec<Segment>,
+    /// The entry point in the ELF header.
+    pub entry: u64,
+    /// What it tells Xen.
+    pub notes: Notes,
+}
+
+impl Kernel<'_> {
+    /// A segment's bytes.
+    pub fn data(&self, segment: &Segment) -> &[u8] {
+        // Only segments of another kernel could be out of range.
+        self.image.get(segment.data.clone()).unwrap_or_default()
+    }
+
+    /// The physical addresses from the first segment to the end of the last one.
+    pub fn extent(&self) -> Range<u64> {
+        let start = self.segments.first().map_or(0, |first| first.paddr);
+        start..self.segments.last().map_or(0, Segment::end)
+    }
+}
+
+/// Takes an image apart: unpacks it where it is packed, and reads segments and notes. Says why it cannot be a kernel.
+pub fn load(bytes: &[u8], limits: Limits) -> Result<Kernel<'_>> {
+    let mut image = Cow::Borrowed(bytes);
+    if unpack::is_gzip(&image) {
+        image = Cow::Owned(unpack::gzip_file(&image, limits)?);
+    }
+    if !elf::is_elf(&image) && bzimage::is_bzimage(&image) {
+        let payload = bzimage::payload(&image)?;
+        image = Cow::Owned(unpack::payload(&image[payload], limits)?);
+    }
+    let parsed = elf::parse(&image)?;
+    let notes = Notes::read(&image, &parsed)?;
+    Ok(Kernel {
+        machine: parsed.machine,
+        wide: parsed.wide,
+        segments: parsed.segments,
+        entry: parsed.entry,
+        notes,
+        image,
+    })
+}
+
+fn bad(what: impl std::fmt::Display) -> Error {
+    Error::fail(format!("not a kernel that Xen can boot: {what}"))
+}

@@ -1,0 +1,155 @@
+//! Unpacking: what Linux packs its kernels with, never to more than was announced and allowed.
+//!
+//! A bzImage's payload ends in the unpacked size; that is a gzip file's last field anyway.
+
+use std::io::Read;
+
+use flate2::read::GzDecoder;
+use lzma_rust2::LzmaReader;
+use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
+
+use super::bytes::{last_u32, u8_at, u32_at, u64_at};
+use super::{Limits, bad, xz};
+use crate::Result;
+
+const GZIP: &[u8] = b"\x1f\x8b";
+const LZ4_LEGACY: u32 = 0x184c_2102;
+/// What one block of the legacy format holds at most.
+const LZ4_BLOCK: usize = 8 << 20;
+/// Properties, size of the dictionary, unpacked size.
+const LZMA_HEADER: usize = 13;
+/// The largest window of zstd's own levels, which Linux uses.
+const ZSTD_WINDOW: u64 = 128 << 20;
+
+pub(super) fn is_gzip(bytes: &[u8]) -> bool {
+    bytes.starts_with(GZIP)
+}
+
+/// A whole file packed with gzip.
+pub(super) fn gzip_file(bytes: &[u8], limits: Limits) -> Result<Vec<u8>> {
+    let size = announced(bytes, limits)?;
+    collect("gzip", GzDecoder::new(bytes), size)
+}
+
+/// The payload of a bzImage, by its first bytes.
+pub(super) fn payload(bytes: &[u8], limits: Limits) -> Result<Vec<u8>> {
+    if is_gzip(bytes) {
+        return gzip_file(bytes, limits);
+    }
+    let size = announced(bytes, limits)?;
+    let packed = &bytes[..bytes.len() - 4];
+    if packed.starts_with(b"\xfd7zXZ\0") {
+        let mut out = buffer(size)?;
+        xz::unpack(packed, size, &mut out)?;
+        exactly("xz", out, size)
+    } else if packed.starts_with(b"\x28\xb5\x2f\xfd") {
+        zstd(packed, size)
+    } else if packed.starts_with(b"\x5d\0") {
+        lzma(packed, size)
+    } else if u32_at(packed, 0) == Some(LZ4_LEGACY) {
+        lz4(packed, size)
+    } else if packed.starts_with(b"BZh") || packed.starts_with(b"\x89LZO") {
+        Err(bad(
+            "it is packed with bzip2 or lzo, which is not supported",
+        ))
+    } else {
+        Err(bad("its payload is packed in an unknown way"))
+    }
+}
+
+fn announced(bytes: &[u8], limits: Limits) -> Result<usize> {
+    let size = last_u32(bytes).ok_or_else(|| bad("its payload is empty"))?;
+    if u64::from(size) > limits.unpacked {
+        return Err(bad(format_args!(
+            "it has {size} bytes unpacked, more than the {} that are allowed",
+            limits.unpacked
+        )));
+    }
+    usize::try_from(size).map_err(|_| bad("it is too large"))
+}
+
+/// Room for `size` bytes, of which the system gives none before they are written.
+fn buffer(size: usize) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    out.try_reserve_exact(size)
+        .map_err(|_| bad(format_args!("no memory for {size} bytes")))?;
+    Ok(out)
+}
+
+fn collect(how: &str, mut from: impl Read, size: usize) -> Result<Vec<u8>> {
+    let mut out = buffer(size)?;
+    fill(how, &mut from, size, &mut out)?;
+    exactly(how, out, size)
+}
+
+/// Reads to the end, which must come before `out` has more than `size` bytes.
+pub(super) fn fill(how: &str, from: &mut impl Read, size: usize, out: &mut Vec<u8>) -> Result<()> {
+    let left = (size - out.len()) as u64;
+    let read = from.by_ref().take(left).read_to_end(out);
+    // An end marker or a checksum may still have to be read.
+    match read.and_then(|_| from.read(&mut [0])) {
+        Ok(0) => Ok(()),
+        Ok(_) => Err(bad(format_args!(
+            "unpacking {how} gives more than {size} bytes"
+        ))),
+        Err(error) => Err(bad(format_args!("unpacking {how}: {error}"))),
+    }
+}
+
+fn exactly(how: &str, out: Vec<u8>, size: usize) -> Result<Vec<u8>> {
+    if out.len() == size {
+        return Ok(out);
+    }
+    Err(bad(format_args!(
+        "unpacking {how} gave {} bytes instead of {size}",
+        out.len()
+    )))
+}
+
+fn zstd(packed: &[u8], size: usize) -> Result<Vec<u8>> {
+    let mut decoder = FrameDecoder::new();
+    decoder.set_max_window_size(ZSTD_WINDOW);
+    let decoder = StreamingDecoder::new_with_decoder(packed, decoder)
+        .map_err(|error| bad(format_args!("unpacking zstd: {error}")))?;
+    collect("zstd", decoder, size)
+}
+
+fn lzma(packed: &[u8], size: usize) -> Result<Vec<u8>> {
+    let header = || Some((u8_at(packed, 0)?, u32_at(packed, 1)?, u64_at(packed, 5)?));
+    let (properties, dictionary, unpacked) =
+        header().ok_or_else(|| bad("its payload ends in the header of lzma"))?;
+    // A distance never leaves the output, so a larger dictionary is of no use.
+    let dictionary = dictionary.min(u32::try_from(size).unwrap_or(u32::MAX));
+    let reader = LzmaReader::new_with_props(
+        &packed[LZMA_HEADER..],
+        unpacked,
+        properties,
+        dictionary,
+        None,
+    )
+    .map_err(|error| bad(format_args!("unpacking lzma: {error}")))?;
+    collect("lzma", reader, size)
+}
+
+/// The legacy format: the magic number, then blocks behind their sizes; the number may stand before each of them.
+fn lz4(packed: &[u8], size: usize) -> Result<Vec<u8>> {
+    let damaged = || bad("unpacking lz4: the data are damaged");
+    let mut out = buffer(size)?;
+    let mut rest = packed;
+    while !rest.is_empty() {
+        let length = u32_at(rest, 0).ok_or_else(damaged)?;
+        rest = &rest[4..];
+        if length == LZ4_LEGACY {
+            continue;
+        }
+        let length = usize::try_from(length).map_err(|_| damaged())?;
+        let block = rest.get(..length).ok_or_else(damaged)?;
+        rest = &rest[length..];
+        let start = out.len();
+        out.resize(start + LZ4_BLOCK.min(size - start), 0);
+        let written = lz4_flex::block::decompress_into(block, &mut out[start..])
+            .map_err(|error| bad(format_args!("unpacking lz4: {error}")))?;
+        out.truncate(start + written);
+    }
+    exactly("lz4", out, size)
+}
