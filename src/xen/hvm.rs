@@ -1,4 +1,4 @@
-//! Parameters of HVM and PVH guests.
+//! Parameters of HVM and PVH guests, and the state that the hypervisor keeps for them.
 
 use super::Xen;
 use crate::{Domid, Result};
@@ -102,6 +102,20 @@ impl Xen {
     pub fn hvm_param_get(&self, domid: Domid, param: HvmParam) -> Result<u64> {
         self.domctl(domid, &format!("reading the parameter {param:?}"), |xc| {
             xc.hvm_param_get(domid, param as u32)
+        })
+    }
+
+    /// The records of the guest's devices and vCPUs (xen/hvm/save.h): type, instance and length, then the record.
+    pub fn hvm_context(&self, domid: Domid) -> Result<Vec<u8>> {
+        self.domctl(domid, "reading the guest's state", |xc| {
+            xc.hvm_context(domid)
+        })
+    }
+
+    /// Loads such records. Takes all vCPUs down but those that have one.
+    pub fn set_hvm_context(&self, domid: Domid, records: &[u8]) -> Result<()> {
+        self.domctl(domid, "setting the guest's state", |xc| {
+            xc.set_hvm_context(domid, records)
         })
     }
 }

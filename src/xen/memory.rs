@@ -1,7 +1,7 @@
 //! Memory of a domain: limits, map, page-table pool, virtual NUMA.
 
 use super::{PAGE_SIZE, Xen};
-use crate::sys::xc::{self, ForeignPage, PodTarget};
+use crate::sys::xc::{self, PodTarget};
 use crate::{Domid, Result};
 
 /// Kinds of regions in a BIOS memory map.
@@ -189,13 +189,6 @@ impl Xen {
     pub fn maximum_gpfn(&self, domid: Domid) -> Result<u64> {
         self.domctl(domid, "asking for the highest page", |xc| {
             xc.domain_maximum_gpfn(domid)
-        })
-    }
-
-    /// Maps one page of the guest, which can change it at any moment.
-    pub fn map_page(&self, domid: Domid, gfn: u64) -> Result<ForeignPage<'_>> {
-        self.xc()?.map_page(domid, gfn).map_err(|error| {
-            crate::Error::io(format!("mapping the guest's page {gfn:#x}"), &error).domain(domid)
         })
     }
 }

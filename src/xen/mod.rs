@@ -8,6 +8,7 @@ mod device;
 mod domain;
 mod evtchn;
 mod flask;
+mod guest_memory;
 mod host;
 mod hvm;
 pub mod ioreq;
@@ -30,6 +31,7 @@ pub use domain::{
     ShutdownReason, Trigger,
 };
 pub use evtchn::Channel;
+pub use guest_memory::{GuestMemory, Piece, Populated, Source};
 pub use host::{ConsoleChunk, CpuTopology, NumaNode, PhysInfo};
 pub use hvm::HvmParam;
 pub use memory::{E820Region, E820Type, VNuma, VNumaRange};

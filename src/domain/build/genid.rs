@@ -35,7 +35,8 @@ pub(super) fn set(xen: &Xen, domid: Domid, id: &[u8; 16]) -> Result<()> {
             ))
             .domain(domid)
         })?;
-    xen.map_page(domid, address / PAGE_SIZE)?.write(offset, id);
+    let mut page = xen.guest_memory(domid).map(&[address / PAGE_SIZE])?;
+    page.write(offset, id);
     Ok(())
 }
 

@@ -28,7 +28,7 @@ pub(super) fn patch(
     max_vcpus: u32,
     online: &Bitmap,
 ) -> Result<()> {
-    let mut page = xen.map_page(domid, FRAME)?;
+    let mut page = xen.guest_memory(domid).map(&[FRAME])?;
     let mut table = [0; SIZE];
     page.read(OFFSET, &mut table);
     fill(&mut table, apic, max_vcpus, online).map_err(|error| error.domain(domid))?;

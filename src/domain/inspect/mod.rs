@@ -225,7 +225,7 @@ fn pages(xen: &Xen, domid: Domid, params: &[(HvmParam, u64)]) -> Vec<SpecialPage
             pages.push(SpecialPage {
                 param: *param,
                 gfn,
-                present: xen.map_page(domid, gfn).is_ok(),
+                present: xen.guest_memory(domid).map(&[gfn]).is_ok(),
             });
         }
     }

@@ -1,11 +1,7 @@
-//! Memory: limits, maps, pools, NUMA layout, foreign pages.
+//! Memory: limits, maps, pools, NUMA layout, pages for a domain.
 
-use std::ffi::c_void;
 use std::io;
-use std::ptr::NonNull;
 
-use super::super::faults;
-use super::super::raw::guest;
 use super::{Xc, check, control, count, integer_calls};
 
 /// `struct e820entry`, packed as in the BIOS call.
@@ -25,6 +21,8 @@ integer_calls! {
     fn domain_set_memmap_limit(domid: u32, kib: u64) = xc_domain_set_memmap_limit;
     /// Bytes for page tables of the hypervisor's own (shadow or nested paging).
     fn set_paging_mempool_size(domid: u32, bytes: u64) = xc_set_paging_mempool_size;
+    /// Keeps this many free pages for the domain, on top of those it has; 0 gives them up.
+    fn domain_claim_pages(domid: u32, pages: u64) = xc_domain_claim_pages;
 }
 
 /// Pages of a populate-on-demand guest.
@@ -39,6 +37,29 @@ pub struct PodTarget {
 }
 
 impl Xc {
+    /// Gives the domain extents of 2^`order` pages, one at each of `frames`; how many it got, which may be fewer. For a
+    /// PV domain the frames become the machine's. `flags` are `XENMEMF_*`.
+    pub fn domain_populate_physmap(
+        &self,
+        domid: u32,
+        order: u32,
+        flags: u32,
+        frames: &mut [u64],
+    ) -> io::Result<usize> {
+        // SAFETY: the array has the length that is passed.
+        let done = check(|| unsafe {
+            control::xc_domain_populate_physmap(
+                self.as_ptr(),
+                domid,
+                frames.len() as u64,
+                order,
+                flags,
+                frames.as_mut_ptr(),
+            )
+        })?;
+        Ok(usize::try_from(done).unwrap_or(0).min(frames.len()))
+    }
+
     /// Bytes for page tables of the hypervisor's own.
     pub fn get_paging_mempool_size(&self, domid: u32) -> io::Result<u64> {
         let mut bytes = 0;
@@ -195,69 +216,5 @@ impl Xc {
         // SAFETY: the pointer is to a local of the right type.
         check(|| unsafe { control::xc_domain_maximum_gpfn(self.as_ptr(), domid, &mut gfn) })?;
         Ok(gfn)
-    }
-
-    /// Maps one page of a guest.
-    pub fn map_page(&self, domid: u32, gfn: u64) -> io::Result<ForeignPage<'_>> {
-        faults::point("hypercall", format_args!("map_page"))?;
-        let mut error = 0;
-        // SAFETY: the handle is live; it owns the memory handle that it returns.
-        let memory = unsafe { control::xc_interface_fmem_handle(self.as_ptr()) };
-        // SAFETY: one page is asked for, with arrays of one element; the result is checked and owned by ForeignPage.
-        let page = unsafe {
-            guest::xenforeignmemory_map(
-                memory.cast(),
-                domid,
-                libc::PROT_READ | libc::PROT_WRITE,
-                1,
-                &gfn,
-                &mut error,
-            )
-        };
-        let address = NonNull::new(page).ok_or_else(io::Error::last_os_error)?;
-        let page = ForeignPage { xc: self, address };
-        match error {
-            0 => Ok(page),
-            error => Err(io::Error::from_raw_os_error(error.abs())),
-        }
-    }
-}
-
-/// A guest's page, mapped here. The guest can change it at any moment, so it is copied, never borrowed.
-#[derive(Debug)]
-pub struct ForeignPage<'a> {
-    xc: &'a Xc,
-    address: NonNull<c_void>,
-}
-
-impl ForeignPage<'_> {
-    /// Copies bytes out of the page; panics where the range leaves it.
-    pub fn read(&self, offset: usize, to: &mut [u8]) {
-        assert!(offset <= PAGE_SIZE && to.len() <= PAGE_SIZE - offset);
-        // SAFETY: the range was checked to be inside the mapping; `to` is our own memory.
-        unsafe {
-            let from = self.address.as_ptr().cast::<u8>().add(offset);
-            std::ptr::copy_nonoverlapping(from, to.as_mut_ptr(), to.len());
-        }
-    }
-
-    /// Copies bytes into the page; panics where the range leaves it.
-    pub fn write(&mut self, offset: usize, from: &[u8]) {
-        assert!(offset <= PAGE_SIZE && from.len() <= PAGE_SIZE - offset);
-        // SAFETY: the range was checked to be inside the mapping; `from` is our own memory.
-        unsafe {
-            let to = self.address.as_ptr().cast::<u8>().add(offset);
-            std::ptr::copy_nonoverlapping(from.as_ptr(), to, from.len());
-        }
-    }
-}
-
-impl Drop for ForeignPage<'_> {
-    fn drop(&mut self) {
-        // SAFETY: mapped as one page through the same handle, which is still live; unmapped once.
-        unsafe {
-            let memory = control::xc_interface_fmem_handle(self.xc.as_ptr());
-            guest::xenforeignmemory_unmap(memory.cast(), self.address.as_ptr(), 1);
-        }
     }
 }

@@ -5,7 +5,9 @@
 mod cpuid;
 mod domain;
 mod evtchn;
+mod foreign;
 mod host;
+mod hvm;
 mod ioreq;
 mod memory;
 mod pool;
@@ -22,9 +24,10 @@ use super::raw::control;
 pub use cpuid::CpuSwitches;
 pub use domain::{Affinity, CreateDomain, GetDomainInfo, VcpuInfo};
 pub use evtchn::Channel;
+pub use foreign::ForeignMemory;
 pub use host::{CpuTopo, MemInfo, PhysInfo, Version};
 pub use ioreq::{IoreqPages, SharedPage};
-pub use memory::{E820Entry, ForeignPage, PAGE_SIZE, PodTarget, ReservedRegion, VMemRange};
+pub use memory::{E820Entry, PAGE_SIZE, PodTarget, ReservedRegion, VMemRange};
 pub use pool::CpupoolInfo;
 pub use sched::{Credit, Credit2, Credit2Schedule, CreditSchedule, Rtds};
 
@@ -38,6 +41,7 @@ pub mod consts {
         HVM_PARAM_TIMER_MODE, HVM_PARAM_VIRIDIAN, HVM_PARAM_VM_GENERATION_ID_ADDR,
         HVM_PARAM_VPT_ALIGN,
     };
+    pub use super::control::{XENMEMF_exact_node_request, XENMEMF_populate_on_demand};
 }
 
 /// An open connection to the hypervisor.

@@ -5,13 +5,13 @@ use std::io;
 use super::access::Memory;
 use super::request::Malformed;
 use crate::Domid;
-use crate::sys::xc::{ForeignPage, PAGE_SIZE, Xc};
+use crate::sys::xc::{ForeignMemory, PAGE_SIZE, Xc};
 
 /// Maps a page at a time and keeps the last one, for the elements of one request.
 pub(super) struct GuestMemory<'a> {
     xc: &'a Xc,
     domid: Domid,
-    page: Option<(u64, ForeignPage<'a>)>,
+    page: Option<(u64, ForeignMemory<'a>)>,
     /// The address that could not be mapped last.
     missing: u64,
 }
@@ -42,7 +42,7 @@ impl<'a> GuestMemory<'a> {
         &mut self,
         mut address: u64,
         length: usize,
-        mut work: impl FnMut(&mut ForeignPage<'a>, usize, usize, usize),
+        mut work: impl FnMut(&mut ForeignMemory<'a>, usize, usize, usize),
     ) -> io::Result<()> {
         let mut done = 0;
         while done < length {
@@ -53,7 +53,7 @@ impl<'a> GuestMemory<'a> {
                 Some((known, page)) if known == frame => page,
                 _ => self
                     .xc
-                    .map_page(self.domid, frame)
+                    .map_frames(self.domid, &[frame])
                     .inspect_err(|_| self.missing = address)?,
             };
             let (_, page) = self.page.insert((frame, page));
