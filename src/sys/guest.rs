@@ -1,42 +1,14 @@
-//! libxenguest's domain builder: one image from files to a domain that can run.
+//! libxenguest's domain builder, for PV guests: one image from files to a domain that can run.
 //!
 //! Reasons for failures go to the logger of the [`Xc`] handle; the calls themselves only say that they failed.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ffi::{CString, c_char, c_int, c_void};
 use std::io;
 use std::ptr::{self, NonNull};
 
 use super::faults;
 use super::raw::guest;
-use super::xc::{E820Entry, VMemRange, Xc};
-
-/// How the guest sees memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Container {
-    /// Machine pages: PV.
-    Pv,
-    /// Pages of its own: HVM and PVH.
-    Hvm,
-}
-
-/// Memory of an HVM or PVH guest; bytes unless said otherwise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct HvmMemory {
-    /// Pages to populate now; fewer than the guest sees starts it in populate-on-demand mode.
-    pub target_pages: u64,
-    /// Where devices' memory below 4 GiB begins.
-    pub mmio_start: u64,
-    /// How much of it there is.
-    pub mmio_size: u64,
-    /// End of RAM below 4 GiB.
-    pub lowmem_end: u64,
-    /// End of RAM above 4 GiB; 0 when there is none.
-    pub highmem_end: u64,
-    /// Pages left out for the VGA window.
-    pub vga_hole_pages: u64,
-    /// Whether pages for a device model are made.
-    pub device_model: bool,
-}
+use super::xc::{VMemRange, Xc};
 
 /// Event channels to the daemons and the domains in which those run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,15 +23,6 @@ pub struct Wiring {
     pub store_domid: u32,
 }
 
-/// An ACPI or SMBIOS module to be copied into guest memory.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Module {
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-    /// Where the guest shall find it; 0 lets the builder choose.
-    pub address: u64,
-}
-
 /// A domain image in the making (`struct xc_dom_image`).
 ///
 /// The steps come in the order `kernel_*`, `module_*`, setters, [`Image::attach`], [`Image::parse`],
@@ -72,7 +35,6 @@ pub struct Image<'a> {
     buffers: Vec<Vec<u8>>,
     ranges: Vec<VMemRange>,
     pnodes: Vec<u32>,
-    e820: Vec<E820Entry>,
 }
 
 fn text(value: &str) -> io::Result<CString> {
@@ -119,13 +81,8 @@ fn clear_errno() {
 }
 
 impl<'a> Image<'a> {
-    /// An empty image. `features` is the PV guest's feature string.
-    pub fn new(
-        xc: &'a Xc,
-        container: Container,
-        cmdline: Option<&str>,
-        features: Option<&str>,
-    ) -> io::Result<Self> {
+    /// An empty image. `features` is the guest's feature string.
+    pub fn new(xc: &'a Xc, cmdline: Option<&str>, features: Option<&str>) -> io::Result<Self> {
         let (cmdline, features) = (optional(cmdline)?, optional(features)?);
         faults::point("builder", format_args!("new"))?;
         // SAFETY: the handle is live; both strings are NULL or live, and are copied or parsed inside the call.
@@ -138,12 +95,8 @@ impl<'a> Image<'a> {
             buffers: Vec::new(),
             ranges: Vec::new(),
             pnodes: Vec::new(),
-            e820: Vec::new(),
         };
-        image.fields().container_type = match container {
-            Container::Pv => guest::xc_dom_image_XC_DOM_PV_CONTAINER,
-            Container::Hvm => guest::xc_dom_image_XC_DOM_HVM_CONTAINER,
-        };
+        image.fields().container_type = guest::xc_dom_image_XC_DOM_PV_CONTAINER;
         Ok(image)
     }
 
@@ -178,27 +131,19 @@ impl<'a> Image<'a> {
         done(|| unsafe { guest::xc_dom_kernel_mem(self.raw.as_ptr(), data.cast::<c_void>(), size) })
     }
 
-    /// Adds a ramdisk or another module from a file.
-    pub fn module_file(&mut self, path: &str, cmdline: Option<&str>) -> io::Result<()> {
-        let (path, cmdline) = (text(path)?, optional(cmdline)?);
-        // SAFETY: the image is live; both strings live across the call, which copies the command line.
-        done(|| unsafe {
-            guest::xc_dom_module_file(self.raw.as_ptr(), path.as_ptr(), pointer(&cmdline))
-        })
+    /// Adds a ramdisk from a file.
+    pub fn module_file(&mut self, path: &str) -> io::Result<()> {
+        let path = text(path)?;
+        // SAFETY: the image is live; the path lives across the call; NULL stands for no command line.
+        done(|| unsafe { guest::xc_dom_module_file(self.raw.as_ptr(), path.as_ptr(), ptr::null()) })
     }
 
-    /// Adds a ramdisk or another module from memory.
-    pub fn module_bytes(&mut self, bytes: Vec<u8>, cmdline: Option<&str>) -> io::Result<()> {
-        let cmdline = optional(cmdline)?;
+    /// Adds a ramdisk from memory.
+    pub fn module_bytes(&mut self, bytes: Vec<u8>) -> io::Result<()> {
         let (data, size) = self.keep(bytes);
-        // SAFETY: the image is live; `data` is kept until the image is released; the command line is copied.
+        // SAFETY: the image is live; `data` is kept until the image is released; NULL stands for no command line.
         done(|| unsafe {
-            guest::xc_dom_module_mem(
-                self.raw.as_ptr(),
-                data.cast::<c_void>(),
-                size,
-                pointer(&cmdline),
-            )
+            guest::xc_dom_module_mem(self.raw.as_ptr(), data.cast::<c_void>(), size, ptr::null())
         })
     }
 
@@ -218,18 +163,6 @@ impl<'a> Image<'a> {
         fields.claim_enabled = c_int::from(claim);
     }
 
-    /// Sets the memory of an HVM or PVH guest.
-    pub fn set_hvm_memory(&mut self, memory: &HvmMemory) {
-        let fields = self.fields();
-        fields.target_pages = memory.target_pages;
-        fields.mmio_start = memory.mmio_start;
-        fields.mmio_size = memory.mmio_size;
-        fields.lowmem_end = memory.lowmem_end;
-        fields.highmem_end = memory.highmem_end;
-        fields.vga_hole_size = memory.vga_hole_pages;
-        fields.device_model = memory.device_model;
-    }
-
     /// Sets the guest's virtual NUMA layout: its memory ranges, and the machine's node behind each virtual one.
     pub fn set_vnuma(&mut self, ranges: Vec<VMemRange>, vnode_to_pnode: Vec<u32>) {
         self.ranges = ranges;
@@ -241,51 +174,6 @@ impl<'a> Image<'a> {
         fields.nr_vmemranges = u32::try_from(range_count).unwrap_or(0);
         fields.vnode_to_pnode = pnodes;
         fields.nr_vnodes = u32::try_from(node_count).unwrap_or(0);
-    }
-
-    /// Sets the memory map that a PVH guest finds in its start info.
-    pub fn set_e820(&mut self, map: Vec<E820Entry>) {
-        self.e820 = map;
-        let (entries, length) = (self.e820.as_mut_ptr(), self.e820.len());
-        let fields = self.fields();
-        fields.e820 = entries.cast();
-        fields.e820_entries = u32::try_from(length).unwrap_or(0);
-    }
-
-    fn firmware(&mut self, module: Module) -> io::Result<guest::xc_hvm_firmware_module> {
-        let address = module.address;
-        let (data, length) = self.keep(module.bytes);
-        Ok(guest::xc_hvm_firmware_module {
-            data,
-            length: u32::try_from(length).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG))?,
-            guest_addr_out: address,
-        })
-    }
-
-    /// Sets the firmware (SeaBIOS, OVMF) that hvmloader starts.
-    pub fn set_system_firmware(&mut self, bytes: Vec<u8>) -> io::Result<()> {
-        let module = self.firmware(Module { bytes, address: 0 })?;
-        self.fields().system_firmware_module = module;
-        Ok(())
-    }
-
-    /// Sets SMBIOS structures that hvmloader adds to its own.
-    pub fn set_smbios(&mut self, bytes: Vec<u8>) -> io::Result<()> {
-        let module = self.firmware(Module { bytes, address: 0 })?;
-        self.fields().smbios_module = module;
-        Ok(())
-    }
-
-    /// Sets the ACPI modules; at most four.
-    pub fn set_acpi(&mut self, modules: Vec<Module>) -> io::Result<()> {
-        if modules.len() > self.read().acpi_modules.len() {
-            return Err(io::Error::from_raw_os_error(libc::E2BIG));
-        }
-        for (index, module) in modules.into_iter().enumerate() {
-            let module = self.firmware(module)?;
-            self.fields().acpi_modules[index] = module;
-        }
-        Ok(())
     }
 
     /// Binds the image to its domain.
@@ -313,39 +201,10 @@ impl<'a> Image<'a> {
         done(|| unsafe { guest::xc_dom_mem_init(self.raw.as_ptr(), mib) })
     }
 
-    /// The system that the parsed kernel names in its notes.
-    pub fn guest_os(&mut self) -> String {
-        // SAFETY: the image is live; the result is NULL or a string inside it.
-        let name = unsafe { guest::xc_dom_guest_os(self.raw.as_ptr()) };
-        if name.is_null() {
-            return String::new();
-        }
-        // SAFETY: checked above; the builder keeps it terminated.
-        let name = unsafe { CStr::from_ptr(name) };
-        name.to_string_lossy().into_owned()
-    }
-
-    /// Whether the parsed kernel supports a `XENFEAT_*`.
-    pub fn feature(&mut self, number: u32) -> bool {
-        // SAFETY: the image is live and the other argument is an integer.
-        unsafe { guest::xc_dom_feature_get(self.raw.as_ptr(), number) }
-    }
-
-    /// Where the builder put the SMBIOS structures and the first ACPI module: (address, length), address 0 for nowhere.
-    pub fn placed(&self) -> [(u64, u32); 2] {
-        let fields = self.read();
-        [fields.smbios_module, fields.acpi_modules[0]]
-            .map(|module| (module.guest_addr_out, module.length))
-    }
-
-    /// The frames of the store and console rings, as the daemons map them: guest frames, for PV machine frames.
+    /// The machine frames of the store and console rings, as the daemons map them.
     pub fn ring_frames(&self) -> io::Result<(u64, u64)> {
         let fields = self.read();
         let rings = (fields.xenstore_pfn, fields.console_pfn);
-        // SAFETY: the image is live.
-        if unsafe { guest::xc_dom_translated(self.raw.as_ptr()) } {
-            return Ok(rings);
-        }
         let covered = fields.p2m_size.min(fields.total_pages);
         let frame = |pfn: u64| {
             if fields.pv_p2m.is_null() || pfn >= covered {

@@ -38,6 +38,15 @@ const GPE0_LENGTH: u8 = 4;
 const CPU_MAP_PORT: u16 = 0xaf00;
 const CPU_MAP_LENGTH: u8 = 16;
 
+/// Tables for a place in guest memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Module {
+    /// Their bytes.
+    pub bytes: Vec<u8>,
+    /// Where the guest finds them.
+    pub address: u64,
+}
+
 /// What the tables depend on.
 #[derive(Clone, Debug, Default)]
 pub struct Config {

@@ -1,7 +1,7 @@
 //! BIOS memory maps: of HVM and PVH guests from their layout, of PV guests from the host's.
 
-use super::layout::{FOUR_GIB, SPECIAL_PAGES};
-use crate::sys::guest::{HvmMemory, Module};
+use super::acpi::Module;
+use super::layout::{FOUR_GIB, HvmMemory, SPECIAL_PAGES};
 use crate::types::{DeviceRdm, DomainType, RdmReservePolicy};
 use crate::xen::{E820Region, E820Type};
 use crate::{Error, Result};
@@ -47,8 +47,7 @@ pub(super) fn translated(
             SPECIAL_PAGES.end,
         ));
     }
-    // hvmloader finds room for a module without an address by itself.
-    for module in acpi.iter().filter(|module| module.address != 0) {
+    for module in acpi {
         let end = module.address + module.bytes.len() as u64;
         map.push(region(E820Type::Acpi, module.address & !(PAGE - 1), end));
     }
@@ -166,16 +165,6 @@ mod tests {
                 region(Ram, FOUR_GIB, FOUR_GIB + GIB),
             ]
         );
-    }
-
-    #[test]
-    fn a_module_without_an_address_is_not_in_the_map() {
-        let module = Module {
-            bytes: vec![0; 300],
-            address: 0,
-        };
-        let map = translated(DomainType::Hvm, &memory(GIB, 0, true), &[], &[module]).unwrap();
-        assert_eq!(map, [region(Ram, LOW_START, GIB)]);
     }
 
     #[test]

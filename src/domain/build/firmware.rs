@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use crate::log::{Level, Logger};
-use crate::sys::guest::{Image, Module};
 use crate::types::{BiosType, DeviceModelVersion, DomainBuildInfo, DomainBuildInfoHvm};
 use crate::{Domid, Error, Result, log_line};
 
@@ -25,50 +24,57 @@ fn path(name: &str) -> String {
     }
 }
 
-/// Puts hvmloader, the BIOS and the administrator's tables into the image.
+/// What an HVM guest starts from. All but the loader may be missing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Firmware {
+    /// Where the program that runs first comes from.
+    pub(super) loader_path: String,
+    /// That program: hvmloader.
+    pub(super) loader: Vec<u8>,
+    /// What it starts: SeaBIOS, OVMF.
+    pub(super) bios: Option<Vec<u8>>,
+    /// The administrator's ACPI tables; hvmloader copies them from where the builder puts them.
+    pub(super) acpi: Option<Vec<u8>>,
+    /// The administrator's SMBIOS structures, likewise.
+    pub(super) smbios: Option<Vec<u8>>,
+}
+
+/// Reads the files that the configuration asks for.
 pub(super) fn load(
     log: &Logger,
     domid: Domid,
-    image: &mut Image<'_>,
     info: &DomainBuildInfo,
     hvm: &DomainBuildInfoHvm,
-) -> Result<()> {
-    let loader = path(hvm.firmware.as_deref().unwrap_or(HVMLOADER));
-    image.kernel_file(&loader).map_err(|error| {
-        Error::io(format!("cannot load the firmware {loader}"), &error)
+) -> Result<Firmware> {
+    let loader_path = path(hvm.firmware.as_deref().unwrap_or(HVMLOADER));
+    let loader = std::fs::read(&loader_path).map_err(|error| {
+        Error::io(format!("cannot load the firmware {loader_path}"), &error)
             .hint("is xen-utils-4.17 installed?")
     })?;
-    if let Some(bios) = bios(info, hvm)? {
-        log_line!(log, Level::Debug, domid, "Loading BIOS: {bios}");
-        let bytes = read("BIOS", &bios)?;
-        if bytes.is_empty() {
-            return Err(Error::inval(format!("file {bios} for BIOS is empty")));
+    let bios = match bios(info, hvm)? {
+        Some(file) => {
+            log_line!(log, Level::Debug, domid, "Loading BIOS: {file}");
+            let bytes = read("BIOS", &file)?;
+            if bytes.is_empty() {
+                return Err(Error::inval(format!("file {file} for BIOS is empty")));
+            }
+            Some(bytes)
         }
-        image
-            .set_system_firmware(bytes)
-            .map_err(|error| Error::io(format!("cannot use {bios}"), &error))?;
-    }
-    if let Some(file) = &hvm.smbios_firmware {
-        let bytes = read("SMBIOS", file)?;
-        if !bytes.is_empty() {
-            image
-                .set_smbios(bytes)
-                .map_err(|error| Error::io(format!("cannot use {file}"), &error))?;
-        }
-    }
-    Ok(())
+        None => None,
+    };
+    Ok(Firmware {
+        loader_path,
+        loader,
+        bios,
+        acpi: optional("ACPI", hvm.acpi_firmware.as_deref())?,
+        smbios: optional("SMBIOS", hvm.smbios_firmware.as_deref())?,
+    })
 }
 
-/// The administrator's ACPI tables; hvmloader copies them from where the builder puts them.
-pub(super) fn acpi(hvm: &DomainBuildInfoHvm) -> Result<Vec<Module>> {
-    let Some(file) = &hvm.acpi_firmware else {
-        return Ok(Vec::new());
-    };
-    let bytes = read("ACPI", file)?;
-    if bytes.is_empty() {
-        return Ok(Vec::new());
-    }
-    Ok(vec![Module { bytes, address: 0 }])
+/// An empty file counts as none.
+fn optional(what: &str, file: Option<&str>) -> Result<Option<Vec<u8>>> {
+    let bytes = file.map(|file| read(what, file)).transpose()?;
+    Ok(bytes.filter(|bytes| !bytes.is_empty()))
 }
 
 /// The older QEMU's hvmloader has its BIOS built in.

@@ -1,7 +1,7 @@
 //! Where an HVM or PVH guest's memory lies.
 
-use crate::sys::guest::HvmMemory;
 use crate::types::{DomainBuildInfo, DomainBuildInfoU};
+use crate::xen::PAGE_SIZE;
 
 /// 4 GiB, where the range for devices ends.
 pub(super) const FOUR_GIB: u64 = 1 << 32;
@@ -13,14 +13,39 @@ pub(super) const SPECIAL_PAGES: std::ops::Range<u64> = 0xfeff_8000..0xff00_0000;
 const LAPIC: u64 = 0xfee0_0000;
 /// Pages at 0xa0000 that belong to the VGA window.
 const VGA_HOLE_PAGES: u64 = 0x20;
-const PAGE: u64 = 4096;
+
+/// Memory of an HVM or PVH guest; bytes unless said otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct HvmMemory {
+    /// Pages that it has from the start; fewer than it sees are given on demand.
+    pub(super) target_pages: u64,
+    /// Where devices' memory below 4 GiB begins.
+    pub(super) mmio_start: u64,
+    /// How much of it there is.
+    pub(super) mmio_size: u64,
+    /// End of RAM below 4 GiB.
+    pub(super) lowmem_end: u64,
+    /// End of RAM above 4 GiB; 0 when there is none.
+    pub(super) highmem_end: u64,
+    /// Pages left out for the VGA window.
+    pub(super) vga_hole_pages: u64,
+    /// Whether there is a device model.
+    pub(super) device_model: bool,
+}
+
+impl HvmMemory {
+    /// Pages of RAM that the guest sees, those of the VGA window among them.
+    pub(super) fn ram_pages(&self) -> u64 {
+        self.lowmem_end / PAGE_SIZE + self.highmem_end.saturating_sub(FOUR_GIB) / PAGE_SIZE
+    }
+}
 
 /// Lays out the memory of a guest whose defaults are filled in; `acpi` is where a PVH guest's tables begin.
 pub(super) fn hvm_memory(info: &DomainBuildInfo, acpi: u64) -> HvmMemory {
     let kib = |size: u64| size.saturating_sub(info.video_memkb) << 10;
     let ram = kib(info.max_memkb);
-    let target_pages = match kib(info.target_memkb) / PAGE {
-        0 => ram / PAGE,
+    let target_pages = match kib(info.target_memkb) / PAGE_SIZE {
+        0 => ram / PAGE_SIZE,
         pages => pages,
     };
     let device_model = matches!(info.u, DomainBuildInfoU::Hvm(_));
@@ -87,12 +112,20 @@ mod tests {
     fn the_rest_goes_above_4_gib() {
         let memory = hvm_memory(&hvm(6144, 0), ACPI);
         assert_eq!(memory.lowmem_end, HVM_MMIO_START);
+        assert_eq!(memory.ram_pages(), 6144 << 8);
         assert_eq!(memory.highmem_end, FOUR_GIB + (6144 << 20) - HVM_MMIO_START);
         let memory = hvm_memory(&hvm(6144, 2048), ACPI);
         assert_eq!(memory.mmio_start, 2 << 30);
         assert_eq!(hvm_memory(&hvm(64, 100), ACPI).mmio_start, HVM_MMIO_START);
         assert_eq!(wanted_mmio_start(u64::MAX), HVM_MMIO_START);
         assert_eq!(wanted_mmio_start(5 << 20), HVM_MMIO_START);
+    }
+
+    #[test]
+    fn memory_need_not_be_whole_mib() {
+        let mut info = hvm(5, 0);
+        info.max_memkb += 12;
+        assert_eq!(hvm_memory(&info, ACPI).ram_pages(), (5 << 8) + 3);
     }
 
     #[test]

@@ -10,6 +10,8 @@ mod create;
 mod e820;
 mod firmware;
 mod genid;
+mod grants;
+mod hvm;
 mod hvm_info;
 mod image;
 pub mod kernel;
@@ -19,13 +21,16 @@ mod prepare;
 mod rdm;
 mod vnuma;
 
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::Read;
 use std::sync::Arc;
 
 use super::sched;
 use crate::log::Logger;
 use crate::types::{DomainBuildInfoU, DomainConfig};
 use crate::xen::Xen;
-use crate::{Domid, Result};
+use crate::{Domid, Error, Result};
 
 pub use create::create_config;
 
@@ -50,6 +55,9 @@ pub struct Channels {
     pub console_port: u32,
 }
 
+/// The C library's limit of kernels and ramdisks.
+const MAX_BOOT_FILE: u64 = 1 << 30;
+
 /// A kernel or ramdisk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BootFile {
@@ -70,6 +78,23 @@ impl BootFile {
         match self {
             Self::Path(path) | Self::Bytes { path, .. } => path,
         }
+    }
+
+    /// What it holds, [`MAX_BOOT_FILE`] at most.
+    fn read(&self) -> Result<Cow<'_, [u8]>> {
+        let path = match self {
+            Self::Bytes { bytes, .. } => return Ok(Cow::Borrowed(bytes)),
+            Self::Path(path) => path,
+        };
+        let mut bytes = Vec::new();
+        File::open(path)
+            .and_then(|file| file.take(MAX_BOOT_FILE + 1).read_to_end(&mut bytes))
+            .map_err(|error| Error::io(format!("cannot load {path}"), &error))?;
+        if bytes.len() as u64 > MAX_BOOT_FILE {
+            let limit = format!("{path} is larger than {MAX_BOOT_FILE} bytes");
+            return Err(Error::inval(limit));
+        }
+        Ok(Cow::Owned(bytes))
     }
 }
 

@@ -1,8 +1,7 @@
 //! Memory that firmware reserves for passed-through devices, and guest RAM that would lie there.
 
-use super::layout::FOUR_GIB;
+use super::layout::{FOUR_GIB, HvmMemory};
 use crate::log::{Level, Logger};
-use crate::sys::guest::HvmMemory;
 use crate::types::{
     DeviceRdm, DomainBuildInfoU, DomainConfig, RdmReservePolicy, RdmReserveStrategy,
 };

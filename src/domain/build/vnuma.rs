@@ -1,7 +1,6 @@
 //! Virtual NUMA: where each node's memory lies, and whether the configuration makes sense.
 
-use super::layout::FOUR_GIB;
-use crate::sys::guest::HvmMemory;
+use super::layout::{FOUR_GIB, HvmMemory};
 use crate::types::{DomainBuildInfo, VnodeInfo};
 use crate::xen::{E820Region, E820Type, VNuma, VNumaRange};
 use crate::{Code, Error, Result};

@@ -6,6 +6,7 @@
 mod bytes;
 mod bzimage;
 mod elf;
+mod module;
 mod notes;
 mod place;
 mod unpack;
@@ -17,6 +18,7 @@ use std::ops::Range;
 use crate::{Error, Result};
 
 pub use elf::Machine;
+pub use module::module;
 pub use notes::{Notes, Pae};
 pub use place::Placement;
 

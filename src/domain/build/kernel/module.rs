@@ -1,0 +1,58 @@
+//! What a guest finds of a ramdisk or another module.
+
+use std::borrow::Cow;
+
+use super::{Limits, unpack};
+
+/// Zeros that the C library leaves behind what it unpacked; they count as part of the module.
+const TAIL: usize = 16;
+
+/// A module's bytes as the C library hands them over: unpacked when the file is packed with gzip, in one piece, and within
+/// the limits; else as they are.
+pub fn module(bytes: &[u8], limits: Limits) -> Cow<'_, [u8]> {
+    if !unpack::is_gzip(bytes) {
+        return Cow::Borrowed(bytes);
+    }
+    match unpack::gzip_file(bytes, limits) {
+        Ok(mut unpacked) => {
+            unpacked.resize(unpacked.len() + TAIL, 0);
+            Cow::Owned(unpacked)
+        }
+        // Several archives one behind the other, for instance, which Linux can read.
+        Err(_) => Cow::Borrowed(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn packed(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn one_archive_is_unpacked() {
+        let unpacked = module(&packed(&[7; 100]), Limits::default()).into_owned();
+        assert_eq!(unpacked[..100], [7; 100]);
+        assert_eq!(unpacked[100..], [0; 16]);
+    }
+
+    #[test]
+    fn other_files_stay_as_they_are() {
+        let two = [packed(&[7; 100]), packed(&[8; 50])].concat();
+        for file in [b"070701".as_slice(), b"\x1f\x8b", b"", &two] {
+            assert_eq!(*module(file, Limits::default()), *file);
+        }
+        let small = Limits { unpacked: 99 };
+        let file = packed(&[7; 100]);
+        assert_eq!(*module(&file, small), *file);
+    }
+}
