@@ -1,7 +1,8 @@
 //! Finds the installed Xen and binds what the crate xenctrl-sys does not cover.
 //!
-//! xenctrl-sys covers xenctrl.h. libxenguest, libxendevicemodel, libxenevtchn, libxenforeignmemory, libxentoollog and
-//! libxenhypfs are bound here, their enums as plain integers: values come from the C side, and a Rust enum must never hold one it does not know.
+//! xenctrl-sys covers xenctrl.h, also what of it is in libxenguest: CPU policies and core dumps. libxendevicemodel,
+//! libxenevtchn, libxenforeignmemory, libxentoollog and libxenhypfs are bound here, their enums as plain integers: values come
+//! from the C side, and a Rust enum must never hold one it does not know.
 //! `XENLIGHT_XEN_PREFIX` points at a Xen that is not installed under /usr.
 
 use std::env;
@@ -21,7 +22,6 @@ const GUEST: &str = "
 #include <stdint.h>
 #include <xenctrl.h>
 #include <xendevicemodel.h>
-#include <xenguest.h>
 #include <xenevtchn.h>
 #include <xenforeignmemory.h>
 #include <xenhypfs.h>
@@ -36,7 +36,7 @@ fn main() {
     let include = find_headers();
     println!(
         "cargo:rerun-if-changed={}",
-        include.join("xenguest.h").display()
+        include.join("xenforeignmemory.h").display()
     );
     for library in LIBRARIES {
         println!("cargo:rustc-link-lib=dylib={library}");
@@ -58,7 +58,7 @@ fn find_headers() -> PathBuf {
     };
     for prefix in &prefixes {
         let include = prefix.join("include");
-        if include.join("xenctrl.h").exists() && include.join("xenguest.h").exists() {
+        if include.join("xenctrl.h").exists() && include.join("xenforeignmemory.h").exists() {
             if prefix != Path::new("/usr") {
                 println!("cargo:rustc-link-search={}", prefix.join("lib").display());
             }
@@ -66,7 +66,7 @@ fn find_headers() -> PathBuf {
         }
     }
     eprintln!(
-        "Xen's headers xenctrl.h and xenguest.h are not in {}.\n\
+        "Xen's headers xenctrl.h and xenforeignmemory.h are not in {}.\n\
          Install Debian's package libxen-dev (and libclang-dev, for reading them), \
          or set XENLIGHT_XEN_PREFIX to where Xen 4.17 is installed.",
         prefixes
@@ -90,15 +90,8 @@ fn builder(include: &Path, text: &str) -> bindgen::Builder {
 fn guest(include: &Path) -> bindgen::Builder {
     builder(include, GUEST)
         .default_enum_style(bindgen::EnumVariation::Consts)
-        .allowlist_function(
-            "xc_dom_.*|xc_cpu_policy_.*|xc_cpuid_.*|xc_get_cpu_.*|xc_set_domain_cpu_policy",
-        )
-        .allowlist_function(
-            "xc_domain_(save|restore|resume|dumpcore)|xc_suspend_.*|xc_await_suspend",
-        )
         .allowlist_function("xenevtchn_.*|xenhypfs_.*|xtl_.*|xenforeignmemory_(un)?map(_resource)?")
         .allowlist_function("xendevicemodel_(.*_ioreq_server.*|nr_vcpus)")
-        .allowlist_var("XCFLAGS_.*|X86_HVM_.*|XG_MAX_MODULES|MAX_ACPI_MODULES")
         .blocklist_file(".*/xenctrl\\.h")
         .blocklist_file(".*/xen/.*\\.h")
         .raw_line("use super::control::*;")

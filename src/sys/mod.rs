@@ -5,7 +5,6 @@ pub mod clock;
 pub mod evtchn;
 pub mod faults;
 pub mod fork;
-pub mod guest;
 pub mod hypfs;
 pub mod log;
 pub mod passwd;

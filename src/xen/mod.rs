@@ -13,6 +13,7 @@ mod host;
 mod hvm;
 pub mod ioreq;
 mod memory;
+mod pv;
 mod sched;
 mod vcpu;
 
@@ -35,6 +36,7 @@ pub use guest_memory::{GuestMemory, Piece, Populated, Source};
 pub use host::{ConsoleChunk, CpuTopology, NumaNode, PhysInfo};
 pub use hvm::HvmParam;
 pub use memory::{E820Region, E820Type, VNuma, VNumaRange};
+pub use pv::PvStart;
 pub use sched::{Credit2Params, Credit2Pool, CreditParams, CreditPool, RtdsParams, Scheduler};
 pub use vcpu::{Affinity, VcpuInfo};
 

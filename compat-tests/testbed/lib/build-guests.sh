@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Builds the guests: HVM disks around one boot sector, a tiny PVH ELF, and a ramdisk for Debian's kernel.
+# Builds the guests: HVM disks around one boot sector, tiny PVH and PV kernels, and a ramdisk for Debian's kernel.
 
 # hvm_disk BOOT_SECTOR OUT ACTION TEXT: a 1 MiB disk; ACTION is one of the letters in hvm.S.
 hvm_disk() {
@@ -24,6 +24,8 @@ build_guests() {
 
     as --32 -o "$work/pvh.o" "$bed_dir/guests/pvh.S"
     ld -m elf_i386 -N --no-warn-rwx-segments -Ttext 0x100000 --section-start=.note.Xen=0x110000 -o "$dir/pvh" "$work/pvh.o"
+    as --64 -o "$work/pv.o" "$bed_dir/guests/pv.S"
+    ld -m elf_x86_64 -N --no-warn-rwx-segments -Ttext 0x80100000 --section-start=.note.Xen=0x80110000 -o "$dir/pv" "$work/pv.o"
 
     install -m 755 "$bed_dir/guests/linux-init" "$work/ramdisk/init"
     cp /bin/busybox "$work/ramdisk/bin/busybox"

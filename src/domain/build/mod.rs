@@ -18,6 +18,7 @@ pub mod kernel;
 mod layout;
 mod params;
 mod prepare;
+mod pv;
 mod rdm;
 mod vnuma;
 
@@ -171,5 +172,15 @@ pub fn post(
             Ok(vec![genid::key(&hvm.ms_vm_genid)])
         }
         _ => Ok(Vec::new()),
+    }
+}
+
+/// For fuzzing: a kernel, and the plan of a PV guest with it.
+#[cfg(feature = "fuzzing")]
+pub fn fuzzing_kernel(data: &[u8]) {
+    let limits = kernel::Limits { unpacked: 4 << 20 };
+    if let Ok(kernel) = kernel::load(data, limits) {
+        kernel.fuzzing_check();
+        pv::fuzzing_plan(&kernel);
     }
 }

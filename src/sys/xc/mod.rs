@@ -12,6 +12,7 @@ mod ioreq;
 mod memory;
 mod pool;
 mod psr;
+mod pv;
 mod sched;
 
 use std::io;
@@ -29,6 +30,7 @@ pub use host::{CpuTopo, MemInfo, PhysInfo, Version};
 pub use ioreq::{IoreqPages, SharedPage};
 pub use memory::{E820Entry, PAGE_SIZE, PodTarget, ReservedRegion, VMemRange};
 pub use pool::CpupoolInfo;
+pub use pv::PvStart;
 pub use sched::{Credit, Credit2, Credit2Schedule, CreditSchedule, Rtds};
 
 /// Constants of Xen's public headers, under their C names.

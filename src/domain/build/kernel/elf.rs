@@ -16,6 +16,8 @@ const PT_LOAD: u32 = 1;
 const PT_NOTE: u32 = 4;
 /// Readable, writable or executable.
 const ANY_ACCESS: u32 = 7;
+pub(super) const SHT_SYMTAB: u32 = 2;
+pub(super) const SHT_STRTAB: u32 = 3;
 const SHT_NOTE: u32 = 7;
 
 /// Linux has five, other kernels fewer.
@@ -219,13 +221,14 @@ fn order(mut elf: Elf) -> Result<Elf> {
 }
 
 impl Elf {
-    fn section_headers<'a>(&self, image: &'a [u8]) -> std::slice::ChunksExact<'a, u8> {
+    pub(super) fn section_headers<'a>(&self, image: &'a [u8]) -> std::slice::ChunksExact<'a, u8> {
         let size = Layout::of(self.wide).section_header;
         // Checked when the file was parsed.
         headers(image, self.sections, size).unwrap_or([].chunks_exact(1))
     }
 
-    fn section_bytes(&self, image: &[u8], header: &[u8]) -> Option<Range<usize>> {
+    /// A section's bytes by its header.
+    pub(super) fn section_bytes(&self, image: &[u8], header: &[u8]) -> Option<Range<usize>> {
         let layout = Layout::of(self.wide);
         let offset = layout.word(header, 16, 24)?;
         range(image, offset, layout.word(header, 20, 32)?)

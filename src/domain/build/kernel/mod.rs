@@ -9,6 +9,9 @@ mod elf;
 mod module;
 mod notes;
 mod place;
+mod symbols;
+#[cfg(test)]
+mod tests;
 mod unpack;
 mod xz;
 
@@ -19,7 +22,7 @@ use crate::{Error, Result};
 
 pub use elf::Machine;
 pub use module::module;
-pub use notes::{Notes, Pae};
+pub use notes::Notes;
 pub use place::Placement;
 
 /// What an image may cost.
@@ -99,8 +102,13 @@ pub fn load(bytes: &[u8], limits: Limits) -> Result<Kernel<'_>> {
         let payload = bzimage::payload(&image)?;
         image = Cow::Owned(unpack::payload(&image[payload], limits)?);
     }
-    let parsed = elf::parse(&image)?;
+    let mut parsed = elf::parse(&image)?;
     let notes = Notes::read(&image, &parsed)?;
+    if notes.bsd_symtab {
+        if let Some(table) = symbols::table(&image, &parsed) {
+            append(&mut image, &mut parsed.segments, &table)?;
+        }
+    }
     Ok(Kernel {
         machine: parsed.machine,
         wide: parsed.wide,
@@ -111,6 +119,69 @@ pub fn load(bytes: &[u8], limits: Limits) -> Result<Kernel<'_>> {
     })
 }
 
+/// Puts `table` behind the last segment, as one more.
+fn append(image: &mut Cow<'_, [u8]>, segments: &mut Vec<Segment>, table: &[u8]) -> Result<()> {
+    let size = table.len() as u64;
+    let place = |end: u64| {
+        let start = end.checked_next_multiple_of(8)?;
+        start.checked_add(size).map(|_| start)
+    };
+    let (paddr, vaddr) = segments
+        .last()
+        .map_or((0, 0), |last| (last.end(), last.vaddr + last.memsz));
+    let places = place(paddr).zip(place(vaddr));
+    let (paddr, vaddr) = places.ok_or_else(|| bad("its symbol table is beyond all addresses"))?;
+    let start = image.len();
+    image.to_mut().extend_from_slice(table);
+    segments.push(Segment {
+        paddr,
+        vaddr,
+        data: start..image.len(),
+        memsz: size,
+    });
+    Ok(())
+}
+
 fn bad(what: impl std::fmt::Display) -> Error {
     Error::fail(format!("not a kernel that Xen can boot: {what}"))
+}
+
+/// For fuzzing: notes, and the string that stood for them.
+#[cfg(feature = "fuzzing")]
+pub fn fuzzing_notes(data: &[u8]) {
+    notes::fuzzing(data);
+}
+
+/// For fuzzing: the payload of a bzImage, and a module.
+#[cfg(feature = "fuzzing")]
+pub fn fuzzing_payload(data: &[u8]) {
+    let limits = Limits { unpacked: 4 << 20 };
+    if let Ok(unpacked) = unpack::payload(data, limits) {
+        assert!(unpacked.len() as u64 <= limits.unpacked);
+    }
+    drop(module(data, limits));
+}
+
+#[cfg(feature = "fuzzing")]
+impl Kernel<'_> {
+    /// What a builder relies on.
+    pub(super) fn fuzzing_check(&self) {
+        let mut end = 0;
+        for segment in &self.segments {
+            assert_eq!(self.data(segment).len(), segment.data.len());
+            assert!(segment.data.len() as u64 <= segment.memsz);
+            assert!(segment.paddr >= end && segment.end() > segment.paddr);
+            end = segment.end();
+        }
+        for place in [self.pv(None), self.pvh(), self.firmware()]
+            .into_iter()
+            .flatten()
+        {
+            assert!(place.virt_base <= place.start && place.start < place.end);
+            assert_eq!(
+                place.end - place.start,
+                self.extent().end - self.extent().start
+            );
+        }
+    }
 }

@@ -16,7 +16,6 @@ mod kind {
     pub(super) const XEN_VERSION: u32 = 5;
     pub(super) const GUEST_OS: u32 = 6;
     pub(super) const LOADER: u32 = 8;
-    pub(super) const PAE_MODE: u32 = 9;
     pub(super) const FEATURES: u32 = 10;
     pub(super) const BSD_SYMTAB: u32 = 11;
     pub(super) const INIT_P2M: u32 = 15;
@@ -43,20 +42,6 @@ const MAX_NAME: usize = 15;
 /// Type, length of the name and of the description.
 const NOTE_HEADER: usize = 12;
 
-/// How a 32-bit kernel wants its top page table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Pae {
-    /// It has no note, or runs without PAE.
-    #[default]
-    No,
-    /// Below 4 GiB.
-    Below4G,
-    /// Anywhere.
-    Anywhere,
-    /// With or without PAE.
-    Bimodal,
-}
-
 /// What the notes of a kernel say. Addresses are `None` where it says nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notes {
@@ -70,8 +55,6 @@ pub struct Notes {
     pub xen_version: String,
     /// The loader it is made for, `generic`; at most 15 bytes.
     pub loader: String,
-    /// The page tables of a 32-bit kernel.
-    pub pae: Pae,
     /// Whether the symbol table goes behind the kernel.
     pub bsd_symtab: bool,
     /// Whether the ramdisk may lie outside the first mapping.
@@ -146,14 +129,6 @@ impl Notes {
             kind::XEN_VERSION => self.xen_version = name(note.text()?),
             kind::GUEST_OS => self.guest_os = name(note.text()?),
             kind::LOADER => self.loader = name(note.text()?),
-            kind::PAE_MODE => {
-                let text = note.text()?;
-                if text.contains("bimodal") {
-                    self.pae = Pae::Bimodal;
-                } else if text == "yes" {
-                    self.pae = Pae::Anywhere;
-                }
-            }
             kind::FEATURES => self.features(note.text()?)?,
             kind::BSD_SYMTAB => self.bsd_symtab |= note.text()? == "yes",
             kind::INIT_P2M => self.init_p2m = Some(note.number()?),
@@ -201,8 +176,6 @@ impl Notes {
                 "LOADER" => self.loader = name(value),
                 "GUEST_OS" => self.guest_os = name(value),
                 "XEN_VER" => self.xen_version = name(value),
-                "PAE" if value == "yes[extended-cr3]" => self.pae = Pae::Anywhere,
-                "PAE" if value.starts_with("yes") => self.pae = Pae::Below4G,
                 "BSD_SYMTAB" => self.bsd_symtab = true,
                 "VIRT_BASE" => self.virt_base = Some(number(value)?),
                 "VIRT_ENTRY" => self.virt_entry = Some(number(value)?),
@@ -222,6 +195,13 @@ impl Notes {
         }
         Ok(())
     }
+}
+
+/// The known ones of features by name, separated by `|`.
+pub(super) fn named(text: &str) -> u32 {
+    let words = text.split('|').map(|word| word.trim_start_matches('!'));
+    let bits = words.filter_map(|word| FEATURES.iter().find(|(known, _)| *known == word));
+    bits.fold(0, |set, (_, bit)| set | 1 << bit)
 }
 
 /// Whether a set of features has this one.
@@ -301,4 +281,15 @@ fn number(text: &str) -> Result<u64> {
     let plain = digits.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let value = u64::from_str_radix(digits, radix).ok().filter(|_| plain);
     value.ok_or_else(|| bad(format_args!("__xen_guest has a bad number: {text:?}")))
+}
+
+#[cfg(feature = "fuzzing")]
+pub(super) fn fuzzing(data: &[u8]) {
+    let mut notes = Notes::default();
+    // One range, as the file has it.
+    let whole = std::iter::once(0..data.len()).collect::<Vec<_>>();
+    let read = notes.collect(data, &whole);
+    let string = Notes::default().legacy_text(until_nul(data));
+    assert!(notes.guest_os.len() <= MAX_NAME && notes.loader.len() <= MAX_NAME);
+    drop((read, string));
 }

@@ -1,6 +1,6 @@
 //! Where a kernel goes and starts, for each type of guest that can run it.
 
-use super::notes::has;
+use super::notes::{has, named};
 use super::{Kernel, Machine, bad};
 use crate::Result;
 
@@ -26,8 +26,9 @@ pub struct Placement {
 }
 
 impl Kernel<'_> {
-    /// As a PV guest; the notes say where, and must fit the interface `xen-3.0`.
-    pub fn pv(&self) -> Result<Placement> {
+    /// As a PV guest; the notes say where, and must fit the interface `xen-3.0`. `wanted`: features, by name, that the
+    /// configuration insists on.
+    pub fn pv(&self, wanted: Option<&str>) -> Result<Placement> {
         let notes = &self.notes;
         if !notes.present {
             return Err(bad("it has neither Xen's notes nor a __xen_guest section"));
@@ -44,10 +45,10 @@ impl Kernel<'_> {
                 notes.xen_version
             )));
         }
-        self.required_features()?;
-        if has(notes.required, AUTO_TRANSLATED) {
+        let features = self.features(wanted)?;
+        if has(features, AUTO_TRANSLATED) {
             return Err(bad(
-                "it needs auto_translated_physmap, which Xen has no more",
+                "Xen has no auto_translated_physmap for PV guests any more",
             ));
         }
         if notes.paddr_offset.is_some() && notes.virt_base.is_none() {
@@ -76,7 +77,7 @@ impl Kernel<'_> {
             .notes
             .phys32_entry
             .ok_or_else(|| bad("it cannot run as PVH guest: no note has a physical entry point"))?;
-        self.required_features()?;
+        self.features(None)?;
         self.placed(0, 0, entry.into())
     }
 
@@ -88,11 +89,19 @@ impl Kernel<'_> {
         self.placed(0, 0, self.entry)
     }
 
-    fn required_features(&self) -> Result<()> {
-        if has(self.notes.required, DOM0) {
+    /// The features that it will use, as bits.
+    fn features(&self, wanted: Option<&str>) -> Result<u32> {
+        let notes = &self.notes;
+        if has(notes.required, DOM0) {
             return Err(bad("it can only be dom0"));
         }
-        Ok(())
+        let active = notes.required | wanted.map_or(0, named);
+        if active & !notes.supported != 0 {
+            return Err(bad(
+                "it does not support a feature that the configuration wants",
+            ));
+        }
+        Ok(active)
     }
 
     fn placed(&self, virt_base: u64, virt_offset: u64, entry: u64) -> Result<Placement> {

@@ -153,3 +153,103 @@ fn lz4(packed: &[u8], size: usize) -> Result<Vec<u8>> {
     }
     exactly("lz4", out, size)
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    pub(in super::super) fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let level = flate2::Compression::fast();
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// With the size behind it, as Linux does.
+    fn sized(mut packed: Vec<u8>, size: usize) -> Vec<u8> {
+        packed.extend_from_slice(&u32::try_from(size).unwrap().to_le_bytes());
+        packed
+    }
+
+    pub(in super::super) fn lz4(bytes: &[u8]) -> Vec<u8> {
+        let mut packed = 0x184c_2102_u32.to_le_bytes().to_vec();
+        for block in bytes.chunks(3000) {
+            let block = lz4_flex::block::compress(block);
+            packed.extend_from_slice(&u32::try_from(block.len()).unwrap().to_le_bytes());
+            packed.extend_from_slice(&block);
+        }
+        sized(packed, bytes.len())
+    }
+
+    /// What the files in packed/ hold, made like code with calls; packed by the commands of Linux's build.
+    fn sample() -> Vec<u8> {
+        let call = |i: u32| {
+            let [a, b, c, d] = ((i * 37) & 0xffff).to_le_bytes();
+            let [low, ..] = i.to_le_bytes();
+            let [_, high, ..] = (i * i).to_le_bytes();
+            [0xe8, a, b, c, d, high, low, 0x90, 0x90]
+        };
+        (0..600).flat_map(call).collect()
+    }
+
+    fn sample_payloads() -> [(&'static str, Vec<u8>); 5] {
+        let sample = sample();
+        let file = |bytes: &[u8]| sized(bytes.to_vec(), sample.len());
+        [
+            ("gzip", gzip(&sample)),
+            ("lz4", lz4(&sample)),
+            ("xz", file(include_bytes!("packed/sample.xz"))),
+            ("lzma", file(include_bytes!("packed/sample.lzma"))),
+            ("zstd", file(include_bytes!("packed/sample.zst"))),
+        ]
+    }
+
+    #[test]
+    fn payloads_are_unpacked() {
+        for (how, packed) in sample_payloads() {
+            let unpacked = payload(&packed, Limits::default());
+            assert_eq!(unpacked.unwrap(), sample(), "{how}");
+        }
+        for unknown in [
+            &b"BZh9    "[..],
+            b"\x89LZO\0\x0d\x0a    ",
+            &[7; 40],
+            b"",
+            &[1, 2],
+        ] {
+            assert!(payload(unknown, Limits::default()).is_err());
+        }
+    }
+
+    #[test]
+    fn nothing_is_unpacked_to_more_than_is_allowed_or_announced() {
+        let small = Limits { unpacked: 4096 };
+        let size = sample().len();
+        for (how, packed) in sample_payloads() {
+            let error = payload(&packed, small).unwrap_err().to_string();
+            assert!(error.contains("more than the 4096"), "{how}: {error}");
+            for lie in [size - 1, size + 1, 0] {
+                let mut packed = packed.clone();
+                let end = packed.len() - 4;
+                packed[end..].copy_from_slice(&u32::try_from(lie).unwrap().to_le_bytes());
+                let unpacked = payload(&packed, Limits::default());
+                assert!(unpacked.is_err(), "{how} of {lie} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn damaged_payloads_do_no_harm() {
+        for (_, packed) in sample_payloads() {
+            for at in (0..packed.len() - 4).step_by(11) {
+                let mut damaged = packed.clone();
+                damaged[at] ^= 0x55;
+                drop(payload(&damaged, Limits::default()));
+                damaged.drain(..at);
+                drop(payload(&damaged, Limits::default()));
+            }
+        }
+    }
+}
