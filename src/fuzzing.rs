@@ -154,6 +154,21 @@ pub fn ioreq(data: &[u8]) {
     crate::xen::ioreq::fuzzing::requests(data);
 }
 
+/// A kernel of any format, to the plan of a PV guest with it.
+pub fn kernel_image(data: &[u8]) {
+    domain::build::fuzzing_kernel(data);
+}
+
+/// The notes of a kernel.
+pub fn kernel_notes(data: &[u8]) {
+    domain::build::kernel::fuzzing_notes(data);
+}
+
+/// What a bzImage packs, or a packed ramdisk.
+pub fn kernel_payload(data: &[u8]) {
+    domain::build::kernel::fuzzing_payload(data);
+}
+
 /// A log line that quotes a domain.
 pub fn log_line(data: &[u8]) {
     struct Check;

@@ -1,5 +1,6 @@
 //! One function for each way in. Their inputs are what a domain could send, as it is sent.
 
+use flate2::Crc;
 use xenlight::device::vdev::{self, Vdev};
 use xenlight::fuzzing;
 use xenlight::qmp::message::{Framer, Message};
@@ -10,12 +11,16 @@ use xenlight::types::{
 use crate::{Target, agent};
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 18] = [
     ("agent_relay", agent::relay),
     ("cpuid", cpuid),
     ("identifiers", identifiers),
     ("ioreq", fuzzing::ioreq),
     ("json_config", json_config),
+    ("kernel_bzimage", fuzzing::kernel_image),
+    ("kernel_elf", fuzzing::kernel_image),
+    ("kernel_notes", fuzzing::kernel_notes),
+    ("kernel_payload", kernel_payload),
     ("log_line", fuzzing::log_line),
     ("numbers", fuzzing::numbers),
     ("qmp_conversation", fuzzing::qmp_conversation),
@@ -110,4 +115,22 @@ fn identifiers(data: &[u8]) {
     if let Some(mac) = Mac::parse(&text) {
         assert_eq!(mac.to_string(), text.to_ascii_lowercase());
     }
+}
+
+/// A packed kernel, as it is, and with the checksums of xz's headers set right, which no mutation gets past.
+fn kernel_payload(data: &[u8]) {
+    fuzzing::kernel_payload(data);
+    let mut repaired = data.to_vec();
+    let block = 12;
+    let words = repaired.get(block).copied().map_or(0, usize::from);
+    for header in [6..8, block..block + words * 4] {
+        let checksum = header.end..header.end + 4;
+        if !data.starts_with(b"\xfd7zXZ") || checksum.end > repaired.len() {
+            return;
+        }
+        let mut crc = Crc::new();
+        crc.update(&repaired[header]);
+        repaired[checksum].copy_from_slice(&crc.sum().to_le_bytes());
+    }
+    fuzzing::kernel_payload(&repaired);
 }
