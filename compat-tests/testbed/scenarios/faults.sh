@@ -1,7 +1,9 @@
-# A sample of make faults: a small guest, a dozen points of its creation and some of its destruction.
+# A sample of make faults: two small guests, a dozen points of their creation and some of a destruction.
 [ "$bed_lib" = ours ] || skip "make faults LIBS=both has the C library fail"
 . /job/scenarios/faults.inc
 guest tiny pvh 'cmdline="idle"'
+guest plain tiny 'type="pv"' 'memory=8' "kernel=\"$guests/pv\"" 'cmdline="idle"'
 walk_create tiny 23
+walk_create plain 31
 walk_destroy tiny 19
-walked tiny
+walked tiny plain
