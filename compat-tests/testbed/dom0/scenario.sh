@@ -166,10 +166,16 @@ on_terminal() {
     rm -f "$fifo" && mkfifo "$fifo"
     : >"$bed_out/console.$name"
     # Now and then script(1) ends before it has written its first line.
-    for _ in 1 2 3; do
-        script -qfc "$*" "$bed_out/console.$name" <>"$fifo" >>"$bed_out/script.$name" 2>&1
-        [ ! -s "$bed_out/console.$name" ] || break
-    done &
+    (
+        set +eE
+        trap - ERR
+        for _ in 1 2 3 4 5; do
+            script -qfc "$*" "$bed_out/console.$name" <>"$fifo" >>"$bed_out/script.$name" 2>&1
+            echo "script ended with status $?" >>"$bed_out/script.$name"
+            [ ! -s "$bed_out/console.$name" ] || break
+            sleep 0.2
+        done
+    ) &
     echo $! >>"$work/console.pids"
 }
 # open_console NAME [xl console options]

@@ -16,8 +16,8 @@ start_qemu() {
         -nodefaults -no-user-config -no-reboot -display none -monitor stdio \
         -serial "file:$work/console.log" -serial "file:$work/job.log" \
         -kernel "$root/xen" \
-        -append "console=com1 com1=115200,8n1 noreboot dom0_mem=1536M,max:1536M bootscrub=0 guest_loglvl=all conring_size=1M spec-ctrl=no" \
-        -initrd "$root/vmlinux console=hvc0 mitigations=off,$initrd" \
+        -append "console=com1 com1=115200,8n1 noreboot dom0_mem=1536M,max:1536M bootscrub=0 guest_loglvl=all conring_size=1M" \
+        -initrd "$root/vmlinux console=hvc0,$initrd" \
         -drive "file=$disk,if=none,id=root,format=raw,cache=unsafe" -device ide-hd,drive=root,bus=ide.0 \
         -drive "file=$work/results.tar,if=none,id=results,format=raw,cache=unsafe" -device ide-hd,drive=results,bus=ide.2 \
         "$@" <"$work/monitor" >"$work/monitor.log" 2>&1 &
