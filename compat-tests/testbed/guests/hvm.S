@@ -6,14 +6,7 @@
         .set buffer, 0x8000
         .set com1, 0x3f8
 
-_start: cli
-        ljmp    $0, $1f
-1:      xorw    %ax, %ax
-        movw    %ax, %ds
-        movw    %ax, %es
-        movw    %ax, %ss
-        movw    $0x7c00, %sp
-        sti
+        .include "boot-sector.inc"
         movw    $com1+1, %dx            # 115200 8n1, no interrupts
         outb    %al, %dx
         movw    $com1+3, %dx

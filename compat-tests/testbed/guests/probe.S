@@ -9,14 +9,7 @@
         .set buffer, 0x9000
         .set function, 0x8000ef00       # 00:1d.7, as configuration mechanism one writes it
 
-_start: cli
-        ljmp    $0, $1f
-1:      xorw    %ax, %ax
-        movw    %ax, %ds
-        movw    %ax, %es
-        movw    %ax, %ss
-        movw    $0x7c00, %sp
-        sti
+        .include "boot-sector.inc"
         movw    $0x0203, %ax            # the rest of this program
         movw    $0x7e00, %bx
         movw    $2, %cx

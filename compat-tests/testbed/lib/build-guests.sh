@@ -12,13 +12,13 @@ hvm_disk() {
 build_guests() {
     local root=$1 dir=$2 work=$2/work kver
     mkdir -p "$work/ramdisk"/{bin,sbin,dev,proc,sys}
-    as --32 -o "$work/hvm.o" "$bed_dir/guests/hvm.S"
+    as --32 -I "$bed_dir/guests" -o "$work/hvm.o" "$bed_dir/guests/hvm.S"
     ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o "$work/hvm.bin" "$work/hvm.o"
     hvm_disk "$work/hvm.bin" "$dir/hvm-idle.img" i "words from sector two"
     hvm_disk "$work/hvm.bin" "$dir/hvm-reboot.img" r "about to reboot"
     hvm_disk "$work/hvm.bin" "$dir/hvm-poweroff.img" p "about to power off"
 
-    as --32 -o "$work/probe.o" "$bed_dir/guests/probe.S"
+    as --32 -I "$bed_dir/guests" -o "$work/probe.o" "$bed_dir/guests/probe.S"
     ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o "$dir/probe.img" "$work/probe.o"
     truncate -s 1M "$dir/probe.img"
 
