@@ -268,12 +268,13 @@ impl Ctx {
         };
         fds.push(poll_fd(&wake));
         guard.borrow_mut().leader = true;
-        self.shared.wakeups.set_leader_polls(true);
+        self.shared.wakeups.leader_sleeps();
         drop(guard);
         let limit = deadline.map(|at| at.saturating_duration_since(Instant::now()));
         let result = poll(&mut fds, limit);
         let guard = self.shared.lock();
-        self.shared.wakeups.set_leader_polls(false);
+        let fired = fds.last().is_some_and(|wake| wake.revents != 0);
+        self.shared.wakeups.leader_wakes(fired);
         guard.borrow_mut().leader = false;
         result.map_err(|error| Error::io("waiting for events", &error))?;
         self.dispatch(&fds, &ids);

@@ -45,15 +45,21 @@ impl Wakeups {
         self.app.get()
     }
 
-    /// Tells wakers whether a thread is about to sleep in poll(2). Called under the context's lock.
-    pub(super) fn set_leader_polls(&self, polls: bool) {
-        self.leader_polls.store(polls, Ordering::SeqCst);
-        if !polls {
+    /// Tells wakers that a thread is about to sleep in poll(2). Called under the context's lock.
+    pub(super) fn leader_sleeps(&self) {
+        self.leader_polls.store(true, Ordering::SeqCst);
+    }
+
+    /// The end of that sleep; `fired` tells whether the eventfd was found readable. What is fired after poll(2) looked ends
+    /// the next sleep at once, and is seen then.
+    pub(super) fn leader_wakes(&self, fired: bool) {
+        self.leader_polls.store(false, Ordering::SeqCst);
+        if fired {
             drain(self.leader.get());
         }
     }
 
-    /// The same for an application between beforepoll and afterpoll.
+    /// Tells wakers whether an application is between beforepoll and afterpoll. Called under the context's lock.
     pub(super) fn set_app_polls(&self, polls: bool) {
         self.app_polls.store(polls, Ordering::SeqCst);
         if !polls {
