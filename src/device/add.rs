@@ -48,17 +48,27 @@ pub fn undo_placement(undo: &Rollback, device: Device) {
     });
 }
 
-/// Adds all of `configs` to a new domain: their nodes one after the other, so that each sees the numbers taken before
-/// it, then their backends and scripts side by side. Returns the first error after all have finished.
-pub async fn add_all<K: Kind>(op: &Op, guest: &Guest, configs: &mut [K]) -> Result<Vec<Device>> {
+/// Adds all of `configs` to a new domain: [`place_all`], then [`connect_all`].
+pub async fn add_all<K: Kind>(op: &Op, guest: &Guest, configs: &mut [K]) -> Result<()> {
+    let devices = place_all(op, guest, configs).await?;
+    connect_all(op, &devices).await
+}
+
+/// Writes the nodes of all of a new domain's devices of a kind, one after the other, so that each sees the numbers taken
+/// before it.
+pub async fn place_all<K: Kind>(op: &Op, guest: &Guest, configs: &mut [K]) -> Result<Vec<Device>> {
     let mut devices = Vec::with_capacity(configs.len());
     for config in configs {
         devices.push(place(op, guest, config, When::Creation).await?);
     }
-    let connections = devices.iter().map(|device| connect(op, device));
-    let outcomes = op.join(connections.collect()).await;
-    outcomes.into_iter().collect::<Result<()>>()?;
     Ok(devices)
+}
+
+/// Waits for the backends of `devices` and runs their scripts, side by side. Returns the first error after all have
+/// finished.
+pub async fn connect_all(op: &Op, devices: &[Device]) -> Result<()> {
+    let connections = devices.iter().map(|device| connect(op, device));
+    op.join(connections.collect()).await.into_iter().collect()
 }
 
 /// Fills in what the configuration left open, but for the device's number: the serving domain and the kind's defaults.

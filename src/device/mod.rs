@@ -33,7 +33,8 @@ mod vsnd;
 mod vtpm;
 
 pub use add::{
-    When, add, add_all, connect, place, place_recorded, prepare, set_defaults, undo_placement,
+    When, add, add_all, connect, connect_all, place, place_all, place_recorded, prepare,
+    set_defaults, undo_placement,
 };
 pub use channel::console_of_channel;
 pub use console::{Console, ConsoleBackend, OUTPUT_LIMIT, Ring};

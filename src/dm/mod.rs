@@ -34,7 +34,7 @@ pub const STUBDOM_TIMEOUT: Duration = Duration::from_secs(30);
 /// A guest whose device model shall start.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
-    /// The guest; it is made and built, its disks are connected.
+    /// The guest; it is made and built, the nodes of its disks are there.
     pub domid: Domid,
     /// Its configuration, all defaults filled in.
     pub config: &'a DomainConfig,
@@ -74,11 +74,14 @@ pub struct MadeDomain {
 
 /// Starts the device model that the configuration asks for, and waits until it runs.
 ///
-/// HVM guests have QEMU in dom0 or in a stub domain; PV and PVH guests have one in dom0 when [`needed`] says so.
-pub async fn spawn(op: &Op, request: Request<'_>) -> Result<()> {
+/// HVM guests have QEMU in dom0 or in a stub domain; PV and PVH guests have one in dom0 when [`needed`] says so. `disks`
+/// connects the guest's disks, and is done before anything opens them. A stub domain is made meanwhile, because the scripts
+/// take as long as that.
+pub async fn spawn(op: &Op, request: Request<'_>, disks: Boxed<'_, Result<()>>) -> Result<()> {
     if args::is(request.config.b_info.device_model_stubdomain) {
-        return stubdom::spawn(op, request).await;
+        return stubdom::spawn(op, request, disks).await;
     }
+    disks.await?;
     let local = local::Local {
         domid: request.domid,
         config: request.config,

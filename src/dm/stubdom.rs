@@ -22,9 +22,13 @@ use crate::{DOM0, Domid, Error, Result, log_line};
 const MOST_WORDS: usize = 300;
 
 /// Starts the guest's stub domain; returns when the QEMU in it runs. When a step fails, all before it are taken back.
-pub(super) async fn spawn(op: &Op, request: Request<'_>) -> Result<()> {
+pub(super) async fn spawn(
+    op: &Op,
+    request: Request<'_>,
+    disks: Boxed<'_, Result<()>>,
+) -> Result<()> {
     let outcome = op
-        .with_rollback(|undo| async move { steps(op, &undo, request).await })
+        .with_rollback(|undo| async move { steps(op, &undo, request, disks).await })
         .await;
     outcome.map_err(|error| {
         error
@@ -34,7 +38,12 @@ pub(super) async fn spawn(op: &Op, request: Request<'_>) -> Result<()> {
 }
 
 /// The steps in the order in which they happen.
-async fn steps(op: &Op, undo: &Rollback, request: Request<'_>) -> Result<()> {
+async fn steps(
+    op: &Op,
+    undo: &Rollback,
+    request: Request<'_>,
+    disks: Boxed<'_, Result<()>>,
+) -> Result<()> {
     let guest = request.domid;
     check_images(request)?;
     let line = arguments(op, request)?;
@@ -42,7 +51,7 @@ async fn steps(op: &Op, undo: &Rollback, request: Request<'_>) -> Result<()> {
     let uuid = Uuid::random().map_err(|error| Error::io("cannot make a UUID", &error))?;
     let mut config = config(request.config, name.clone(), uuid);
 
-    let made = request.maker.make_pv(op, undo, &mut config).await?;
+    let made = make(op, undo, request, &mut config, disks).await?;
     let stubdom = made.domid;
     log_line!(
         op.log(),
@@ -62,15 +71,50 @@ async fn steps(op: &Op, undo: &Rollback, request: Request<'_>) -> Result<()> {
         domid: stubdom,
         ..Guest::read(op, stubdom).await?
     };
-    device::add_all(op, &serves, &mut config.disks).await?;
+    let disks = device::place_all(op, &serves, &mut config.disks).await?;
     device::number_nics(op, &serves, &mut config.nics).await?;
     screen(op, &serves, &mut config).await?;
     consoles(op, undo, &serves, request, made).await?;
-    backends(op, undo, request, stubdom, &config, &name).await?;
+    side_by_side(
+        op,
+        [
+            Box::pin(device::connect_all(op, &disks)),
+            Box::pin(backends(op, undo, request, stubdom, &config, &name)),
+        ],
+    )
+    .await?;
     device::add_all(op, &serves, &mut config.nics).await?;
 
     op.xen()?.unpause(stubdom)?;
+    log_line!(
+        op.log(),
+        Level::Debug,
+        guest,
+        "stub domain {stubdom} starts, waiting for its QEMU"
+    );
     wait_until_running(op, guest, stubdom).await
+}
+
+/// Makes the stub domain while the guest's disks are being connected.
+async fn make(
+    op: &Op,
+    undo: &Rollback,
+    request: Request<'_>,
+    config: &mut DomainConfig,
+    disks: Boxed<'_, Result<()>>,
+) -> Result<MadeDomain> {
+    let mut made = None;
+    let making = async {
+        made = Some(request.maker.make_pv(op, undo, config).await?);
+        Ok(())
+    };
+    side_by_side(op, [disks, Box::pin(making)]).await?;
+    made.ok_or_else(|| Error::fail("the stub domain was not made"))
+}
+
+/// Both to their end, whatever becomes of the other; then the first error.
+async fn side_by_side(op: &Op, both: [Boxed<'_, Result<()>>; 2]) -> Result<()> {
+    op.join(both.into()).await.into_iter().collect()
 }
 
 /// Whether the stub domain runs Linux with QEMU; otherwise it is MiniOS with qemu-xen-traditional.

@@ -77,10 +77,11 @@ async fn furnish(
     let (channels, built) = populate(op, domid, config, &boot).await?;
     // The width of a PV guest, which its devices' protocol depends on, is known only now.
     let guest = Guest::read(op, domid).await?;
-    device::add_all(op, &guest, &mut config.disks).await?;
+    let disks = device::place_all(op, &guest, &mut config.disks).await?;
     passthrough::grant(op, domid, &config.b_info)?;
     consoles_and_displays(op, &guest, config, &channels, &built).await?;
-    device_model(op, domid, config).await?;
+    let disks = Box::pin(device::connect_all(op, &disks));
+    device_model(op, domid, config, disks).await?;
     device::add_all(op, &guest, &mut config.nics).await?;
     device::add_all(op, &guest, &mut config.vtpms).await?;
     device::add_all(op, &guest, &mut config.vdispls).await?;
@@ -222,9 +223,15 @@ async fn place<K: Kind>(op: &Op, guest: &Guest, configs: &mut [K]) -> Result<()>
     Ok(())
 }
 
-async fn device_model(op: &Op, domid: Domid, config: &DomainConfig) -> Result<()> {
+/// Connects the guest's disks, and starts its device model if it has one.
+async fn device_model(
+    op: &Op,
+    domid: Domid,
+    config: &DomainConfig,
+    disks: Boxed<'_, Result<()>>,
+) -> Result<()> {
     if config.c_info.type_ != DomainType::Hvm && !dm::needed(config) {
-        return Ok(());
+        return disks.await;
     }
     let request = dm::Request {
         domid,
@@ -232,7 +239,7 @@ async fn device_model(op: &Op, domid: Domid, config: &DomainConfig) -> Result<()
         saved_state: None,
         maker: &Maker,
     };
-    dm::spawn(op, request)
+    dm::spawn(op, request, disks)
         .await
         .map_err(|e| e.context("device model did not start").domain(domid))
 }

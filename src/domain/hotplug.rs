@@ -111,7 +111,7 @@ async fn device_model(op: &Op, guest: &Guest, config: &DomainConfig) -> Result<(
         saved_state: None,
         maker: &Maker,
     };
-    dm::spawn(op, request).await
+    dm::spawn(op, request, Box::pin(async { Ok(()) })).await
 }
 
 #[cfg(test)]
