@@ -5,6 +5,7 @@
 # $bed_lib (c or ours).
 
 guests=/job/guests
+look=$guests/look
 work=/job/work
 script_dir=/etc/xen/scripts
 debian_library=/usr/lib/x86_64-linux-gnu/libxenlight.so.4.17.0
@@ -34,6 +35,21 @@ skip() {
 
 step() { echo "--- $* [$((SECONDS - started)) s]"; }
 
+# Starting a program takes 0.1 s on the emulated machine, so what is done often is done by the shell itself.
+# nap SECONDS
+exec {never}<> <(:)
+nap() { read -rt "$1" -u "$never" || true; }
+
+# says REGEX FILE: whether a line of the file matches.
+says() {
+    local regex=$1 lines line
+    mapfile -t lines <"$2" || return 1
+    for line in "${lines[@]}"; do
+        [[ ! $line =~ $regex ]] || return 0
+    done
+    return 1
+}
+
 # reference CMD...: with Debian's library whatever is under test, for looking at the machine.
 reference() { env -u LD_PRELOAD LD_LIBRARY_PATH=/job/debian "$@"; }
 
@@ -43,13 +59,18 @@ await() {
     shift 2
     until "$@" >/dev/null 2>&1; do
         [ "$SECONDS" -lt "$deadline" ] || fail "$what: not within $limit s"
-        sleep 0.1
+        nap 0.1
     done
 }
 
 # await_text FILE REGEX [SECONDS]: until a line of FILE matches.
 await_text() {
-    await "${3:-30}" "waiting for \"$2\" in $1 (it ends in: $(tail -c 200 "$1" 2>/dev/null))" grep -aqE -- "$2" "$1"
+    local deadline=$((SECONDS + ${3:-30}))
+    until says "$2" "$1" 2>/dev/null; do
+        [ "$SECONDS" -lt "$deadline" ] ||
+            fail "waiting for \"$2\" in $1 (it ends in: $(tail -c 200 "$1" 2>/dev/null)): not within ${3:-30} s"
+        nap 0.1
+    done
 }
 
 # expect REGEX CMD...: CMD succeeds and a line of its output matches. The output is left in $output.
@@ -58,7 +79,7 @@ expect() {
     shift
     output=$("$@" 2>&1) || code=$?
     [ "$code" -eq 0 ] || fail "\"$*\" ended with status $code: $(tail -n 3 <<<"$output")"
-    grep -aqE -- "$regex" <<<"$output" || fail "\"$*\" printed no \"$regex\" but: $(tail -n 5 <<<"$output")"
+    says "$regex" /dev/stdin <<<"$output" || fail "\"$*\" printed no \"$regex\" but: $(tail -n 5 <<<"$output")"
 }
 
 # expect_error REGEX CMD...: CMD fails and says so. Sets $output and $status.
@@ -68,8 +89,12 @@ expect_error() {
     status=0
     output=$("$@" 2>&1) || status=$?
     [ "$status" -ne 0 ] || fail "\"$*\" should have failed, but printed: $(tail -n 3 <<<"$output")"
-    grep -aqE -- "$regex" <<<"$output" || fail "\"$*\" failed without saying \"$regex\": $(tail -n 5 <<<"$output")"
+    says "$regex" /dev/stdin <<<"$output" || fail "\"$*\" failed without saying \"$regex\": $(tail -n 5 <<<"$output")"
 }
+
+# with_own_locks CMD...: with a lock directory of its own, or one xl create waits for the other.
+# shellcheck disable=SC2016 # for another shell
+with_own_locks() { exec unshare -m bash -c 'mount -t tmpfs lock /run/lock && exec "$@"' - "$@"; }
 
 # same WHAT EXPECTED GOT
 same() { [ "$2" = "$3" ] || fail "$1: expected \"$2\", got \"$3\""; }
@@ -85,7 +110,7 @@ record() {
 # record_tree NAME: the same for the nodes, with permissions, that the scenario's domains added to xenstore.
 record_tree() {
     mkdir -p "$bed_out/record"
-    store_tree | comm -13 <(sed -n '/^\/.*=/p' "$bed_out/before" | sort) - | normalise | sort >"$bed_out/record/$1"
+    "$look" store | comm -13 <(sed -n '/^\/.*=/p' "$bed_out/before" | sort) - | normalise | sort >"$bed_out/record/$1"
 }
 
 # record_domain NAME: all that can be seen of a domain from outside: nodes, stored configuration, HVM parameters.
@@ -112,6 +137,9 @@ normalise() {
 }
 declare -A domid_of=()
 
+# qdisk FILE [VDEV]: a disk of QEMU's, which needs no script.
+qdisk() { echo "format=raw,vdev=${2:-hda},access=w,backendtype=qdisk,target=$1"; }
+
 # guest NAME TYPE [LINE...]: writes $work/NAME.cfg: the usual guest of that type plus the given lines.
 guest() {
     local name=$1 type=$2
@@ -122,6 +150,10 @@ guest() {
         hvm) printf '%s\n' 'type="hvm"' 'memory=32' 'serial="pty"' 'vnc=0' ;;
         stubdom) printf '%s\n' 'type="hvm"' 'memory=32' 'serial="pty"' 'vnc=0' 'device_model_stubdomain_override=1' \
                 'device_model_version="qemu-xen"' ;;
+        # One whose device model only says that it runs.
+        tiny-stubdom) printf '%s\n' 'type="hvm"' 'memory=32' 'serial="pty"' 'vnc=0' 'device_model_stubdomain_override=1' \
+                'device_model_version="qemu-xen"' 'stubdomain_memory=16' "stubdomain_kernel=\"$guests/stub\"" \
+                "stubdomain_ramdisk=\"$guests/pvh\"" ;;
         pvh) printf '%s\n' 'type="pvh"' 'memory=16' 'shadow_memory=4' "kernel=\"$guests/pvh\"" ;;
         linux-pv | linux-pvh)
             printf '%s\n' "type=\"${type#linux-}\"" 'memory=160' 'kernel="/boot/vmlinux"' \
@@ -143,10 +175,10 @@ create() {
     [ -n "${domid_of[$name]}" ] || fail "xl create $name succeeded, but there is no such domain"
 }
 
-domid() { reference xl domid "$1" 2>/dev/null; }
+domid() { "$look" domid "$1"; }
 
-# present NAME / gone NAME: whether the hypervisor's list has it.
-present() { reference xl list "$1" >/dev/null 2>&1; }
+# present NAME / gone NAME: whether the hypervisor's list has it, by name or number.
+present() { "$look" domid "$1" >/dev/null; }
 gone() { ! present "$1"; }
 
 # has_state NAME FLAGS: FLAGS is xl list's state column, a dot standing for any, as in "..p...".
@@ -188,7 +220,7 @@ close_consoles() {
     # shellcheck disable=SC2086
     for _ in {1..30}; do
         kill -0 $pids 2>/dev/null || break
-        sleep 0.1
+        nap 0.1
     done
     for pid in $pids; do pkill -P "$pid" || true; done
     rm -f "$work/console.pids"
@@ -211,27 +243,15 @@ expect_library() {
 xl_daemon() { pgrep -f "xl .*create .*/$1\.cfg"; }
 no_daemon() { ! xl_daemon "$1"; }
 
-# The store with permissions, without what stays once it was made.
-store_tree() { xenstore-ls -fp | grep -vE '^/(libxl|vm|local/domain/0/memory.*) = ' | sort; }
-
-# What a finished scenario must give back. Threads of the kernel and the job's own shells do not count.
-machine_state() {
-    echo "## domains" && reference xl list | awk '{ print $1, $2 }'
-    echo "## processes" && ps --ppid 2 --pid 2 --deselect -o args= |
-        grep -vE '^(\[|ps --ppid|grep -vE|sort$|bash /job/scenario.sh|bash -c . /job/scenario.sh|/bin/bash ./run)' | sort
-    echo "## xenstore" && store_tree
-    echo "## loop devices" && losetup -a
-    echo "## network" && ip -o link | awk -F '[ :@]+' '{ print $2 }'
-    echo "## files" && find /run/xen /run/xen-hotplug /run/lock /var/lib/xen /tmp -not -name domid-history -not -path /run/xen-hotplug 2>/dev/null | sort
-    echo "## shared memory" && find /dev/shm -type f
-}
+# machine_state: what a finished scenario must give back.
+machine_state() { "$look" state; }
 
 # settles BEFORE NOW: waits up to ten seconds for the machine to be as the file BEFORE says; NOW gets how it is.
 settles() {
     local deadline=$((SECONDS + 10))
     while machine_state >"$2"; ! cmp -s "$1" "$2"; do
         [ "$SECONDS" -lt "$deadline" ] || return 1
-        sleep 0.3
+        nap 0.3
     done
 }
 

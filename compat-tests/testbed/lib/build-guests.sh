@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Builds the guests: HVM disks around one boot sector, tiny PVH and PV kernels, and a ramdisk for Debian's kernel.
+# Builds the guests: HVM disks around one boot sector, tiny PVH and PV kernels, a tiny stub domain, and a ramdisk for Debian's kernel; and the
+# program with which dom0 is looked at.
 
 # hvm_disk BOOT_SECTOR OUT ACTION TEXT: a 1 MiB disk; ACTION is one of the letters in hvm.S.
 hvm_disk() {
@@ -12,6 +13,7 @@ hvm_disk() {
 build_guests() {
     local root=$1 dir=$2 work=$2/work kver
     mkdir -p "$work/ramdisk"/{bin,sbin,dev,proc,sys}
+    cc -Wall -Wextra -Werror -O1 -o "$dir/look" "$bed_dir/dom0/look.c" -lxenctrl -lxenstore
     as --32 -I "$bed_dir/guests" -o "$work/hvm.o" "$bed_dir/guests/hvm.S"
     ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o "$work/hvm.bin" "$work/hvm.o"
     hvm_disk "$work/hvm.bin" "$dir/hvm-idle.img" i "words from sector two"
@@ -26,6 +28,10 @@ build_guests() {
     ld -m elf_i386 -N --no-warn-rwx-segments -Ttext 0x100000 --section-start=.note.Xen=0x110000 -o "$dir/pvh" "$work/pvh.o"
     as --64 -o "$work/pv.o" "$bed_dir/guests/pv.S"
     ld -m elf_x86_64 -N --no-warn-rwx-segments -Ttext 0x80100000 --section-start=.note.Xen=0x80110000 -o "$dir/pv" "$work/pv.o"
+
+    cc -Wall -Wextra -Werror -O1 -ffreestanding -fpie -mno-red-zone -mgeneral-regs-only -fno-stack-protector \
+        -fno-asynchronous-unwind-tables -fcf-protection=none -c -o "$work/stub.o" "$bed_dir/guests/stub.c"
+    ld -m elf_x86_64 -N --no-warn-rwx-segments -Ttext 0x80100000 --section-start=.note.Xen=0x80110000 -o "$dir/stub" "$work/stub.o"
 
     install -m 755 "$bed_dir/guests/linux-init" "$work/ramdisk/init"
     cp /bin/busybox "$work/ramdisk/bin/busybox"

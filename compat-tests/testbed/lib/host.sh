@@ -35,7 +35,7 @@ content_key() {
 root_key() { content_key "$bed_dir/lib/build-root.sh" "$bed_dir/dom0/modules"; }
 root_dir() { echo "$cache_dir/root-$(root_key)"; }
 park_dir() { echo "$cache_dir/park-$(root_key)-$(content_key "$bed_dir/lib/machine.sh" "$bed_dir/dom0/init")"; }
-guests_dir() { echo "$cache_dir/guests-$(root_key)-$(content_key "$bed_dir/guests" "$bed_dir/lib/build-guests.sh")"; }
+guests_dir() { echo "$cache_dir/guests-$(root_key)-$(content_key "$bed_dir/guests" "$bed_dir/lib/build-guests.sh" "$bed_dir/dom0/look.c")"; }
 
 # One bed per machine: two emulated Xens starve each other into time-outs.
 take_machine_lock() {

@@ -2,7 +2,7 @@
 
 step "xl create -c: words, echo, and out again by the key"
 cp "$guests/hvm-idle.img" "$work/hvm.img"
-guest seen hvm "disk=[\"$work/hvm.img,raw,hda,w\"]"
+guest seen hvm "disk=[\"$(qdisk "$work/hvm.img")\"]"
 on_terminal seen xl create -c "$work/seen.cfg"
 await_text "$bed_out/console.seen" 'disk one: words from sector two' 60
 type_line seen "typed in dom0"

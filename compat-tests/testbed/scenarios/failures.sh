@@ -12,10 +12,10 @@ refused() {
     gone "$1" || fail "$1 is still there"
 }
 
-# aside NAME: xl create in the background, with a lock directory of its own so that others need not wait for it.
+# aside NAME: xl create in the background.
 aside() {
     step "$1, in the background"
-    unshare -m bash "$work/aside" "$work/$1.cfg" >"$work/said.$1" 2>&1 &
+    with_own_locks xl create "$work/$1.cfg" >"$work/said.$1" 2>&1 &
     pid_of[$1]=$! began_of[$1]=$SECONDS
 }
 # aside_refused NAME REGEX
@@ -28,8 +28,6 @@ aside_refused() {
     grep -aqE "$2" "$work/said.$1" || fail "$1 failed without saying \"$2\": $(tail -n 5 "$work/said.$1")"
     gone "$1" || fail "$1 is still there"
 }
-# shellcheck disable=SC2016 # for another shell
-echo 'mount -t tmpfs lock /run/lock && exec xl create "$1"' >"$work/aside"
 declare -A pid_of began_of
 
 # Those that take their time, the C library's time limits among it.

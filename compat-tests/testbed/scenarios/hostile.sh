@@ -8,19 +8,16 @@ declare -A pid_of began_of
 
 # hostile NAME PART: the configuration of a guest whose stub domain plays that part.
 hostile() {
-    guest "$1" stubdom "disk=[\"$work/hvm.img,raw,hda,w\"]" "stubdomain_ramdisk=\"$image\"" \
+    guest "$1" stubdom "disk=[\"$(qdisk "$work/hvm.img")\"]" "stubdomain_ramdisk=\"$image\"" \
         'stubdomain_kernel="/usr/lib/xen-4.17/boot/qemu-stubdom-linux-kernel"' \
         "stubdomain_cmdline=\"rdinit=/hostile/init part=$2\""
 }
 
-# shellcheck disable=SC2016 # for another shell
-echo 'mount -t tmpfs lock /run/lock && exec "$@"' >"$work/aside"
 # launch NAME CMD...: starts it in the background.
 launch() {
     local name=$1
     shift
-    # With a lock directory of its own, or one xl create waits for the other.
-    (ulimit -v 1500000; exec unshare -m bash "$work/aside" "$@") >"$work/said.$name" 2>&1 &
+    (ulimit -v 1500000; with_own_locks "$@") >"$work/said.$name" 2>&1 &
     pid_of[$name]=$! began_of[$name]=$SECONDS
 }
 
@@ -33,7 +30,7 @@ finish() {
         while read -r key value _; do
             [ "$key" != VmHWM: ] || [ "$value" -lt "$peak" ] || peak=$value
         done 2>/dev/null <"/proc/$pid/status" || true
-        sleep 0.2
+        nap 0.2
         [ $((SECONDS - ${began_of[$1]})) -lt 100 ] || kill "$pid" || true
     done
     wait "$pid" || code=$?

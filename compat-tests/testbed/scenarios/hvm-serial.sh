@@ -1,6 +1,6 @@
 # Serial ports as a list: the first one to a file, the second one a pty that xl console finds by number.
 cp "$guests/hvm-idle.img" "$work/hvm.img"
-guest ports hvm "disk=[\"$work/hvm.img,raw,hda,w\"]" "serial=[\"file:$work/first\", \"pty\"]"
+guest ports hvm "disk=[\"$(qdisk "$work/hvm.img")\"]" "serial=[\"file:$work/first\", \"pty\"]"
 create ports
 await_text "$work/first" 'disk one: words from sector two' 60
 id=${domid_of[ports]}

@@ -1,7 +1,7 @@
 # VNC of an HVM guest: the server greets, and xenstore knows where it listens. No password:
 # the QEMU of Debian's Xen packages has no DES.
 cp "$guests/hvm-idle.img" "$work/hvm.img"
-guest screen hvm "disk=[\"$work/hvm.img,raw,hda,w\"]" 'vnclisten="127.0.0.1"'
+guest screen hvm "disk=[\"$(qdisk "$work/hvm.img")\"]" 'vnclisten="127.0.0.1"'
 sed -i '/^vnc=0/d' "$work/screen.cfg"
 create screen
 id=${domid_of[screen]}

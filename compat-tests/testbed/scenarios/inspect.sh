@@ -8,7 +8,7 @@ sound() {
     shift
     for _ in {1..20}; do # daemons bind their ends in their own time
         if /job/bin/xenlight-inspect "$name" >"$bed_out/inspect.$name" 2>&1; then break; fi
-        sleep 0.2
+        nap 0.2
     done
     expect '^nothing is inconsistent' cat "$bed_out/inspect.$name"
     for regex; do expect "$regex" cat "$bed_out/inspect.$name"; done
@@ -41,7 +41,7 @@ sound pv ': PV, vCPUs: 1' 'domain 0 port [0-9]+ \(xenstore\)'
 ! grep -q 'HVM parameters' "$bed_out/inspect.pv" || fail "a PV domain has no HVM parameters"
 destroy pv
 
-guest box hvm "disk=[\"$work/hvm.img,raw,hda,w\"]"
+guest box hvm "disk=[\"$(qdisk "$work/hvm.img")\"]"
 create box -p
 sound box ': HVM, vCPUs: 1, paused' 'IOREQ_SERVER_PFN +0x' '^  0 of dom0, buffered requests at port' \
     'hypervisor to domain 0 port [0-9]+ \(ioreq server 0, buffered' 'process [0-9]+ in dom0: .*qemu'
@@ -55,7 +55,7 @@ destroy box
 expect_error "no such domain" /job/bin/xenlight-inspect "${domid_of[box]}"
 
 [ -f /usr/lib/xen-4.17/boot/qemu-stubdom-linux-rootfs ] || skip "no stub domain image; make stubdom builds it"
-guest inner stubdom "disk=[\"$work/hvm.img,raw,hda,w\"]"
+guest inner stubdom "disk=[\"$(qdisk "$work/hvm.img")\"]"
 create inner -p
 stub=$(xenstore-read "/local/domain/${domid_of[inner]}/image/device-model-domid")
 sound inner ': HVM' '^  0 of another domain' "hypervisor to domain $stub port" "stub domain $stub, inner-dm: running" 'it says: running'

@@ -9,7 +9,7 @@ saw() {
     for line in 'byte 00000011' 'word 00002211' 'long 44332211' 'complement EDCBA987' 'sum out 000010E1' \
         'sum in 0000040A' 'backwards 01070108' 'memory 0FF20531' 'copied 0FF20531' 'buffered 00000258' \
         'window 55565758' 'pci BEEF5853' 'beyond FFFFFFFF'; do
-        grep -aqF "$line" "$bed_out/console.$1" || fail "$1 did not read \"$line\": $(grep -a "^${line% *}" "$bed_out/console.$1")"
+        says "$line" "$bed_out/console.$1" || fail "$1 did not read \"$line\": $(grep -a "^${line% *}" "$bed_out/console.$1")"
     done
     tail -n 5 "$said"
     expect '^served: [0-9]+ answered, [1-9][0-9]+ buffered, 0 refused' cat "$said"

@@ -5,7 +5,7 @@
 export XENLIGHT_FAULT_KILL=1
 cp "$guests/hvm-idle.img" "$work/hvm.img"
 guest tiny pvh 'cmdline="idle"' 'vif=["mac=00:16:3e:01:02:03,bridge=xenbr0"]'
-guest box stubdom "disk=[\"$work/hvm.img,raw,hda,w\"]"
+guest box tiny-stubdom "disk=[\"$(qdisk "$work/hvm.img")\"]"
 walk_create tiny 31
-walk_create box 149
+walk_create box 89
 walked tiny box

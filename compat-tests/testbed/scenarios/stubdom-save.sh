@@ -15,7 +15,7 @@ step "xl restore, $(stat -c %s "$work/saved") bytes"
 reference xl -vvv restore -p "$work/saved" >"$bed_out/restore.log" 2>&1 || fail "$(grep -a error: "$bed_out/restore.log" | head -n 3)"
 domid_of[box]=$(domid box)
 open_console box
-sleep 0.5
+nap 0.5
 expect '' xl unpause box
 type_line box "typed after restoring"
 await_text "$bed_out/console.box" 'typed after restoring'

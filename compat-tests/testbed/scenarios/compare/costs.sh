@@ -2,6 +2,7 @@
 # system calls, store requests, hypercalls, processes started, memory held afterwards. Lines of "guest operation measure
 # library value" go to $bed_out/costs; compat-tests/src/bin/compare.rs makes the page of them.
 [ "$bed_lib" = ours ] || skip "runs once and takes turns itself"
+set +x # writing a trace takes time, too
 : "${ROUNDS:=3}"
 cp "$guests/hvm-idle.img" "$work/hvm.img"
 truncate -s 1M "$work/disk.img"
@@ -42,6 +43,28 @@ counted() {
         -f /job/scenarios/compare/count.awk "$work/trace" >>"$bed_out/costs"
     cost "$guest" "$operation" store-requests "$(tail -c "+$((before + 1))" "$work/store.log" | grep -ac '^IN ')"
 }
+# steps GUEST OPERATION CMD...: how the time of a creation with a stub domain divides, by what -vvv says.
+steps() {
+    local guest=$1 operation=$2 last=${EPOCHREALTIME/./} scripts=0 now line name
+    shift 2
+    xl -vvv "${@:2}" 2>&1 | {
+        while IFS= read -r line; do
+            name=
+            case $line in
+            *'hotplug script: '*' add'*)
+                scripts=$((scripts + 1))
+                case $scripts in 1) name='built-ms' ;; 2) name='scripts-ms' ;; esac
+                ;;
+            *'waiting for its QEMU'* | *'wpath=/local/domain/'[1-9]*'/device-model/'*'/state'*': register'*) name=devices-ms ;;
+            esac
+            [ -n "$name" ] || continue
+            now=${EPOCHREALTIME/./}
+            cost "$guest" "$operation" "$name" $(((now - last) / 1000))
+            last=$now
+        done
+        cost "$guest" "$operation" boot-ms $(((${EPOCHREALTIME/./} - last) / 1000))
+    }
+}
 # kept GUEST: what the xl that stays behind holds, in KiB that nobody else shares.
 kept() {
     local pid
@@ -53,17 +76,24 @@ kept() {
 : >"$bed_out/costs"
 reference xenstore-control logfile "$work/store.log" >/dev/null
 for type in $types; do
-    for round in $(seq "$ROUNDS") counts; do
+    rounds="$(seq "$ROUNDS") counts"
+    [ "$type" != stubdom ] || rounds="$rounds steps steps steps"
+    for round in $rounds; do
         for lib in c ours; do
             job_mode=path use_library "$lib"
             step "$type, round $round, $lib"
-            if [ "$round" = counts ]; then run=counted options=-pe; else run=timed options=-p; fi
+            case $round in
+            counts) run=counted options=-pe ;;
+            steps) run=steps options=-pe ;;
+            *) run=timed options=-p ;;
+            esac
             before=$(tasks)
             "$run" "$type" create xl create "$options" "$work/$type.cfg"
             if [ "$round" = 1 ]; then
                 cost "$type" create tasks $(($(tasks) - before))
                 kept "$type"
             fi
+            [ "$run" != steps ] || run=timed
             "$run" "$type" destroy xl destroy "$type"
             await 10 "$type to be gone" gone "$type"
             await 10 "the xl behind $type to end" no_daemon "$type"
