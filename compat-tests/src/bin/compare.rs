@@ -7,8 +7,20 @@ use std::path::Path;
 use std::{env, fs, io};
 
 /// Rows of the table of costs: name in the file, heading, whether a plot shows it.
-const MEASURES: [(&str, &str, bool); 8] = [
+const MEASURES: [(&str, &str, bool); 12] = [
     ("ms", "wall time (ms)", true),
+    ("built-ms", "of it until the guest is built", false),
+    (
+        "scripts-ms",
+        "then until its disk's script has run and the stub domain is built",
+        false,
+    ),
+    (
+        "devices-ms",
+        "then until the stub domain's disk and consoles are served",
+        false,
+    ),
+    ("boot-ms", "then until QEMU runs in the stub domain", false),
     ("syscalls", "system calls", true),
     ("store-requests", "store requests", true),
     ("hypercalls", "hypercalls", false),
