@@ -78,16 +78,23 @@ pub struct MadeDomain {
 /// connects the guest's disks, and is done before anything opens them. A stub domain is made meanwhile, because the scripts
 /// take as long as that.
 pub async fn spawn(op: &Op, request: Request<'_>, disks: Boxed<'_, Result<()>>) -> Result<()> {
-    if args::is(request.config.b_info.device_model_stubdomain) {
-        return stubdom::spawn(op, request, disks).await;
-    }
-    disks.await?;
-    let local = local::Local {
-        domid: request.domid,
-        config: request.config,
-        saved_state: request.saved_state,
+    let started = if args::is(request.config.b_info.device_model_stubdomain) {
+        stubdom::spawn(op, request, disks).await
+    } else {
+        // What is wrong with a disk is no fault of the device model's.
+        disks.await?;
+        let local = local::Local {
+            domid: request.domid,
+            config: request.config,
+            saved_state: request.saved_state,
+        };
+        local::spawn(op, local).await
     };
-    local::spawn(op, local).await
+    started.map_err(|error| {
+        error
+            .context("device model did not start")
+            .domain(request.domid)
+    })
 }
 
 /// Whether a PV or PVH guest needs a QEMU in this domain, for its framebuffers, its file systems, or those of its

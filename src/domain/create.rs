@@ -239,9 +239,7 @@ async fn device_model(
         saved_state: None,
         maker: &Maker,
     };
-    dm::spawn(op, request, disks)
-        .await
-        .map_err(|e| e.context("device model did not start").domain(domid))
+    dm::spawn(op, request, disks).await
 }
 
 /// Stores the configuration as the caller gave it, with what only the creation could decide.

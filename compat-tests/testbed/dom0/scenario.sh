@@ -137,8 +137,8 @@ normalise() {
 }
 declare -A domid_of=()
 
-# qdisk FILE [VDEV]: a disk of QEMU's, which needs no script.
-qdisk() { echo "format=raw,vdev=${2:-hda},access=w,backendtype=qdisk,target=$1"; }
+# qdisk FILE: a first disk of QEMU's, which needs no script.
+qdisk() { echo "format=raw,vdev=hda,access=w,backendtype=qdisk,target=$1"; }
 
 # guest NAME TYPE [LINE...]: writes $work/NAME.cfg: the usual guest of that type plus the given lines.
 guest() {
