@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# Builds DIR/{xen,vmlinuz,vmlinux,initrd,root.ext4}: everything dom0 boots from, out of Debian packages.
+# Builds DIR/{xen,vmlinuz,vmlinux,initrd,root.ext4,packages}: everything dom0 boots from, out of Debian packages.
 
 dom0_packages=(
     "xen-utils-$xen_version" xen-utils-common xenstore-utils qemu-system-xen
-    kmod iproute2 bridge-utils iptables procps socat strace xz-utils zstd libyajl2 busybox-static valgrind libc6-dbg
+    ovmf kmod iproute2 bridge-utils iptables procps socat strace xz-utils zstd libyajl2 busybox-static valgrind libc6-dbg
 )
 
 # The Debian archives this machine already uses, in sources.list form.
@@ -116,6 +116,11 @@ build_root() {
     rm -rf "$tree/tmp/k"
 
     cp "$dir/vmlinuz" "$dir/vmlinux" "$tree/boot/"
+    # What the guests are made of and run on.
+    {
+        echo "$kernel"
+        dpkg-query --admindir="$tree/var/lib/dpkg" -W | grep -E '^(xen|libxen|qemu|seabios|ipxe|ovmf)'
+    } >"$dir/packages"
     rm -rf "$tree"/var/cache/apt/* "$tree"/var/lib/apt/lists/*
     truncate -s 3G "$dir/root.ext4"
     mkfs.ext4 -q -O ^has_journal,^metadata_csum -L dom0 -E lazy_itable_init=1 -d "$tree" "$dir/root.ext4"

@@ -3,8 +3,12 @@
 
 cat >"$work/recorder" <<'EOF'
 #!/bin/bash
-{ printf '%s\n' "$@"; env | grep -E '^(XEN_|DISPLAY=|XAUTHORITY=)' | sort; } >"$case.argv"
-xenstore-ls -fp | grep -vE '^/(local/domain/0/(device-model/0|domid|name|control)|local/pool|tool|(libxl|vm) = )' | sort >"$case.store"
+{
+    printf '%s %s\n' "$1" "$2"
+    printf '%s\n' "${@:3}"
+    for name in "${!XEN_@}" DISPLAY XAUTHORITY; do [ -z "${!name:-}" ] || echo "$name=${!name}"; done
+} >"$case.argv"
+/job/guests/look store >"$case.store"
 exit 3
 EOF
 # Loop devices for all the disks would take minutes.
@@ -28,14 +32,13 @@ for cfg in /job/scenarios/argv/*.cfg; do
     step "$name"
     ! xl create "$case.cfg" >"$bed_out/$name.log" 2>&1 || fail "xl create $name succeeded without QEMU"
     [ -s "$case.argv" ] || fail "xl create $name did not come to QEMU: $(grep -a error: "$bed_out/$name.log" | head -n 3)"
-    # The second argument is the number of the domain that QEMU serves: the guest, or its stub domain.
-    served=$(sed -n 2p "$case.argv")
-    guest=$(sed -nE 's#^/local/domain/[0-9]+/target = "([0-9]+)".*#\1#p' "$case.store")
-    domid_of=([served]=$served [guest]=${guest:-$served})
-    record "$name" sed -E "2s/.*/<served>/; s/(qmp-[a-z]+-|vif|XEN_DOMAIN_ID=)$served\b/\1<served>/" "$case.argv"
+    # QEMU serves the guest, or its stub domain; that one's target is the guest.
+    read -r _ served <"$case.argv"
+    target=$(grep -m 1 -oP "^/local/domain/$served/target = \"\K[0-9]+" "$case.store") || true
+    domid_of=([served]=$served [guest]=${target:-$served})
+    record "$name" cat "$case.argv"
     # Channels get other numbers on purpose (docs/quirks.md).
-    [ "$name" = hvm-channels ] ||
-        sed -E "s/(dmargs = \" -d |vif)${guest:-$served}\b/\1<guest>/" "$case.store" | normalise | sort >"$bed_out/record/$name.store"
+    [ "$name" = hvm-channels ] || record_tree "$name" cat "$case.store"
     await 10 "$name to be gone" gone "$name"
 done
 umount "$script_dir/block"

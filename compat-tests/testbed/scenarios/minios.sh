@@ -8,7 +8,7 @@ cp "$guests/hvm-idle.img" "$work/hvm.img"
 # The old QEMU also serves the stub domain's consoles in dom0. Today's takes its place there.
 cat >"$work/qemu-dm" <<'EOF'
 #!/bin/bash
-printf '%s\n' "$@" >/job/work/qemu-dm.argv
+{ printf '%s %s\n' "$1" "$2"; printf '%s\n' "${@:3}"; } >/job/work/qemu-dm.argv
 exec /usr/libexec/xen-qemu-system-i386 -xen-domid "$2" -xen-attach -name "$4" -nographic -M xenpv \
     -monitor /dev/null -serial /dev/null -parallel /dev/null
 EOF
@@ -25,8 +25,8 @@ domid_of[mini-dm]=$stub
 same "state of the device model" running "$(xenstore-read "/local/domain/$stub/device-model/$id/state")"
 same "target of the stub domain" "$id" "$(xenstore-read "/local/domain/$stub/target")"
 vm=$(xenstore-read "/local/domain/$id/vm")
-record dmargs sed "s/-d $id /-d <mini> /" <<<"$(xenstore-read "$vm/image/dmargs")"
-record qemu-dm sed "2s/.*/<mini-dm>/" "$work/qemu-dm.argv"
+record dmargs xenstore-read "$vm/image/dmargs"
+record qemu-dm cat "$work/qemu-dm.argv"
 ! pgrep vchan-socket || fail "a QMP proxy runs for a device model without QMP"
 destroy mini
 await 10 "the stub domain to be gone" gone "$stub"

@@ -23,6 +23,8 @@ timed() {
     "$@" >"$work/log" 2>&1 || fail "$lib: $*: $(tail -n 3 "$work/log")"
     cost "$guest" "$operation" ms $(((${EPOCHREALTIME/./} - ${begin/./}) / 1000))
 }
+# traced: whether strace has begun. Sets main, the first process.
+traced() { read -r main _ <"$work/trace"; }
 # counted GUEST OPERATION CMD...: under strace, which lets go of scripts and QEMU, and with xenstored's own log.
 counted() {
     local guest=$1 operation=$2 before tracer main
@@ -32,13 +34,12 @@ counted() {
     # The program itself: Debian's xl on the path is a script that becomes it.
     strace -f -q -y -b execve -o "$work/trace" "/usr/lib/xen-4.17/bin/$1" "${@:2}" >"$work/log" 2>&1 &
     tracer=$!
-    await 10 "strace to start $*" [ -s "$work/trace" ]
-    read -r main _ <"$work/trace"
-    await 150 "$* under strace" grep -q "^$main +++ " "$work/trace"
+    await 10 "strace to start $*" traced
+    await 150 "$* under strace" grep -q "^$main *+++ " "$work/trace"
     # The xl that stays to watch a guest keeps strace.
     kill "$tracer" 2>/dev/null || true
     wait "$tracer" || true
-    grep -q "^$main +++ exited with 0 " "$work/trace" || fail "$lib: $*: $(tail -n 3 "$work/log")"
+    grep -q "^$main *+++ exited with 0 " "$work/trace" || fail "$lib: $*: $(tail -n 3 "$work/log")"
     awk -v guest="$guest" -v operation="$operation" -v lib="$lib" -v calls="$bed_out/calls" \
         -f /job/scenarios/compare/count.awk "$work/trace" >>"$bed_out/costs"
     cost "$guest" "$operation" store-requests "$(tail -c "+$((before + 1))" "$work/store.log" | grep -ac '^IN ')"
@@ -81,7 +82,7 @@ for type in $types; do
     for round in $rounds; do
         for lib in c ours; do
             job_mode=path use_library "$lib"
-            step "$type, round $round, $lib"
+            step "$type, round $round, $lib" | tee /dev/fd/3
             case $round in
             counts) run=counted options=-pe ;;
             steps) run=steps options=-pe ;;
