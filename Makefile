@@ -128,13 +128,22 @@ test: test-prerequisites ## everything: checks, ABI and JSON against Debian's li
 	$(CARGO) test --workspace --no-fail-fast
 	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --noted --timeout 3300
 
-# Behaviour and costs of both libraries, to docs/compare.md. What the C library has recorded is kept, so that make test can
-# compare with it. Not in the list of `make help`: it has not run to its end yet.
+# Behaviour and costs of both libraries in one boot, to docs/compare.md: what takes turns itself, and every scenario of which the
+# C library's records are kept; they are made anew, for make test to compare with. Not in the list of `make help`: it has not
+# run to its end yet.
 .PHONY: compare
 compare: test-prerequisites all bed-images c-programs
 	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --lib both --note --timeout 5000 \
-	    compare/costs $(basename $(notdir $(wildcard $(BED)/scenarios/*.sh)))
+	    compare/costs $(notdir $(wildcard $(BED)/records/*))
 	$(CARGO) run --quiet --package xenlight-compat-tests --bin compare -- build/testbed/last docs
+
+.PHONY: test-reference
+test-reference: test-prerequisites all bed-images c-programs ## the scenarios of make test on Debian's library, which must pass them too
+	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --lib c --timeout 5000
+
+.PHONY: test-long
+test-long: test-prerequisites all bed-images c-programs ## on both libraries: Linux as HVM guest (SeaBIOS, OVMF), which takes minutes, save and restore
+	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --lib both --timeout 2400 walk/linux-hvm walk/stubdom-save
 
 # VARS="TRIPS=20000" times more of them.
 .PHONY: bench

@@ -28,8 +28,8 @@ records() {
         name=${record##*/}
         case $name in
         *.store)
-            { head -n 1 "$record"; sed 1d "$record" | grep -vxFf "$1/before"; } >"$2/.tree"
-            normalise "$2/.tree" | sort >"$2/$name"
+            { head -n 1 "$record"; sed 1d "$record" | grep -vxFf "$1/before" || true; } >"$2/.tree"
+            normalise "$2/.tree" | LC_ALL=C sort >"$2/$name"
             rm "$2/.tree"
             ;;
         *) normalise "$record" >"$2/$name" ;;
@@ -39,7 +39,9 @@ records() {
 
 # scenario_key NAME: changes whenever what the scenario does might, and with Debian's packages.
 scenario_key() {
-    content_key "$bed_dir/scenarios/$1.sh" "$bed_dir"/scenarios/*.inc "$bed_dir"/dom0/{scenario.sh,look.c} "$bed_dir/guests" \
+    local files=("$bed_dir/scenarios/$1.sh")
+    [ ! -d "$bed_dir/scenarios/$1" ] || files+=("$bed_dir/scenarios/$1")
+    content_key "${files[@]}" "$bed_dir"/scenarios/*.inc "$bed_dir"/dom0/{scenario.sh,look.c} "$bed_dir/guests" \
         "$bed_dir/lib"/{build-guests,compare}.sh | cat - "$(root_dir)/packages" | sha256sum | cut -c1-16
 }
 

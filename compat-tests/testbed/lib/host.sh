@@ -27,7 +27,7 @@ timed() {
 
 # content_key PATH...: a short name that changes whenever one of the files does.
 content_key() {
-    find "$@" -type f -print0 | sort -z | xargs -0 sha256sum |
+    find "$@" -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum |
         sed "s, $repo_dir/, ," | sha256sum | cut -c1-16
 }
 

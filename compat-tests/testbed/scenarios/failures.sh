@@ -42,7 +42,7 @@ if [ -f /usr/lib/xen-4.17/boot/qemu-stubdom-linux-rootfs ]; then
     # shellcheck disable=SC2064 # the number of now
     trap "xenstore-control quota set nodes $quota >/dev/null" EXIT
     xenstore-control quota set nodes 2 >/dev/null
-    guest mute stubdom "disk=[\"$work/hvm.img,raw,hda,w\"]"
+    guest mute stubdom "disk=[\"$(qdisk "$work/hvm.img")\"]"
     aside mute
 fi
 
@@ -74,7 +74,7 @@ same "guests of that name" 1 "$(xl list | grep -c '^taken ')"
 destroy taken
 
 # A QEMU that ends later.
-guest widow hvm "disk=[\"$work/hvm.img,raw,hda,w\"]"
+guest widow hvm "disk=[\"$(qdisk "$work/hvm.img")\"]"
 create widow
 kill -9 "$(xenstore-read "/local/domain/${domid_of[widow]}/image/device-model-pid")"
 expect '^widow ' xl list
@@ -90,7 +90,7 @@ fi
 
 # A QEMU that cannot start in its stub domain. For the C library that is the same wait as before.
 if [ "$bed_lib" = ours ] && [ -n "${pid_of[mute]:-}" ]; then
-    guest options stubdom "disk=[\"$work/hvm.img,raw,hda,w\"]" 'device_model_args_hvm=["-no-such-option"]'
+    guest options stubdom "disk=[\"$(qdisk "$work/hvm.img")\"]" 'device_model_args_hvm=["-no-such-option"]'
     refused options 'device model did not start'
     grep -q 'stub domain [0-9]* says: .*QEMU ended' <<<"$output" || fail "no word of the stub domain's: $output"
 fi

@@ -6,6 +6,6 @@ export XENLIGHT_FAULT_KILL=1
 cp "$guests/hvm-idle.img" "$work/hvm.img"
 guest tiny pvh 'cmdline="idle"' 'vif=["mac=00:16:3e:01:02:03,bridge=xenbr0"]'
 guest box tiny-stubdom "disk=[\"$(qdisk "$work/hvm.img")\"]"
-walk_create tiny 53
-walk_create box 149
+walk_create tiny 71
+walk_create box 199
 walked tiny box

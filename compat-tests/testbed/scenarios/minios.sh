@@ -13,7 +13,7 @@ exec /usr/libexec/xen-qemu-system-i386 -xen-domid "$2" -xen-attach -name "$4" -n
     -monitor /dev/null -serial /dev/null -parallel /dev/null
 EOF
 chmod +x "$work/qemu-dm"
-guest mini hvm "disk=[\"$work/hvm.img,raw,hda,w\"]" \
+guest mini hvm "disk=[\"$(qdisk "$work/hvm.img")\"]" \
     'device_model_version="qemu-xen-traditional"' 'device_model_stubdomain_override=1' \
     "device_model_override=\"$work/qemu-dm\"" 'stubdomain_memory=128' 'stubdomain_cmdline="rdinit=/standin/init"' \
     'stubdomain_kernel="/usr/lib/xen-4.17/boot/qemu-stubdom-linux-kernel"' "stubdomain_ramdisk=\"$standin\""
