@@ -48,7 +48,8 @@ scenario_key() {
 # noted NAME: whether there are notes of the scenario as it is now.
 noted() { [ "$(cat "$bed_dir/records/$1/key" 2>/dev/null)" = "$(scenario_key "$1")" ]; }
 
-# outdated NAME: whether its notes are of another scenario or of other packages.
+# outdated NAME: whether its notes are of another scenario or of other packages. The key "never" is of scenarios that record
+# what is made anew on each machine, such as the contents of ramdisks.
 outdated() { [ -d "$bed_dir/records/$1" ] && ! noted "$1"; }
 
 # note_records WORK: keeps what the C library recorded in scenarios that it has passed.
@@ -57,6 +58,7 @@ note_records() {
     for dir in "$1"/results/*.c "$1"/results/*/*.c; do
         name=${dir#"$1/results/"} name=${name%.c}
         if [ ! -d "$dir/record" ] || ! grep -q "^PASS $name on c " "$1/job.log"; then continue; fi
+        ! grep -qs '^never' "$bed_dir/records/$name/key" || continue
         rm -rf "$bed_dir/records/$name"
         records "$dir" "$bed_dir/records/$name"
         scenario_key "$name" >"$bed_dir/records/$name/key"
