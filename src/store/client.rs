@@ -15,6 +15,10 @@ use crate::{Domid, Error, Result};
 /// so that even hundreds of concurrent creations end.
 const ATTEMPTS: u32 = 1000;
 
+/// How often a transaction is begun anew that xenstored gave EIO in. It copies nodes one by one, so that what others remove
+/// meanwhile, as QEMU does with its backends, leaves a parent in there that names a child which is gone.
+const TORN: u32 = 5;
+
 /// Lets the owner of a handle refuse new requests, because its operation was aborted.
 pub trait Gate: Send + Sync {
     /// An error when no new request may be made.
@@ -125,9 +129,12 @@ impl Store {
         F: FnMut(Tx) -> Fut,
         Fut: Future<Output = Result<T>>,
     {
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
             let mut running = Running::start(self).await?;
-            let value = body(running.tx.clone()).await?;
+            let value = match body(running.tx.clone()).await {
+                Err(error) if attempt < TORN && error.errno() == Some(libc::EIO) => continue,
+                result => result?,
+            };
             if running.commit().await? {
                 return Ok(value);
             }

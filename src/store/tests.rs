@@ -241,6 +241,14 @@ fn refused_requests_say_what_and_whose() {
 }
 
 #[test]
+fn a_transaction_that_met_a_removal_begins_anew() {
+    let (fake, conn, store) = start();
+    fake.fault(READ, Fault::Error("EIO"));
+    let read = store.transaction(|tx| async move { tx.read("/x").await });
+    assert_eq!(drive(&conn, read).unwrap(), None);
+}
+
+#[test]
 fn bad_arguments_are_not_sent() {
     let (fake, conn, store) = start();
     drive(&conn, async {
