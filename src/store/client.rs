@@ -129,10 +129,14 @@ impl Store {
         F: FnMut(Tx) -> Fut,
         Fut: Future<Output = Result<T>>,
     {
-        for attempt in 0..ATTEMPTS {
+        let mut torn = 0;
+        for _ in 0..ATTEMPTS {
             let mut running = Running::start(self).await?;
             let value = match body(running.tx.clone()).await {
-                Err(error) if attempt < TORN && error.errno() == Some(libc::EIO) => continue,
+                Err(error) if torn < TORN && error.errno() == Some(libc::EIO) => {
+                    torn += 1;
+                    continue;
+                }
                 result => result?,
             };
             if running.commit().await? {

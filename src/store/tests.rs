@@ -244,8 +244,12 @@ fn refused_requests_say_what_and_whose() {
 fn a_transaction_that_met_a_removal_begins_anew() {
     let (fake, conn, store) = start();
     fake.fault(READ, Fault::Error("EIO"));
-    let read = store.transaction(|tx| async move { tx.read("/x").await });
-    assert_eq!(drive(&conn, read).unwrap(), None);
+    let read = || store.transaction(|tx| async move { tx.read("/x").await });
+    assert_eq!(drive(&conn, read()).unwrap(), None);
+    // A store that is broken is not asked for ever.
+    (0..100).for_each(|_| fake.fault(READ, Fault::Error("EIO")));
+    let error = drive(&conn, read()).unwrap_err();
+    assert_eq!(error.errno(), Some(libc::EIO));
 }
 
 #[test]
