@@ -97,10 +97,11 @@ install: all ## install library, links, headers and xenlight.pc (DESTDIR= PREFIX
 	install -m 644 $(BUILD)/xenlight.pc $(DESTDIR)$(LIBDIR)/pkgconfig/xenlight.pc
 
 BED := compat-tests/testbed
+ON_BED := XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)
 
 .PHONY: demo
 demo: test-prerequisites all stubdom ## the main job on real Xen: xl on this library, a guest with its QEMU in a stub domain
-	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/demo
+	$(ON_BED)/demo
 
 # Stub domains that only the test bed uses, made of the real one.
 .PHONY: bed-images
@@ -126,35 +127,35 @@ test: test-prerequisites ## everything: checks, ABI and JSON against Debian's li
 	$(MAKE) --no-print-directory check
 	$(CARGO) run --quiet --package xenlight-compat-tests --bin status -- --check README.md
 	$(CARGO) test --workspace --no-fail-fast
-	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --noted --timeout 3300
+	$(ON_BED)/run --noted --timeout 3300
 
 # Behaviour and costs of both libraries in one boot, to docs/compare.md: what takes turns itself, and every scenario of which the
 # C library's records are kept; they are made anew, for make test to compare with. Not in the list of `make help`: it has not
 # run to its end yet.
 .PHONY: compare
 compare: test-prerequisites all bed-images c-programs
-	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --lib both --note --timeout 5000 \
+	$(ON_BED)/run --lib both --note --timeout 5000 \
 	    compare/costs $(notdir $(wildcard $(BED)/records/*))
 	$(CARGO) run --quiet --package xenlight-compat-tests --bin compare -- build/testbed/last docs
 
 .PHONY: test-reference
 test-reference: test-prerequisites all bed-images c-programs ## the scenarios of make test on Debian's library, which must pass them too
-	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --lib c --timeout 5000
+	$(ON_BED)/run --lib c --timeout 5000
 
 .PHONY: test-long
 test-long: test-prerequisites all bed-images c-programs ## on both libraries: Linux as HVM guest (SeaBIOS, OVMF), which takes minutes, save and restore
-	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --lib both --timeout 2400 walk/linux-hvm walk/stubdom-save
+	$(ON_BED)/run --lib both --timeout 2400 walk/linux-hvm walk/stubdom-save
 
 # VARS="TRIPS=20000" times more of them.
 .PHONY: bench
 bench: test-prerequisites all bed-images c-programs ## round trips of a guest's port reads, on real Xen: median and 99th percentile, ours and C
-	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --timeout 1800 $(VARS:%=--var '%') bench/ioreq
+	$(ON_BED)/run --timeout 1800 $(VARS:%=--var '%') bench/ioreq
 
 # VARS="STRIDE=1" walks every point; docs/faults.md lists the variables. LIBS=both has the C library fail as well.
 LIBS ?= ours
 .PHONY: faults
 faults: test-prerequisites all $(FAULTS_LIB) stubdom c-programs ## fail every hypercall, request, process and timer in turn, on real Xen; nothing may be left behind
-	XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)/run --lib $(LIBS) --timeout 7200 $(VARS:%=--var '%') walk/faults
+	$(ON_BED)/run --lib $(LIBS) --timeout 7200 $(VARS:%=--var '%') walk/faults
 
 .PHONY: valgrind
 valgrind: test-prerequisites all c-programs ## the C test programs under valgrind, on real Xen

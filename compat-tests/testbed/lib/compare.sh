@@ -3,10 +3,10 @@
 # to run has a name: uuids, numbers of the scenario's domains, pids, event channels, times. It is done here because a program
 # takes a tenth of a second to start on the emulated machine.
 
-# normalise RECORD: a record begins with the numbers of the domains that were known then, as "name=number ...".
+# normalise: from standard input to output. A record begins with the numbers of the domains that were known then, as "name=number ...".
 normalise() {
     local args=() entry name id names
-    IFS=' ' read -ra names <"$1"
+    IFS=' ' read -ra names
     for entry in "${names[@]}"; do
         name=${entry%=*} id=${entry##*=}
         # Only where a domain's number stands: devices have small numbers, too.
@@ -15,7 +15,7 @@ normalise() {
         args+=(-e "s#((domid|target|frontend-id|device-model-domid)\"?( =|:) \"?)$id\\b#\\1<$name>#g")
         args+=(-e "s#(qemu-save|qmp-libxl|qmp-libxenstat|qemu-resume|-xen-domid|XEN_DOMAIN_ID|^-d|[ \"]-d)([-. =])$id\\b#\\1\\2<$name>#g")
     done
-    sed -E 1d "$1" | sed -E "${args[@]}" -e 's/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/<uuid>/g' \
+    sed -E "${args[@]}" -e 's/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/<uuid>/g' \
         -e 's#(/(port|start_time|device-model-pid|qmp-proxy-pid|physical-device|tty|event-channel[^ ]*|[a-z-]*ring-ref[^ ]*) = ")[^"]*#\1*#' \
         -e 's#/dev/(pts/|loop)[0-9]+#/dev/\1*#g'
 }
@@ -27,12 +27,8 @@ records() {
     for record in "$1"/record/*; do
         name=${record##*/}
         case $name in
-        *.store)
-            { head -n 1 "$record"; sed 1d "$record" | grep -vxFf "$1/before" || true; } >"$2/.tree"
-            normalise "$2/.tree" | LC_ALL=C sort >"$2/$name"
-            rm "$2/.tree"
-            ;;
-        *) normalise "$record" >"$2/$name" ;;
+        *.store) grep -vxFf "$1/before" "$record" | normalise | LC_ALL=C sort >"$2/$name" ;;
+        *) normalise <"$record" >"$2/$name" ;;
         esac
     done
 }
