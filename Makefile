@@ -130,10 +130,9 @@ test: test-prerequisites ## everything: checks, ABI and JSON against Debian's li
 	$(ON_BED)/run --noted --timeout 3300
 
 # Behaviour and costs of both libraries in one boot, to docs/compare.md: what takes turns itself, and every scenario of which the
-# C library's records are kept; they are made anew, for make test to compare with. Not in the list of `make help`: it has not
-# run to its end yet.
+# C library's records are kept; they are made anew, for make test to compare with.
 .PHONY: compare
-compare: test-prerequisites all bed-images c-programs
+compare: test-prerequisites all bed-images c-programs ## both libraries in turns on real Xen: what differs, what it costs, to docs/compare.md
 	$(ON_BED)/run --lib both --note --timeout 5000 \
 	    compare/costs $(notdir $(wildcard $(BED)/records/*))
 	$(CARGO) run --quiet --package xenlight-compat-tests --bin compare -- build/testbed/last docs

@@ -32,8 +32,8 @@ const MEASURES: [(&str, &str, bool); 12] = [
     ),
     ("kept-kib", "memory that the waiting xl keeps (KiB)", true),
     (
-        "daemon-pss-kib",
-        "the same with its share of libraries (KiB)",
+        "resident-kib",
+        "the same with what it uses of its libraries (KiB)",
         false,
     ),
 ];

@@ -11,7 +11,7 @@ hvm_disk() {
 }
 
 build_guests() {
-    local root=$1 dir=$2 work=$2/work kver
+    local root=$1 dir=$2 work=$2/work name
     mkdir -p "$work/ramdisk"/{bin,sbin,dev,proc,sys}
     cc -Wall -Wextra -Werror -O1 -o "$dir/look" "$bed_dir/dom0/look.c" -lxenctrl -lxenstore
     as --32 -I "$bed_dir/guests" -o "$work/hvm.o" "$bed_dir/guests/hvm.S"
@@ -20,9 +20,11 @@ build_guests() {
     hvm_disk "$work/hvm.bin" "$dir/hvm-reboot.img" r "about to reboot"
     hvm_disk "$work/hvm.bin" "$dir/hvm-poweroff.img" p "about to power off"
 
-    as --32 -I "$bed_dir/guests" -o "$work/probe.o" "$bed_dir/guests/probe.S"
-    ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o "$dir/probe.img" "$work/probe.o"
-    truncate -s 1M "$dir/probe.img"
+    for name in probe nic; do
+        as --32 -I "$bed_dir/guests" -o "$work/$name.o" "$bed_dir/guests/$name.S"
+        ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o "$dir/$name.img" "$work/$name.o"
+        truncate -s 1M "$dir/$name.img"
+    done
 
     as --32 -o "$work/pvh.o" "$bed_dir/guests/pvh.S"
     ld -m elf_i386 -N --no-warn-rwx-segments -Ttext 0x100000 --section-start=.note.Xen=0x110000 -o "$dir/pvh" "$work/pvh.o"
@@ -39,6 +41,8 @@ build_guests() {
     printf '#!/bin/busybox sh\nexec busybox reboot -f\n' >"$work/ramdisk/sbin/reboot"
     chmod 755 "$work/ramdisk/sbin"/*
     cp -r "$root/modules/lib" "$work/ramdisk/"
-    (cd "$work/ramdisk" && find . | cpio --quiet -o -H newc -R 0:0 | gzip -1) >"$dir/linux-ramdisk"
+    # The same bytes each time: build-hvm and build-pv keep what guests have in memory.
+    find "$work/ramdisk" -exec touch -h -d @0 {} +
+    (cd "$work/ramdisk" && find . | LC_ALL=C sort | cpio --quiet --reproducible -o -H newc -R 0:0 | gzip -n -1) >"$dir/linux-ramdisk"
     rm -rf "$work"
 }

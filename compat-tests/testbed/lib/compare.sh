@@ -33,10 +33,12 @@ records() {
     done
 }
 
-# scenario_key NAME: changes whenever what the scenario does might, and with Debian's packages.
+# scenario_key NAME: changes whenever what the scenario does might, and with Debian's packages; for those that keep what guests
+# have in memory, with the ramdisk.
 scenario_key() {
     local files=("$bed_dir/scenarios/$1.sh")
     [ ! -d "$bed_dir/scenarios/$1" ] || files+=("$bed_dir/scenarios/$1")
+    [[ $1 != build-* ]] || files+=("$(guests_dir)/linux-ramdisk")
     content_key "${files[@]}" "$bed_dir"/scenarios/*.inc "$bed_dir"/dom0/{scenario.sh,look.c} "$bed_dir/guests" \
         "$bed_dir/lib"/{build-guests,compare}.sh | cat - "$(root_dir)/packages" | sha256sum | cut -c1-16
 }
@@ -44,8 +46,7 @@ scenario_key() {
 # noted NAME: whether there are notes of the scenario as it is now.
 noted() { [ "$(cat "$bed_dir/records/$1/key" 2>/dev/null)" = "$(scenario_key "$1")" ]; }
 
-# outdated NAME: whether its notes are of another scenario or of other packages. The key "never" is of scenarios that record
-# what is made anew on each machine, such as the contents of ramdisks.
+# outdated NAME: whether its notes are of another scenario or of other packages.
 outdated() { [ -d "$bed_dir/records/$1" ] && ! noted "$1"; }
 
 # note_records WORK: keeps what the C library recorded in scenarios that it has passed.
@@ -54,7 +55,6 @@ note_records() {
     for dir in "$1"/results/*.c "$1"/results/*/*.c; do
         name=${dir#"$1/results/"} name=${name%.c}
         if [ ! -d "$dir/record" ] || ! grep -q "^PASS $name on c " "$1/job.log"; then continue; fi
-        ! grep -qs '^never' "$bed_dir/records/$name/key" || continue
         rm -rf "$bed_dir/records/$name"
         records "$dir" "$bed_dir/records/$name"
         scenario_key "$name" >"$bed_dir/records/$name/key"

@@ -98,9 +98,9 @@ for name in header cut huge gzip; do
     guest "k-$name" linux-pv "kernel=\"$work/$name\""
     refused "k-$name" 200000 xl create "$work/k-$name.cfg"
 done
-truncate -s 300M "$work/ramdisk"
-guest k-ramdisk linux-pv 'memory=128' "ramdisk=\"$work/ramdisk\""
-refused k-ramdisk 500000 xl create "$work/k-ramdisk.cfg"
+truncate -s 120M "$work/ramdisk"
+guest k-ramdisk linux-pv 'memory=64' "ramdisk=\"$work/ramdisk\""
+refused k-ramdisk 300000 xl create "$work/k-ramdisk.cfg"
 head -c 80 "$guests/pvh" >"$work/cut"
 cp "$guests/pvh" "$work/huge"
 printf '\377\377\377\177' | dd of="$work/huge" bs=1 seek=$((52 + 20)) conv=notrunc status=none

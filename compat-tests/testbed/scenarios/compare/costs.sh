@@ -67,12 +67,12 @@ steps() {
         cost "$guest" "$operation" boot-ms $(((${EPOCHREALTIME/./} - last) / 1000))
     }
 }
-# kept GUEST: what the xl that stays behind holds, in KiB that nobody else shares.
+# kept GUEST: what the xl that stays behind holds, in KiB; its libraries' own pages are any process's that runs on them.
 kept() {
     local pid
     pid=$(xl_daemon "$1")
-    cost "$1" create kept-kib "$(awk '/^(Private_Clean|Private_Dirty):/ { sum += $2 } END { print sum }' "/proc/$pid/smaps_rollup")"
-    cost "$1" create daemon-pss-kib "$(awk '/^Pss:/ { print $2 }' "/proc/$pid/smaps_rollup")"
+    cost "$1" create kept-kib "$(awk '/^Anonymous:/ { print $2 }' "/proc/$pid/smaps_rollup")"
+    cost "$1" create resident-kib "$(awk '/^Rss:/ { print $2 }' "/proc/$pid/smaps_rollup")"
 }
 
 : >"$bed_out/costs"
