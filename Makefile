@@ -158,7 +158,7 @@ faults: test-prerequisites all $(FAULTS_LIB) stubdom c-programs ## fail every hy
 
 .PHONY: valgrind
 valgrind: test-prerequisites all c-programs ## the C test programs under valgrind, on real Xen
-	XENLIGHT_LIB=$(CURDIR)/$(LIB) $(BED)/run --timeout 1200 walk/valgrind
+	XENLIGHT_LIB=$(CURDIR)/$(LIB) $(BED)/run --timeout 2400 walk/valgrind
 
 # With cargo-fuzz (cargo install cargo-fuzz) by libFuzzer, which looks for new paths through the code; without it by the
 # mutations that `make test` replays, from a new seed. FUZZ_TARGETS= chooses among `fuzz --list`.
@@ -189,7 +189,8 @@ stage: all
 
 # Linked with Debian's library; the test bed runs them on either.
 .PHONY: c-programs
-c-programs: $(patsubst compat-tests/c/%.c,$(BUILD)/tests/%,$(wildcard compat-tests/c/*.c)) $(BUILD)/tests/faults.so ## C test programs for the test bed
+c-programs: $(patsubst compat-tests/c/%.c,$(BUILD)/tests/%,$(wildcard compat-tests/c/*.c))
+c-programs: $(patsubst compat-tests/c/preload/%.c,$(BUILD)/tests/%.so,$(wildcard compat-tests/c/preload/*.c)) ## C test programs for the test bed
 $(BUILD)/tests/%: compat-tests/c/%.c
 	@mkdir -p $(@D)
 	$(CC) -Wall -Wextra -Werror -O1 -g -o $@ $< -Wl,--as-needed \

@@ -643,7 +643,8 @@ int main(int argc, char **argv)
     xentoollog_level level = getenv("VERBOSE") ? XTL_DEBUG : XTL_ERROR;
     logger = (xentoollog_logger *)xtl_createlogger_stdiostream(stderr, level, 0);
     CHECK(logger);
-    alarm(150);
+    const char *limit = getenv("EVENTS_SECONDS");
+    alarm(limit ? (unsigned int)atoi(limit) : 150);
     basics();
     libxl_ctx *ctx = new_ctx();
     deaths(ctx);
@@ -654,8 +655,8 @@ int main(int argc, char **argv)
     created(ctx, argv[3]);
     aborted(ctx, argv[4]);
     children(argv[4]);
+    shared = ctx; /* still known to the child, which must leave it alone: no leak */
     forked(ctx);
-    shared = ctx;
     threads(query, "queries");
     tiny_json = strdup(file_text(argv[3]));
     threads(life, "lives");

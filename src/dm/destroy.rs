@@ -6,12 +6,13 @@ use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal};
 
 use super::{process, proxy, restrict, stubdom_of, target_of, user};
 use crate::engine::{Command, ExitStatus, FileLock, Op};
 use crate::log::Level;
 use crate::store::layout;
+use crate::sys::pidfd;
 use crate::types::DomainType;
 use crate::{DOM0, Domid, Error, Result, log_line, qmp};
 
@@ -166,7 +167,7 @@ fn is_zombie(pid: Pid) -> bool {
 
 /// Kills a process unless its number has gone to another user's.
 fn kill_if_of(pid: Pid, uid: u32) -> Result<(), Errno> {
-    let pidfd = match pidfd_open(pid, PidfdFlags::empty()) {
+    let pidfd = match pidfd::open(pid, PidfdFlags::empty()) {
         Ok(pidfd) => pidfd,
         Err(Errno::SRCH) => return Ok(()),
         Err(error) => return Err(error),
@@ -175,7 +176,7 @@ fn kill_if_of(pid: Pid, uid: u32) -> Result<(), Errno> {
     if !fs::metadata(path).is_ok_and(|meta| meta.uid() == uid) {
         return Ok(());
     }
-    match pidfd_send_signal(&pidfd, Signal::KILL) {
+    match pidfd::send_signal(&pidfd, Signal::KILL) {
         Ok(()) | Err(Errno::SRCH) => Ok(()),
         Err(error) => Err(error),
     }

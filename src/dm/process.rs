@@ -8,11 +8,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal};
 
 use crate::engine::{Child, Command, Op};
 use crate::log::Level;
 use crate::store::layout;
+use crate::sys::pidfd;
 use crate::{Code, Domid, Error, Result, log_line};
 
 /// How long a process may take to follow a request to end before it is killed.
@@ -171,7 +172,7 @@ async fn end_one(
         let what = format!("cannot end the {what}, process {pid}");
         Error::io(what, &error.into()).domain(domid)
     };
-    let pidfd = match pidfd_open(pid, PidfdFlags::NONBLOCK) {
+    let pidfd = match pidfd::open(pid, PidfdFlags::NONBLOCK) {
         Ok(pidfd) => pidfd,
         Err(Errno::SRCH) => {
             log_line!(
@@ -199,7 +200,7 @@ async fn end_one(
         }
     }
     for signal in [Signal::HUP, Signal::KILL] {
-        match pidfd_send_signal(&pidfd, signal) {
+        match pidfd::send_signal(&pidfd, signal) {
             Ok(()) => {}
             Err(Errno::SRCH) => return Ok(()),
             Err(error) => return Err(failed(error)),

@@ -8,13 +8,14 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
+use rustix::process::{Signal, WaitId, WaitIdOptions, waitid};
 
 use super::Ctx;
 use super::core::Target;
 use super::hooks::ChildOwner;
 use super::op::{Op, OpInner};
 use super::reactor::READ;
+use crate::sys::pidfd;
 use crate::sys::spawn::{self, Spec, Work};
 use crate::{Error, Result};
 
@@ -231,7 +232,7 @@ impl Child {
         let (Some(pidfd), Some(signal)) = (&self.pidfd, Signal::from_named_raw(signal)) else {
             return Ok(());
         };
-        match pidfd_send_signal(pidfd.as_fd(), signal) {
+        match pidfd::send_signal(pidfd, signal) {
             Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
             Err(errno) => {
                 let what = format!("sending signal {} to process {}", signal.as_raw(), self.pid);

@@ -8,6 +8,7 @@ pub mod fork;
 pub mod hypfs;
 pub mod log;
 pub mod passwd;
+pub mod pidfd;
 pub mod poll;
 mod raw;
 pub mod sigchld;

@@ -256,7 +256,7 @@ fn reap(pid: i32) {
 pub fn pidfd_open(pid: i32) -> io::Result<Option<OwnedFd>> {
     let pid = rustix::process::Pid::from_raw(pid)
         .ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
-    match rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()) {
+    match super::pidfd::open(pid, rustix::process::PidfdFlags::empty()) {
         Ok(fd) => Ok(Some(fd)),
         Err(rustix::io::Errno::SRCH) => Ok(None),
         Err(errno) => Err(errno.into()),
