@@ -36,10 +36,11 @@ records() {
 # scenario_key NAME: changes whenever what the scenario does might, and with Debian's packages; for those that keep what guests
 # have in memory, with the ramdisk.
 scenario_key() {
-    local files=("$bed_dir/scenarios/$1.sh")
+    local files=("$bed_dir/scenarios/$1.sh") include
     [ ! -d "$bed_dir/scenarios/$1" ] || files+=("$bed_dir/scenarios/$1")
+    while read -r include; do files+=("$bed_dir/scenarios/$include"); done < <(grep -oE '[a-z]+\.inc$' "${files[0]}")
     [[ $1 != build-* ]] || files+=("$(guests_dir)/linux-ramdisk")
-    content_key "${files[@]}" "$bed_dir"/scenarios/*.inc "$bed_dir"/dom0/{scenario.sh,look.c} "$bed_dir/guests" \
+    content_key "${files[@]}" "$bed_dir"/dom0/{scenario.sh,look.c} "$bed_dir/guests" \
         "$bed_dir/lib"/{build-guests,compare}.sh | cat - "$(root_dir)/packages" | sha256sum | cut -c1-16
 }
 
