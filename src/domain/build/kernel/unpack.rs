@@ -2,15 +2,16 @@
 //!
 //! A bzImage's payload ends in the unpacked size; that is a gzip file's last field anyway.
 
+use std::fmt::Display;
 use std::io::Read;
 
 use flate2::read::GzDecoder;
 use lzma_rust2::LzmaReader;
-use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
+use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use super::bytes::{last_u32, u8_at, u32_at, u64_at};
 use super::{Limits, bad, xz};
-use crate::Result;
+use crate::{Error, Result};
 
 const GZIP: &[u8] = b"\x1f\x8b";
 const LZ4_LEGACY: u32 = 0x184c_2102;
@@ -20,6 +21,7 @@ const LZ4_BLOCK: usize = 8 << 20;
 const LZMA_HEADER: usize = 13;
 /// The largest window of zstd's own levels, which Linux uses.
 const ZSTD_WINDOW: u64 = 128 << 20;
+const ZSTD_PIECE: usize = 1 << 20;
 
 pub(super) fn is_gzip(bytes: &[u8]) -> bool {
     bytes.starts_with(GZIP)
@@ -89,11 +91,13 @@ pub(super) fn fill(how: &str, from: &mut impl Read, size: usize, out: &mut Vec<u
     // An end marker or a checksum may still have to be read.
     match read.and_then(|_| from.read(&mut [0])) {
         Ok(0) => Ok(()),
-        Ok(_) => Err(bad(format_args!(
-            "unpacking {how} gives more than {size} bytes"
-        ))),
+        Ok(_) => Err(more_than(how, size)),
         Err(error) => Err(bad(format_args!("unpacking {how}: {error}"))),
     }
+}
+
+fn more_than(how: &str, size: usize) -> Error {
+    bad(format_args!("unpacking {how} gives more than {size} bytes"))
 }
 
 fn exactly(how: &str, out: Vec<u8>, size: usize) -> Result<Vec<u8>> {
@@ -106,12 +110,34 @@ fn exactly(how: &str, out: Vec<u8>, size: usize) -> Result<Vec<u8>> {
     )))
 }
 
-fn zstd(packed: &[u8], size: usize) -> Result<Vec<u8>> {
+/// The decoder holds back what its window may still need, so that what it has given says little of what it holds: after each
+/// piece that it did not end with it has unpacked that much more.
+fn zstd(mut packed: &[u8], size: usize) -> Result<Vec<u8>> {
+    let failed = |error: &dyn Display| bad(format_args!("unpacking zstd: {error}"));
     let mut decoder = FrameDecoder::new();
     decoder.set_max_window_size(ZSTD_WINDOW);
-    let decoder = StreamingDecoder::new_with_decoder(packed, decoder)
-        .map_err(|error| bad(format_args!("unpacking zstd: {error}")))?;
-    collect("zstd", decoder, size)
+    decoder.init(&mut packed).map_err(|error| failed(&error))?;
+    let mut out = buffer(size)?;
+    let mut unpacked = 0;
+    while !decoder
+        .decode_blocks(&mut packed, BlockDecodingStrategy::UptoBytes(ZSTD_PIECE))
+        .map_err(|error| failed(&error))?
+    {
+        unpacked += ZSTD_PIECE;
+        if unpacked > size {
+            return Err(more_than("zstd", size));
+        }
+        decoder
+            .collect_to_writer(&mut out)
+            .map_err(|error| failed(&error))?;
+    }
+    if out.len() + decoder.can_collect() > size {
+        return Err(more_than("zstd", size));
+    }
+    decoder
+        .collect_to_writer(&mut out)
+        .map_err(|error| failed(&error))?;
+    exactly("zstd", out, size)
 }
 
 fn lzma(packed: &[u8], size: usize) -> Result<Vec<u8>> {
