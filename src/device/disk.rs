@@ -114,7 +114,7 @@ impl Kind for DeviceDisk {
             .set("virtual-device", device.devid)
             .set("device-type", device_type)
             .set_bool("trusted", self.trusted == Some(true))
-            .set_some("protocol", guest.protocol.as_deref());
+            .set_some("protocol", guest.protocol);
         Ok(nodes)
     }
 }

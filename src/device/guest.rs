@@ -13,7 +13,7 @@ pub struct Guest {
     /// How it is virtualised.
     pub type_: DomainType,
     /// The ABI of a PV guest's shared rings, written for frontends older than Linux 2.6.26.
-    pub protocol: Option<String>,
+    pub protocol: Option<&'static str>,
 }
 
 impl Guest {

@@ -397,8 +397,14 @@ impl Xen {
         })
     }
 
-    /// "x86_64-abi" or "x86_32-abi": the layout of shared rings in a PV guest.
-    pub fn native_protocol(&self, domid: Domid) -> Result<Option<String>> {
-        Ok(self.xc()?.native_protocol(domid))
+    /// "x86_64-abi" or "x86_32-abi": the layout of shared rings in a PV guest (xen/io/protocols.h).
+    pub fn native_protocol(&self, domid: Domid) -> Result<Option<&'static str>> {
+        let doing = "looking at the size of the guest's words";
+        let width = self.domctl(domid, doing, |xc| xc.domain_guest_width(domid))?;
+        Ok(match width {
+            8 => Some("x86_64-abi"),
+            4 => Some("x86_32-abi"),
+            _ => None,
+        })
     }
 }

@@ -12,7 +12,7 @@ use crate::engine::Op;
 use crate::types::{DeviceDisk, DeviceNic, DomainType};
 
 fn guest_of(domid: Domid, type_: DomainType) -> Guest {
-    let protocol = (type_ == DomainType::Pv).then(|| "x86_64-abi".to_owned());
+    let protocol = (type_ == DomainType::Pv).then_some("x86_64-abi");
     Guest {
         domid,
         type_,

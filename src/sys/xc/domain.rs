@@ -74,6 +74,14 @@ impl Xc {
         Ok(domid)
     }
 
+    /// The size of a PV guest's words, in bytes.
+    pub fn domain_guest_width(&self, domid: u32) -> io::Result<u32> {
+        let mut width = 0;
+        // SAFETY: the pointer is to a local of the right type.
+        check(|| unsafe { control::xc_domain_get_guest_width(self.as_ptr(), domid, &mut width) })?;
+        Ok(width)
+    }
+
     /// Writes the domain's memory and vCPU state into the file at `path`, an ELF core.
     pub fn domain_dumpcore(&self, domid: u32, path: &CStr) -> io::Result<()> {
         // SAFETY: the path is a C string that lives across the call.

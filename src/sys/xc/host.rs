@@ -1,6 +1,6 @@
 //! The machine: CPUs, memory, nodes, version, console ring.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ffi::{CString, c_char, c_int, c_void};
 use std::io;
 
 use super::{Xc, check, control, count};
@@ -327,17 +327,5 @@ impl Xc {
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect())
-    }
-
-    /// The PV protocol ("x86_64-abi") of the guest's word size.
-    pub fn native_protocol(&self, domid: u32) -> Option<String> {
-        // SAFETY: the handle is live; the result is NULL or a string constant.
-        let name = unsafe { control::xc_domain_get_native_protocol(self.as_ptr(), domid) };
-        if name.is_null() {
-            return None;
-        }
-        // SAFETY: checked above; the C side returns a constant of its own.
-        let name = unsafe { CStr::from_ptr(name) };
-        Some(name.to_string_lossy().into_owned())
     }
 }
