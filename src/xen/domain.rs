@@ -280,10 +280,14 @@ impl Xen {
             })
     }
 
-    /// Removes a domain for good; takes as long as freeing its memory.
+    /// Removes a domain for good; takes as long as freeing its memory. One that is gone meanwhile is no error: a dying domain
+    /// goes with the last one that maps its memory, such as its stub domain.
     pub fn destroy_domain(&self, domid: Domid) -> Result<()> {
         self.domctl(domid, "destroying the domain", |xc| {
-            xc.domain_destroy(domid)
+            match xc.domain_destroy(domid) {
+                Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+                result => result,
+            }
         })
     }
 
