@@ -152,7 +152,7 @@ fn a_disk_comes_and_goes_with_its_script() {
 fn a_script_that_fails_is_quoted_and_the_device_taken_back() {
     let bench = Bench::new();
     let _backend = Backend::start(&bench.store, &[BACKEND]);
-    let script = Script::new("fails", "[ \"$1\" = remove ] || exit 3");
+    let script = Script::new("fails", "[ \"$1\" = remove ] || { sleep 0.3; exit 3; }");
     let guest = guest_of(7, DomainType::Pv);
     let mut disk = script.disk("xvda");
     let store = bench.store.clone();
