@@ -63,22 +63,7 @@ report: movb    $0, buffer              # %si label, %dx disk, %cx sector: print
         call    print
 1:      ret
 
-print:  lodsb
-        testb   %al, %al
-        jz      1f
-        call    putc
-        jmp     print
-1:      ret
-
-putc:   movw    %ax, %bp
-        movw    $com1+5, %dx
-1:      inb     %dx, %al
-        testb   $0x20, %al
-        jz      1b
-        movw    %bp, %ax
-        movw    $com1, %dx
-        outb    %al, %dx
-        ret
+        .include "serial.inc"
 
 hello:  .asciz  "boot sector runs\r\n"
 first:  .asciz  "disk one: "

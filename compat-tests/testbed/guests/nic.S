@@ -123,22 +123,7 @@ digit:  cmpb    $10, %al
         das
         jmp     putc
 
-print:  lodsb
-        testb   %al, %al
-        jz      1f
-        call    putc
-        jmp     print
-1:      ret
-
-putc:   movw    %ax, %bp
-        movw    $com1+5, %dx
-1:      inb     %dx, %al
-        testb   $0x20, %al
-        jz      1b
-        movw    %bp, %ax
-        movw    $com1, %dx
-        outb    %al, %dx
-        ret
+        .include "serial.inc"
 
 slot:   .word   0
 at:     .word   0
