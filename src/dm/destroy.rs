@@ -167,10 +167,8 @@ fn is_zombie(pid: Pid) -> bool {
 
 /// Kills a process unless its number has gone to another user's.
 fn kill_if_of(pid: Pid, uid: u32) -> Result<(), Errno> {
-    let pidfd = match pidfd::open(pid, PidfdFlags::empty()) {
-        Ok(pidfd) => pidfd,
-        Err(Errno::SRCH) => return Ok(()),
-        Err(error) => return Err(error),
+    let Some(pidfd) = pidfd::open(pid, PidfdFlags::empty())? else {
+        return Ok(());
     };
     let path = format!("/proc/{}", pid.as_raw_nonzero());
     if !fs::metadata(path).is_ok_and(|meta| meta.uid() == uid) {

@@ -173,8 +173,8 @@ async fn end_one(
         Error::io(what, &error.into()).domain(domid)
     };
     let pidfd = match pidfd::open(pid, PidfdFlags::NONBLOCK) {
-        Ok(pidfd) => pidfd,
-        Err(Errno::SRCH) => {
+        Ok(Some(pidfd)) => pidfd,
+        Ok(None) => {
             log_line!(
                 op.log(),
                 Level::Debug,

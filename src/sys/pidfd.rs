@@ -7,8 +7,8 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal};
 
-/// A process's pidfd; `SRCH` when there is none of that number.
-pub fn open(pid: Pid, flags: PidfdFlags) -> Result<OwnedFd, Errno> {
+/// A process's pidfd; `None` when there is none of that number (any more).
+pub fn open(pid: Pid, flags: PidfdFlags) -> Result<Option<OwnedFd>, Errno> {
     // SAFETY: the call takes two numbers and touches no memory of ours.
     let fd = unsafe {
         libc::syscall(
@@ -17,9 +17,12 @@ pub fn open(pid: Pid, flags: PidfdFlags) -> Result<OwnedFd, Errno> {
             flags.bits(),
         )
     };
-    let fd = i32::try_from(check(fd)?).map_err(|_| Errno::OVERFLOW)?;
+    let fd = match check(fd) {
+        Err(Errno::SRCH) => return Ok(None),
+        fd => i32::try_from(fd?).map_err(|_| Errno::OVERFLOW)?,
+    };
     // SAFETY: the kernel has just made this descriptor, and nobody else knows it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    Ok(Some(unsafe { OwnedFd::from_raw_fd(fd) }))
 }
 
 /// Sends a signal; `SRCH` when the process has ended.
@@ -50,10 +53,10 @@ mod tests {
     fn a_process_is_found_signalled_and_missed() {
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         let pid = Pid::from_child(&child);
-        let pidfd = open(pid, PidfdFlags::NONBLOCK).unwrap();
+        let pidfd = open(pid, PidfdFlags::NONBLOCK).unwrap().unwrap();
         send_signal(&pidfd, Signal::KILL).unwrap();
         child.wait().unwrap();
         assert_eq!(send_signal(&pidfd, Signal::KILL), Err(Errno::SRCH));
-        assert_eq!(open(pid, PidfdFlags::empty()).err(), Some(Errno::SRCH));
+        assert!(open(pid, PidfdFlags::empty()).unwrap().is_none());
     }
 }

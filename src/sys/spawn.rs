@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use super::faults;
+use super::{faults, pidfd};
 
 /// What the new process does.
 #[derive(Debug)]
@@ -206,7 +206,9 @@ fn finish(pid: i32, double: bool, report: BorrowedFd<'_>, go: OwnedFd) -> io::Re
             None => return Err(io::Error::other("the intermediate process died")),
         }
     }
-    spawned.pidfd = pidfd_open(spawned.pid)?;
+    let process = rustix::process::Pid::from_raw(spawned.pid)
+        .ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
+    spawned.pidfd = pidfd::open(process, rustix::process::PidfdFlags::empty())?;
     rustix::io::write(&go, b"x")?;
     drop(go);
     match read_report(report)? {
@@ -250,17 +252,6 @@ fn reap(pid: i32) {
     // ECHILD is fine: an application that reaps everything was faster.
     let wait = || rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
     while matches!(wait(), Err(rustix::io::Errno::INTR)) {}
-}
-
-/// A pidfd; `None` when there is no such process (any more).
-pub fn pidfd_open(pid: i32) -> io::Result<Option<OwnedFd>> {
-    let pid = rustix::process::Pid::from_raw(pid)
-        .ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
-    match super::pidfd::open(pid, rustix::process::PidfdFlags::empty()) {
-        Ok(fd) => Ok(Some(fd)),
-        Err(rustix::io::Errno::SRCH) => Ok(None),
-        Err(errno) => Err(errno.into()),
-    }
 }
 
 /// All signals are blocked around the fork, so that no handler of the application runs in the child.
