@@ -15,8 +15,9 @@ use crate::{Domid, Error, Result};
 /// so that even hundreds of concurrent creations end.
 const ATTEMPTS: u32 = 1000;
 
-/// How often a transaction is begun anew that xenstored gave EIO in. It copies nodes one by one, so that what others remove
-/// meanwhile, as QEMU does with its backends, leaves a parent in there that names a child which is gone.
+/// How often a transaction is begun anew that failed by what others removed meanwhile. xenstored copies nodes into it one by
+/// one, so that a parent in there can name a child which is gone, as when QEMU removes its backends: EIO. And it ends with
+/// ENOMEM when the owner of a node that it removes has left the hypervisor.
 const TORN: u32 = 5;
 
 /// Lets the owner of a handle refuse new requests, because its operation was aborted.
@@ -139,8 +140,11 @@ impl Store {
                 }
                 result => result?,
             };
-            if running.commit().await? {
-                return Ok(value);
+            match running.commit().await {
+                Ok(true) => return Ok(value),
+                Ok(false) => {}
+                Err(error) if torn < TORN && error.errno() == Some(libc::ENOMEM) => torn += 1,
+                Err(error) => return Err(error),
             }
         }
         Err(Error::fail(format!(

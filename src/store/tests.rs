@@ -8,6 +8,7 @@ use crate::{Code, Error, Result};
 
 const READ: u32 = 2;
 const WRITE: u32 = 11;
+const TRANSACTION_END: u32 = 7;
 
 fn start() -> (Fake, Arc<Conn>, Store) {
     let (fake, conn) = Fake::start();
@@ -250,6 +251,21 @@ fn a_transaction_that_met_a_removal_begins_anew() {
     (0..100).for_each(|_| fake.fault(READ, Fault::Error("EIO")));
     let error = drive(&conn, read()).unwrap_err();
     assert_eq!(error.errno(), Some(libc::EIO));
+}
+
+#[test]
+fn a_transaction_whose_nodes_owner_left_begins_anew() {
+    let (fake, conn, store) = start();
+    fake.fault(TRANSACTION_END, Fault::Error("ENOMEM"));
+    let write = || store.transaction(|tx| async move { tx.write("/x", "1").await });
+    drive(&conn, write()).unwrap();
+    assert_eq!(
+        drive(&conn, store.read_str("/x")).unwrap().as_deref(),
+        Some("1")
+    );
+    (0..100).for_each(|_| fake.fault(TRANSACTION_END, Fault::Error("ENOMEM")));
+    let error = drive(&conn, write()).unwrap_err();
+    assert_eq!(error.errno(), Some(libc::ENOMEM));
 }
 
 #[test]

@@ -7,9 +7,9 @@
 use std::fmt::Arguments;
 use std::io;
 
-/// What a failing point answers, as a request to xenstored does. Not EIO, after which a transaction begins anew: what comes
-/// after a failure is what the walk is about.
-pub const ERRNO: i32 = libc::ENOMEM;
+/// What a failing point answers, as a request to xenstored does. Neither EIO nor ENOMEM, after which a transaction begins
+/// anew: what comes after a failure is what the walk is about.
+pub const ERRNO: i32 = libc::ENOSPC;
 
 /// Passes a point: an error when it is this one's turn to fail. `kind` is a word, `what` names the call.
 #[cfg(feature = "faults")]

@@ -46,7 +46,7 @@ static bool fails(const char *kind, const char *what)
         return false;
     if (getenv("XENLIGHT_FAULT_KILL"))
         kill(getpid(), SIGKILL);
-    errno = ENOMEM;
+    errno = ENOSPC;
     return true;
 }
 
