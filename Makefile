@@ -25,7 +25,7 @@ STATICLIB := $(OUT)/libxenlight_capi.a
 FAULTS_STATICLIB := $(BUILD)/faults/libxenlight_capi.a
 FAULTS_LIB := $(BUILD)/faults/lib/$(REALNAME)
 INSPECT   := $(BUILD)/bin/xenlight-inspect
-XEN_LIBS  := -lxentoollog -lxenevtchn -lxenctrl -lxenguest -lxenforeignmemory -lxendevicemodel -lxenhypfs -lyajl
+XEN_LIBS  := -lxentoollog -lxenevtchn -lxenctrl -lxenforeignmemory -lxendevicemodel -lxenhypfs -lyajl
 
 # Incremental builds only cost time where everything is built once.
 ifdef CI
@@ -142,8 +142,8 @@ test-reference: test-prerequisites all bed-images c-programs ## the scenarios of
 	$(ON_BED)/run --lib c --timeout 5000
 
 .PHONY: test-long
-test-long: test-prerequisites all bed-images c-programs ## on both libraries: Linux as HVM guest (SeaBIOS, OVMF), which takes minutes, save and restore
-	$(ON_BED)/run --lib both --timeout 2400 walk/linux-hvm walk/stubdom-save
+test-long: test-prerequisites all bed-images c-programs ## on both libraries: Linux as HVM guest (SeaBIOS, OVMF), which takes minutes, save and restore, core dumps
+	$(ON_BED)/run --lib both --timeout 2400 walk/linux-hvm walk/stubdom-save walk/dump
 
 # VARS="TRIPS=20000" times more of them.
 .PHONY: bench

@@ -1,15 +1,14 @@
 //! Finds the installed Xen and binds what the crate xenctrl-sys does not cover.
 //!
-//! xenctrl-sys covers xenctrl.h, also what of it is in libxenguest: CPU policies and core dumps. libxendevicemodel,
-//! libxenevtchn, libxenforeignmemory, libxentoollog and libxenhypfs are bound here, their enums as plain integers: values come
-//! from the C side, and a Rust enum must never hold one it does not know.
+//! xenctrl-sys covers xenctrl.h. libxendevicemodel, libxenevtchn, libxenforeignmemory, libxentoollog and libxenhypfs are
+//! bound here, their enums as plain integers: values come from the C side, and a Rust enum must never hold one it does not
+//! know. What of xenctrl.h is in libxenguest is not used, and that library not linked.
 //! `XENLIGHT_XEN_PREFIX` points at a Xen that is not installed under /usr.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
-const LIBRARIES: [&str; 6] = [
-    "xenguest",
+const LIBRARIES: [&str; 5] = [
     "xendevicemodel",
     "xenevtchn",
     "xentoollog",

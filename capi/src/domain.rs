@@ -7,7 +7,7 @@ use xenlight::domain::create::create;
 use xenlight::domain::history::History;
 use xenlight::domain::make::INVALID_DOMID;
 use xenlight::domain::power::{self, Request};
-use xenlight::domain::{destroy, rename, retrieve};
+use xenlight::domain::{destroy, dump, rename, retrieve};
 use xenlight::engine::Op;
 
 use crate::ao::{self, Kept};
@@ -212,7 +212,7 @@ pub unsafe extern "C" fn libxl_domain_core_dump(
     status(ctx, "libxl_domain_core_dump", |this| {
         // SAFETY: the same contract.
         let path = unsafe { required_str("filename", filename) }?.to_owned();
-        let body = async move |op: Op| op.xen()?.dump_core(domid, &path);
+        let body = async move |op: Op| dump::dump_core(&op, domid, &path).await;
         // SAFETY: the same contract.
         unsafe { ao::start(this, ctx, domid, how, body) }
     })

@@ -5,6 +5,7 @@ pub mod config;
 pub mod create;
 pub mod defaults;
 pub mod destroy;
+pub mod dump;
 pub mod history;
 pub mod hotplug;
 pub mod inspect;

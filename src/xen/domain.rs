@@ -1,7 +1,5 @@
 //! Domain control: create, list, pause, shut down, destroy.
 
-use std::ffi::CString;
-
 use super::Xen;
 use crate::sys::xc;
 use crate::{Code, Domid, Error, Result};
@@ -335,11 +333,11 @@ impl Xen {
         })
     }
 
-    /// Writes the domain's memory and vCPU state into the file at `path`, an ELF core. Takes as long as writing that much.
-    pub fn dump_core(&self, domid: Domid, path: &str) -> Result<()> {
-        let doing = format!("dumping the domain's core to {path}");
-        let path = CString::new(path).map_err(|_| Error::inval("a path cannot hold a NUL"))?;
-        self.domctl(domid, &doing, |xc| xc.domain_dumpcore(domid, &path))
+    /// The registers of a vCPU, as in `vcpu_guest_context_any_t` of xenctrl.h.
+    pub fn vcpu_context(&self, domid: Domid, vcpu: u32) -> Result<Vec<u8>> {
+        self.domctl(domid, "reading the registers of a vCPU", |xc| {
+            xc.vcpu_context(domid, vcpu)
+        })
     }
 
     /// All domains, by number.
@@ -401,11 +399,15 @@ impl Xen {
         })
     }
 
+    /// Bytes of a PV guest's words.
+    pub fn guest_width(&self, domid: Domid) -> Result<u32> {
+        let doing = "looking at the size of the guest's words";
+        self.domctl(domid, doing, |xc| xc.domain_guest_width(domid))
+    }
+
     /// "x86_64-abi" or "x86_32-abi": the layout of shared rings in a PV guest (xen/io/protocols.h).
     pub fn native_protocol(&self, domid: Domid) -> Result<Option<&'static str>> {
-        let doing = "looking at the size of the guest's words";
-        let width = self.domctl(domid, doing, |xc| xc.domain_guest_width(domid))?;
-        Ok(match width {
+        Ok(match self.guest_width(domid)? {
             8 => Some("x86_64-abi"),
             4 => Some("x86_32-abi"),
             _ => None,

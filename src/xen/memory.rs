@@ -1,8 +1,8 @@
 //! Memory of a domain: limits, map, page-table pool, virtual NUMA.
 
 use super::{PAGE_SIZE, Xen};
-use crate::sys::xc::{self, PodTarget};
-use crate::{Domid, Result};
+use crate::sys::xc::{self, PodTarget, ReadableFrames};
+use crate::{Domid, Error, Result};
 
 /// Kinds of regions in a BIOS memory map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,6 +183,18 @@ impl Xen {
         self.domctl(domid, "setting the populate-on-demand target", |xc| {
             xc.domain_set_pod_target(domid, pages)
         })
+    }
+
+    /// The machine's highest frame of memory.
+    pub fn maximum_ram_page(&self) -> Result<u64> {
+        let doing = "asking for the machine's highest page";
+        self.sysctl(doing, |xc| xc.maximum_ram_page())
+    }
+
+    /// Those of a domain's frames that there are, for reading: guest frames, for PV machine frames.
+    pub fn map_readable(&self, domid: Domid, frames: &[u64]) -> Result<ReadableFrames<'_>> {
+        let mapped = self.xc()?.map_readable(domid, frames);
+        mapped.map_err(|error| Error::io("mapping pages for reading", &error).domain(domid))
     }
 
     /// The highest guest page number in use.

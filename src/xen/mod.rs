@@ -25,7 +25,7 @@ use crate::sys::log::CLogger;
 use crate::sys::xc::Xc;
 use crate::{Domid, Error, Result};
 
-pub use cpupolicy::CpuSwitches;
+pub use cpupolicy::{CpuPolicy, Leaf, Msr, NO_SUBLEAF, SystemPolicy};
 pub use cpupool::Cpupool;
 pub use domain::{
     CreateDomain, CreateFlags, DOMID_FIRST_RESERVED, DomainFlags, DomainInfo, IommuOptions,

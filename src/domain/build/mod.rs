@@ -6,6 +6,7 @@
 
 pub mod acpi;
 mod affinity;
+mod cpupolicy;
 mod create;
 mod e820;
 mod firmware;

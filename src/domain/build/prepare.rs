@@ -1,10 +1,10 @@
 //! What a domain is told before it has an image: limits, clocks, page-table pool, CPU policy.
 
-use super::{Channels, Daemons, affinity, image, params};
+use super::{Channels, Daemons, affinity, cpupolicy, image, params};
 use crate::domain::{memory, numa};
 use crate::log::{Level, Logger};
 use crate::types::{DomainBuildInfo, DomainBuildInfoU, DomainConfig, TscMode};
-use crate::xen::{CpuSwitches, Xen};
+use crate::xen::Xen;
 use crate::{Code, Domid, Error, Result, log_line};
 
 /// See [`super::pre`].
@@ -106,8 +106,8 @@ fn memory_map_and_pool(
 
 /// An invariant time stamp counter is promised to guests that stay here, or whose counter is emulated everywhere.
 fn cpu_policy(xen: &Xen, domid: Domid, info: &DomainBuildInfo) -> Result<()> {
-    let switches = CpuSwitches {
-        restore: false,
+    let features = cpupolicy::Features {
+        hvm: !matches!(info.u, DomainBuildInfoU::Pv(_)),
         pae: match &info.u {
             DomainBuildInfoU::Hvm(hvm) => hvm.pae == Some(true),
             _ => true,
@@ -115,5 +115,5 @@ fn cpu_policy(xen: &Xen, domid: Domid, info: &DomainBuildInfo) -> Result<()> {
         itsc: info.disable_migrate == Some(true) || info.tsc_mode == TscMode::AlwaysEmulate,
         nested_virt: info.nested_hvm == Some(true),
     };
-    xen.apply_cpu_policy(domid, switches, &info.cpuid)
+    cpupolicy::apply(xen, domid, features, &info.cpuid).map_err(|error| error.domain(domid))
 }

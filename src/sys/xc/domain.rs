@@ -1,6 +1,5 @@
 //! Domain control: making, killing, looking at domains and their vCPUs.
 
-use std::ffi::CStr;
 use std::io;
 
 use super::{Xc, check, control, count, integer_calls};
@@ -82,11 +81,17 @@ impl Xc {
         Ok(width)
     }
 
-    /// Writes the domain's memory and vCPU state into the file at `path`, an ELF core.
-    pub fn domain_dumpcore(&self, domid: u32, path: &CStr) -> io::Result<()> {
-        // SAFETY: the path is a C string that lives across the call.
-        check(|| unsafe { control::xc_domain_dumpcore(self.as_ptr(), domid, path.as_ptr()) })
-            .map(drop)
+    /// The registers of a vCPU: a `vcpu_guest_context_any_t` of xenctrl.h.
+    pub fn vcpu_context(&self, domid: u32, vcpu: u32) -> io::Result<Vec<u8>> {
+        const SIZE: usize = size_of::<control::vcpu_guest_context_any_t>();
+        let mut context = control::vcpu_guest_context_any_t {
+            c: Default::default(),
+        };
+        // SAFETY: the pointer is to a local of the right type, which the call fills.
+        check(|| unsafe { control::xc_vcpu_getcontext(self.as_ptr(), domid, vcpu, &mut context) })?;
+        // SAFETY: bytes may be read from any structure of that size; the call has copied a whole one over it.
+        let bytes: [u8; SIZE] = unsafe { std::mem::transmute(context) };
+        Ok(bytes.to_vec())
     }
 
     /// Information on up to `max` domains from number `first` on.

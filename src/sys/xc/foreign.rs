@@ -22,15 +22,42 @@ impl Xc {
         if frames.is_empty() {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
-        // SAFETY: the array has the length that is passed; without an array for errors, one failing page fails the call.
+        // SAFETY: without an array for errors, one failing page fails the call, so that all are there.
+        unsafe { self.map(domid, frames, READ_WRITE, std::ptr::null_mut()) }
+    }
+
+    /// Maps those of the pages that there are, for reading.
+    pub fn map_readable(&self, domid: u32, frames: &[u64]) -> io::Result<ReadableFrames<'_>> {
+        faults::point("hypercall", format_args!("map_readable"))?;
+        if frames.is_empty() {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        let mut errors = vec![0; frames.len()];
+        // SAFETY: the array for errors has an element for each frame; ReadableFrames touches only pages without one.
+        let memory = unsafe { self.map(domid, frames, libc::PROT_READ, errors.as_mut_ptr()) }?;
+        let present = errors.into_iter().map(|error| error == 0).collect();
+        Ok(ReadableFrames { memory, present })
+    }
+
+    /// # Safety
+    /// `errors` is NULL or has an element for each frame. The caller touches the memory only as `protection` allows, and
+    /// no page that has an error.
+    unsafe fn map(
+        &self,
+        domid: u32,
+        frames: &[u64],
+        protection: i32,
+        errors: *mut i32,
+    ) -> io::Result<ForeignMemory<'_>> {
+        // SAFETY: the array has the length that is passed, and `errors` by this function's contract.
         let address = unsafe {
             guest::xenforeignmemory_map(
                 self.foreign(),
                 domid,
-                READ_WRITE,
+                protection,
                 frames.len(),
                 frames.as_ptr(),
-                std::ptr::null_mut(),
+                errors,
             )
         };
         let address = NonNull::new(address).ok_or_else(io::Error::last_os_error)?;
@@ -70,6 +97,25 @@ impl Xc {
             length: PAGE_SIZE,
             resource: Some(resource),
         })
+    }
+}
+
+/// Pages of another domain, as far as they are there, mapped for reading until this is dropped.
+#[derive(Debug)]
+pub struct ReadableFrames<'a> {
+    memory: ForeignMemory<'a>,
+    present: Vec<bool>,
+}
+
+impl ReadableFrames<'_> {
+    /// Copies the page of the frame that was `index`th in the list; false when it is not there. Panics where `to` is no page.
+    pub fn read(&self, index: usize, to: &mut [u8]) -> bool {
+        assert_eq!(to.len(), PAGE_SIZE, "a page is read as a whole");
+        let present = self.present.get(index) == Some(&true);
+        if present {
+            self.memory.read(index * PAGE_SIZE, to);
+        }
+        present
     }
 }
 

@@ -210,6 +210,14 @@ impl Xc {
         Ok(pod)
     }
 
+    /// The machine's highest frame of memory.
+    pub fn maximum_ram_page(&self) -> io::Result<u64> {
+        let mut frame = 0;
+        // SAFETY: the pointer is to a local of the right type.
+        check(|| unsafe { control::xc_maximum_ram_page(self.as_ptr(), &mut frame) })?;
+        Ok(frame)
+    }
+
     /// The highest guest page number in use.
     pub fn domain_maximum_gpfn(&self, domid: u32) -> io::Result<u64> {
         let mut gfn = 0;

@@ -2,7 +2,8 @@
 //!
 //! Failures are the C library's errno. Buffers are sized and filled here, so that no caller can hand over a short one.
 
-mod cpuid;
+mod buffer;
+mod cpupolicy;
 mod domain;
 mod evtchn;
 mod foreign;
@@ -22,15 +23,15 @@ use super::faults;
 use super::log::CLogger;
 use super::raw::control;
 
-pub use cpuid::CpuSwitches;
+pub use cpupolicy::{CpuPolicy, Culprit, Leaf, Msr, NO_SUBLEAF, SystemPolicy};
 pub use domain::{Affinity, CreateDomain, GetDomainInfo, VcpuInfo};
 pub use evtchn::Channel;
-pub use foreign::ForeignMemory;
+pub use foreign::{ForeignMemory, ReadableFrames};
 pub use host::{CpuTopo, MemInfo, PhysInfo, Version};
 pub use ioreq::{IoreqPages, SharedPage};
 pub use memory::{E820Entry, PAGE_SIZE, PodTarget, ReservedRegion, VMemRange};
 pub use pool::CpupoolInfo;
-pub use pv::PvStart;
+pub use pv::{PvStart, shared_info};
 pub use sched::{Credit, Credit2, Credit2Schedule, CreditSchedule, Rtds};
 
 /// Constants of Xen's public headers, under their C names.
@@ -61,7 +62,7 @@ unsafe impl Send for Xc {}
 unsafe impl Sync for Xc {}
 
 impl Xc {
-    /// Opens /dev/xen/privcmd and its companions; libxenctrl's and libxenguest's own lines go to `logger`.
+    /// Opens /dev/xen/privcmd and its companions; libxenctrl's own lines go to `logger`.
     pub fn open(logger: Option<CLogger>) -> io::Result<Self> {
         let sink = logger.as_ref().map_or(ptr::null_mut(), CLogger::as_ptr);
         // SAFETY: NULL is allowed; otherwise `logger` is kept alive by the result.

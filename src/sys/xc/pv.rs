@@ -23,6 +23,20 @@ pub struct PvStart {
     pub top_table: u64,
 }
 
+/// Where a 64-bit guest says in its shared info page how to find its table of frames: offsets of 64-bit numbers.
+pub mod shared_info {
+    use super::control::{arch_shared_info, shared_info};
+
+    const ARCH: usize = std::mem::offset_of!(shared_info, arch);
+    /// The frame of a list of lists of its pages.
+    pub const FRAME_LIST_LIST: usize =
+        ARCH + std::mem::offset_of!(arch_shared_info, pfn_to_mfn_frame_list_list);
+    /// Page tables in which it is, as in CR3; 0 for none.
+    pub const P2M_CR3: usize = ARCH + std::mem::offset_of!(arch_shared_info, p2m_cr3);
+    /// Its address in them.
+    pub const P2M_VADDR: usize = ARCH + std::mem::offset_of!(arch_shared_info, p2m_vaddr);
+}
+
 impl Xc {
     /// Makes a PV domain without memory a 32-bit or 64-bit one.
     pub fn domain_set_address_size(&self, domid: u32, bits: u32) -> io::Result<()> {
