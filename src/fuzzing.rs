@@ -154,6 +154,11 @@ pub fn ioreq(data: &[u8]) {
     crate::xen::ioreq::fuzzing::requests(data);
 }
 
+/// What a PV guest says of its frames, for a core dump.
+pub fn guest_frames(data: &[u8]) {
+    domain::dump::fuzzing::table(data);
+}
+
 /// A kernel of any format, to the plan of a PV guest with it.
 pub fn kernel_image(data: &[u8]) {
     domain::build::fuzzing_kernel(data);

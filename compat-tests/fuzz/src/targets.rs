@@ -11,9 +11,10 @@ use xenlight::types::{
 use crate::{Target, agent};
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 18] = [
+pub const TARGETS: [(&str, Target); 19] = [
     ("agent_relay", agent::relay),
     ("cpuid", cpuid),
+    ("guest_frames", fuzzing::guest_frames),
     ("identifiers", identifiers),
     ("ioreq", fuzzing::ioreq),
     ("json_config", json_config),

@@ -1,6 +1,8 @@
 //! A guest's memory and the state of its vCPUs, as a file for crash analysis.
 
 mod elf;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod p2m;
 
 use std::fs::{File, OpenOptions};
@@ -239,8 +241,9 @@ fn table(xen: &Xen, info: &DomainInfo, shared_info: &[u8], size: u64) -> Result<
         .domain(domid)
         .hint("a guest says so once its kernel runs"));
     }
+    let pages = p2m::frames(&|frame| page(xen, domid, frame), shared_info, size);
     Ok(Frames::Table {
-        pages: p2m::frames(xen, domid, shared_info, size)?,
+        pages: pages.map_err(|error| error.domain(domid))?,
         size,
         highest,
     })
