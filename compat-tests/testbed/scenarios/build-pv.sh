@@ -13,6 +13,10 @@ for memory in 161 700; do
     create linux-$memory -p
     looks_like linux-$memory
 done
+guest nodes linux-pv 'memory=161' 'vcpus=2' \
+    'vnuma=[["pnode=0","size=64","vcpus=0","vdistances=10,20"],["pnode=0","size=97","vcpus=1","vdistances=20,10"]]'
+create nodes -p
+looks_like nodes
 guest bare linux-pv 'ramdisk=""' "cmdline=\"$(printf 'word%.0s ' {1..300})\""
 create bare -p
 looks_like bare

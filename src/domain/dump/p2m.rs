@@ -97,8 +97,8 @@ fn table_end(start: u64, count: u64) -> Option<u64> {
     let length = count.checked_mul(PAGE)?.checked_sub(1)?;
     let last = start.checked_add(length)?;
     let of_hypervisor = start <= *HYPERVISOR.end() && last >= *HYPERVISOR.start();
-    (canonical(start) && canonical(last) && start >> 47 == last >> 47 && !of_hypervisor)
-        .then_some(last)
+    let whole = canonical(start) && canonical(last) && start >> 47 == last >> 47;
+    (whole && start.is_multiple_of(PAGE) && !of_hypervisor).then_some(last)
 }
 
 #[cfg(test)]
@@ -193,6 +193,7 @@ mod tests {
             (0x1000, 0),
             (0x1000, u64::MAX),
             (0x1000, 1 << 50),
+            (0x1008, 1),
         ];
         for (start, count) in nowhere {
             assert_eq!(table_end(start, count), None, "{count} pages at {start:#x}");

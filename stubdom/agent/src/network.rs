@@ -7,9 +7,27 @@ use crate::arguments::Tap;
 use crate::error::{Error, Result};
 use crate::sys;
 
+/// In an address's first byte: given by an administrator, not by a manufacturer.
+const LOCAL: u8 = 0x02;
+
 /// The interface comes with the guest's own MAC address, and a bridge keeps frames for its members'
-/// addresses to itself; so the member gets another one, the one backends use.
-const MEMBER_MAC: [u8; 6] = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff];
+/// addresses to itself; so the member gets another one. Not the one that backends use: dom0's bridge may
+/// have that, and the kernel here would complain of its frames.
+fn member_mac(of_guest: [u8; 6]) -> [u8; 6] {
+    let [first, rest @ ..] = of_guest;
+    let [a, b, c, d, e] = rest;
+    [first ^ LOCAL, a, b, c, d, e]
+}
+
+/// A MAC address as the kernel writes it.
+fn parse_mac(text: &str) -> Option<[u8; 6]> {
+    let mut mac = [0; 6];
+    let mut parts = text.trim().split(':');
+    for byte in &mut mac {
+        *byte = u8::from_str_radix(parts.next()?, 16).ok()?;
+    }
+    parts.next().is_none().then_some(mac)
+}
 
 /// Creates `tap` and bridges it to the vif of the same number. QEMU will find the tap by name.
 pub(crate) fn bridge_tap(tap: &Tap, timeout: Duration) -> Result<()> {
@@ -31,7 +49,7 @@ pub(crate) fn bridge_tap(tap: &Tap, timeout: Duration) -> Result<()> {
     )?;
     step(
         format!("set the address of {vif}"),
-        sys::set_mac(&vif, MEMBER_MAC),
+        own_mac(&vif).and_then(|mac| sys::set_mac(&vif, member_mac(mac))),
     )?;
     for member in [&vif, &tap.name] {
         step(
@@ -41,6 +59,11 @@ pub(crate) fn bridge_tap(tap: &Tap, timeout: Duration) -> Result<()> {
         step(format!("bring up {member}"), sys::bring_up(member))?;
     }
     step(format!("bring up {bridge}"), sys::bring_up(&bridge))
+}
+
+fn own_mac(interface: &str) -> std::io::Result<[u8; 6]> {
+    let text = fs::read_to_string(format!("/sys/class/net/{interface}/address"))?;
+    parse_mac(&text).ok_or_else(|| std::io::Error::other(format!("{text:?} is no address")))
 }
 
 /// The interface that netfront made of device `devid`.
@@ -61,5 +84,25 @@ fn await_vif(devid: u32, timeout: Duration) -> Result<String> {
             )));
         }
         std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_has_an_address_of_its_own() {
+        let guest = parse_mac("00:16:3e:0a:0b:ff\n").unwrap();
+        assert_eq!(guest, [0, 0x16, 0x3e, 0x0a, 0x0b, 0xff]);
+        assert_eq!(member_mac(guest), [2, 0x16, 0x3e, 0x0a, 0x0b, 0xff]);
+        for text in [
+            "",
+            "00:16:3e:0a:0b",
+            "00:16:3e:0a:0b:ff:00",
+            "00:16:3e:0a:0b:xy",
+        ] {
+            assert_eq!(parse_mac(text), None, "{text}");
+        }
     }
 }
