@@ -34,19 +34,27 @@ pub(super) fn apply(
         SystemPolicy::PvDefault
     };
     let default = xen.system_cpu_policy(of_type)?;
-    let host = xen.system_cpu_policy(SystemPolicy::Host)?;
+    let host = || xen.system_cpu_policy(SystemPolicy::Host);
     let mut policy = CpuPolicy {
         leaves: default.leaves.clone(),
         msrs: Vec::new(),
     };
-    set_features(&mut policy, &host, features);
+    ITSC.set(&mut policy, features.itsc.into());
+    if features.hvm {
+        set_hvm_features(&mut policy, features);
+    } else {
+        show_topology(&mut policy, &host()?);
+    }
     xen.set_cpu_policy(domid, &policy)?;
     if rules.is_empty() {
         return Ok(());
     }
     // The hypervisor has made the leaves consistent by now, and the rules are about what it made of them.
     let mut policy = xen.cpu_policy(domid)?;
-    let known = Known { default, host };
+    let known = Known {
+        default,
+        host: host()?,
+    };
     for rule in &rules.leaves {
         known.change_leaf(&mut policy, rule)?;
     }
@@ -161,14 +169,13 @@ fn find_mut(leaves: &mut [Leaf], leaf: u32, subleaf: u32) -> Option<&mut Leaf> {
     leaves.iter_mut().find(is_it)
 }
 
-fn set_features(policy: &mut CpuPolicy, host: &CpuPolicy, features: Features) {
-    ITSC.set(policy, features.itsc.into());
-    if !features.hvm {
-        // Where the CPU cannot intercept CPUID, PV guests see the host's topology, and need the bits that explain it.
-        HTT.set(policy, HTT.get(host));
-        CMP_LEGACY.set(policy, CMP_LEGACY.get(host));
-        return;
-    }
+/// Where the CPU cannot intercept CPUID, PV guests see the host's topology, and need the bits that explain it.
+fn show_topology(policy: &mut CpuPolicy, host: &CpuPolicy) {
+    HTT.set(policy, HTT.get(host));
+    CMP_LEGACY.set(policy, CMP_LEGACY.get(host));
+}
+
+fn set_hvm_features(policy: &mut CpuPolicy, features: Features) {
     PAE.set(policy, features.pae.into());
     VMX.set(policy, features.nested_virt.into());
     SVM.set(policy, features.nested_virt.into());

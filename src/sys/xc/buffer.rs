@@ -1,7 +1,6 @@
 //! Memory that a hypercall's argument may point to.
 
 use std::io;
-use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use super::{Xc, control, count};
@@ -13,7 +12,6 @@ pub(super) struct Buffer<'a, T: Copy + Default> {
     raw: control::xc_hypercall_buffer,
     address: NonNull<T>,
     length: usize,
-    element: PhantomData<T>,
 }
 
 impl<'a, T: Copy + Default> Buffer<'a, T> {
@@ -31,7 +29,6 @@ impl<'a, T: Copy + Default> Buffer<'a, T> {
             raw,
             address: address.cast(),
             length,
-            element: PhantomData,
         };
         buffer.fill(&vec![T::default(); length]);
         Ok(buffer)

@@ -50,7 +50,7 @@ const HVM: Features = Features {
 #[test]
 fn hvm_guests_see_no_threads() {
     let mut intel = policy(b"GenuineIntel");
-    set_features(&mut intel, &CpuPolicy::default(), HVM);
+    set_hvm_features(&mut intel, HVM);
     let (pae, htt) = (1 << 6, 1 << 28);
     let first = registers(&intel, 1, NO_SUBLEAF);
     assert_eq!(first, [0, 8 << 16 | 0x55, 0, pae | htt | 1]);
@@ -60,16 +60,15 @@ fn hvm_guests_see_no_threads() {
     assert_eq!(registers(&intel, 4, 2), [0, 7, 8, 9]);
     assert_eq!(registers(&intel, 0x8000_0008, NO_SUBLEAF)[2], 0x4003);
     assert_eq!(registers(&intel, 0x8000_0001, NO_SUBLEAF)[2], 0b001);
-    assert_eq!(registers(&intel, 0x8000_0007, NO_SUBLEAF)[3], 0);
 
     for vendor in [b"AuthenticAMD", b"HygonGenuine"] {
         let mut amd = policy(vendor);
-        set_features(&mut amd, &CpuPolicy::default(), HVM);
+        set_hvm_features(&mut amd, HVM);
         assert_eq!(registers(&amd, 0x8000_0008, NO_SUBLEAF)[2], 0x5007);
         assert_eq!(registers(&amd, 4, 0)[0], 0x1c00_4121);
     }
     let mut other = policy(b"CentaurHauls");
-    set_features(&mut other, &CpuPolicy::default(), HVM);
+    set_hvm_features(&mut other, HVM);
     assert_eq!(registers(&other, 4, 0)[0], 0x1c00_4121);
     assert_eq!(registers(&other, 0x8000_0008, NO_SUBLEAF)[2], 0x4003);
 }
@@ -80,7 +79,7 @@ fn topologies_do_not_overflow() {
     for (given, expected) in cases {
         let mut intel = policy(b"GenuineIntel");
         LOGICAL_PROCESSORS.set(&mut intel, given);
-        set_features(&mut intel, &CpuPolicy::default(), HVM);
+        set_hvm_features(&mut intel, HVM);
         assert_eq!(LOGICAL_PROCESSORS.get(&intel), expected, "{given:#x}");
     }
     // Count and size of the id, before and after.
@@ -96,7 +95,7 @@ fn topologies_do_not_overflow() {
         let mut amd = policy(b"AuthenticAMD");
         CORES.set(&mut amd, cores);
         APIC_ID_SIZE.set(&mut amd, size);
-        set_features(&mut amd, &CpuPolicy::default(), HVM);
+        set_hvm_features(&mut amd, HVM);
         assert_eq!((CORES.get(&amd), APIC_ID_SIZE.get(&amd)), expected);
     }
 }
@@ -105,14 +104,13 @@ fn topologies_do_not_overflow() {
 fn features_follow_the_configuration() {
     let nested = Features {
         pae: false,
-        itsc: true,
         nested_virt: true,
-        hvm: true,
+        ..HVM
     };
     let mut policy = policy(b"GenuineIntel");
-    set_features(&mut policy, &CpuPolicy::default(), nested);
+    set_hvm_features(&mut policy, nested);
     let set = |fields: &[Field]| fields.iter().map(|f| f.get(&policy)).collect::<Vec<_>>();
-    assert_eq!(set(&[PAE, ITSC, VMX, SVM]), [0, 1, 1, 1]);
+    assert_eq!(set(&[PAE, VMX, SVM]), [0, 1, 1]);
 }
 
 #[test]
@@ -122,11 +120,7 @@ fn pv_guests_see_the_hosts_topology() {
     let mut guest = policy(b"AuthenticAMD");
     let before = guest.clone();
     CMP_LEGACY.set(&mut guest, 0);
-    let pv = Features {
-        itsc: true,
-        ..Features::default()
-    };
-    set_features(&mut guest, &host, pv);
+    show_topology(&mut guest, &host);
     assert_eq!(HTT.get(&guest), 1);
     assert_eq!(CMP_LEGACY.get(&guest), 1);
     HTT.set(&mut guest, 0);
