@@ -126,7 +126,8 @@ impl Victim {
     async fn empty(&self, op: &Op) -> Progress {
         let mut failures = Failures::of(op, self.domid);
         if self.alive {
-            failures.note("pausing", op.xen().and_then(|xen| xen.pause(self.domid)));
+            let paused = op.xen().and_then(|xen| xen.pause(self.domid));
+            failures.note("pausing", paused.or_else(unless_gone));
         }
         let ended = dm::destroy(op, self.domid).await;
         let devices = device::remove_all(op, self.domid, Force::On).await;
@@ -184,7 +185,12 @@ impl Victim {
     async fn remove_files(&self, op: &Op) -> Result<()> {
         let mut first = Ok(());
         let failed = match &self.files {
-            Some(files) if self.alive => files.lock(op).await?.remove_all(),
+            Some(files) if self.alive => match files.lock(op).await {
+                Ok(locked) => locked.remove_all(),
+                // A dying domain, as after a failed attempt, may be gone by now; nobody uses its files then.
+                Err(_) if op.xen()?.domain_info(self.domid)?.is_none() => files.remove_all(),
+                Err(error) => return Err(error),
+            },
             Some(files) => files.remove_all(),
             None => Vec::new(),
         };
@@ -201,6 +207,14 @@ impl Victim {
             }
         }
         first
+    }
+}
+
+/// A dying domain may go at any moment, and that it is gone is what is wanted.
+fn unless_gone(error: Error) -> Result<()> {
+    match error.errno() {
+        Some(libc::ESRCH) => Ok(()),
+        _ => Err(error),
     }
 }
 
