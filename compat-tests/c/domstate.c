@@ -17,8 +17,6 @@
 #include <xen/hvm/save.h>
 #include <xen/arch-x86/hvm/save.h>
 
-#include "vnuma.h"
-
 #define PAGE 4096
 #define WINDOW 1024
 
@@ -59,6 +57,23 @@ static void domain(void)
     printf("on demand %d: %" PRIu64 " pages, %" PRIu64 " entries beyond the cache\n", rc, total, entries - cache);
     rc = xc_domain_maximum_gpfn(xch, domid, &last);
     printf("highest page %d %#lx\n", rc < 0, last);
+}
+
+static void numa(void)
+{
+    uint32_t nodes = 16, ranges = 64, vcpus = 128;
+    xen_vmemrange_t range[64];
+    unsigned int distance[16 * 16], node[128];
+    if (xc_domain_getvnuma(xch, domid, &nodes, &ranges, &vcpus, range, distance, node)) {
+        printf("no virtual nodes: %s\n", strerror(errno));
+        return;
+    }
+    for (uint32_t i = 0; i < ranges; i++)
+        printf("node %u: %#" PRIx64 "-%#" PRIx64 "\n", range[i].nid, range[i].start, range[i].end);
+    for (uint32_t i = 0; i < nodes * nodes; i++)
+        printf("distance of %u and %u: %u\n", i / nodes, i % nodes, distance[i]);
+    for (uint32_t i = 0; i < vcpus; i++)
+        printf("vcpu %u: node %u\n", i, node[i]);
 }
 
 /* One line for each run of pages that are alike: missing, or with the given contents. Zeros have no line. */
@@ -191,7 +206,7 @@ int main(int argc, char **argv)
     if (!xch)
         return 1;
     domain();
-    virtual_nodes(xch, domid);
+    numa();
     grants();
     context();
     pages(0, mib << 8, 1);

@@ -2,7 +2,6 @@
  * What a 64-bit PV guest finds when it starts: pvstart DOMID, for a domain that was created paused. Machine frames differ
  * from run to run, so the guest's own page numbers are printed for them, found through its own list.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +11,6 @@
 #include <xenctrl.h>
 #include <xenforeignmemory.h>
 #include <xen/grant_table.h>
-
-#include "vnuma.h"
 
 /* Exported, but in no installed header. */
 int xc_get_pfn_type_batch(xc_interface *xch, uint32_t domid, unsigned int count, xen_pfn_t *frames);
@@ -244,7 +241,6 @@ int main(int argc, char **argv)
     if (xc_vcpu_getcontext(xch, domid, 0, &context))
         die("reading the vCPU");
     printf("pages %lu max KiB %lu vcpus %u\n", info.nr_pages, info.max_memkb, info.max_vcpu_id + 1);
-    virtual_nodes(xch, domid);
     registers(&context.x64);
 
     top_table = context.x64.ctrlreg[3] >> 12;

@@ -13,10 +13,6 @@ for memory in 161 700; do
     create linux-$memory -p
     looks_like linux-$memory
 done
-guest nodes linux-pv 'memory=161' 'vcpus=2' \
-    'vnuma=[["pnode=0","size=64","vcpus=0","vdistances=10,20"],["pnode=0","size=97","vcpus=1","vdistances=20,10"]]'
-create nodes -p
-looks_like nodes
 guest bare linux-pv 'ramdisk=""' "cmdline=\"$(printf 'word%.0s ' {1..300})\""
 create bare -p
 looks_like bare
@@ -46,3 +42,7 @@ for kernel in cut no-pv; do
 done
 guest small linux-pv 'memory=40'
 expect_error 'error' xl create "$work/small.cfg"
+
+guest nodes linux-pv 'memory=161' 'vcpus=2' \
+    'vnuma=[["pnode=0","size=64","vcpus=0","vdistances=10,20"],["pnode=0","size=97","vcpus=1","vdistances=20,10"]]'
+expect_error 'vNUMA is not' xl create "$work/nodes.cfg"

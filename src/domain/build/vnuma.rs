@@ -2,7 +2,7 @@
 
 use super::layout::{FOUR_GIB, HvmMemory};
 use crate::types::{DomainBuildInfo, VnodeInfo};
-use crate::xen::{E820Region, E820Type, VNuma, VNumaRange};
+use crate::xen::{VNuma, VNumaRange};
 use crate::{Code, Error, Result};
 
 fn invalid(what: String) -> Error {
@@ -17,36 +17,6 @@ fn node_bytes(node: &VnodeInfo) -> Result<u64> {
 
 fn number(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
-}
-
-/// Memory of a PV guest without a map of its own: the nodes one after the other.
-pub(super) fn pv_ranges(nodes: &[VnodeInfo]) -> Result<Vec<VNumaRange>> {
-    let mut next: u64 = 0;
-    nodes
-        .iter()
-        .enumerate()
-        .map(|(index, node)| {
-            let start = next;
-            next = start
-                .checked_add(node_bytes(node)?)
-                .ok_or_else(|| invalid("the virtual nodes are too large together".to_owned()))?;
-            Ok(VNumaRange {
-                start,
-                end: next,
-                node: number(index),
-            })
-        })
-        .collect()
-}
-
-/// Memory of a PV guest with the host's map: the nodes fill its RAM regions one after the other.
-pub(super) fn mapped_ranges(nodes: &[VnodeInfo], map: &[E820Region]) -> Result<Vec<VNumaRange>> {
-    let ram: Vec<_> = map
-        .iter()
-        .filter(|region| region.kind == E820Type::Ram)
-        .map(|region| region.start..region.end())
-        .collect();
-    fill(nodes, 0, &ram)
 }
 
 /// Memory of an HVM or PVH guest: below the hole for devices, then above 4 GiB. Video memory belongs to node 0.
@@ -201,12 +171,7 @@ mod tests {
     #[test]
     fn a_sound_layout() {
         let info = info();
-        let ranges = pv_ranges(&info.vnuma_nodes).unwrap();
-        assert_eq!(
-            (ranges[1].start, ranges[1].end, ranges[1].node),
-            (GIB, 3 * GIB, 1)
-        );
-        let numa = assemble(&info, ranges, 1).unwrap();
+        let numa = assemble(&info, Vec::new(), 1).unwrap();
         assert_eq!(numa.vcpu_to_vnode, [0, 1, 0]);
         assert_eq!(numa.distances, [10, 20, 20, 10]);
     }
@@ -231,25 +196,6 @@ mod tests {
             ]
         );
         assert!(hvm_ranges(&info().vnuma_nodes, 2 << 20, &memory).is_err());
-    }
-
-    #[test]
-    fn nodes_fill_the_hosts_ram() {
-        let ram = |start: u64, end: u64, kind| E820Region {
-            start,
-            size: end - start,
-            kind,
-        };
-        let map = [
-            ram(0, 2 * GIB, E820Type::Ram),
-            ram(2 * GIB, 3 * GIB, E820Type::Reserved),
-            ram(FOUR_GIB, FOUR_GIB + GIB, E820Type::Ram),
-        ];
-        let ranges = mapped_ranges(&info().vnuma_nodes, &map).unwrap();
-        assert_eq!(ranges.len(), 3);
-        assert_eq!(ranges[2].start, FOUR_GIB);
-        let short = mapped_ranges(&info().vnuma_nodes, &map[..2]).unwrap_err();
-        assert_eq!(short.code(), Code::Nomem);
     }
 
     #[test]

@@ -5,21 +5,18 @@ mod memory;
 mod start_info;
 mod tables;
 
-use super::image::{Job, host_map};
+use super::image::Job;
 use super::kernel::{self, Kernel, Limits, Machine, Placement};
-use super::{BootFile, Built, Channels, grants, vnuma};
+use super::{BootFile, Built, Channels, grants};
 use crate::log::{Level, Logger};
 use crate::types::{DomainBuildInfo, DomainBuildInfoPv};
 use crate::xen::{GuestMemory, PAGE_SIZE, Piece, PvStart, Xen};
 use crate::{Domid, Error, Result, log_line};
 use layout::{Area, Layout, Wanted};
-use memory::Region;
 use start_info::{Facts, INTERFACE, MAX_CMDLINE};
 
 const MIB_IN_KIB: u64 = 1024;
 const MIB_IN_PAGES: u64 = (1 << 20) / PAGE_SIZE;
-/// A page of the guest that is a hole in its memory.
-const HOLE: u64 = u64::MAX;
 
 /// Builds the guest; what the store has to know of it.
 pub(super) fn build(
@@ -39,20 +36,10 @@ pub(super) fn build(
         .map(|bytes| kernel::module(bytes, Limits::default()));
 
     let pages = info.target_memkb / MIB_IN_KIB * MIB_IN_PAGES;
-    let regions = if info.vnuma_nodes.is_empty() {
-        vec![Region::whole(pages)]
-    } else {
-        let ranges = if pv.e820_host == Some(true) {
-            vnuma::mapped_ranges(&info.vnuma_nodes, &host_map(job.xen, info, pv)?)?
-        } else {
-            vnuma::pv_ranges(&info.vnuma_nodes)?
-        };
-        Region::of(&job.numa(info, ranges)?)
-    };
     job.xen.set_address_size(job.domid, 64)?;
     let guest_memory = job.xen.guest_memory(job.domid);
     let claim = info.claim_mode == Some(true);
-    let frames = memory::populate(&guest_memory, &regions, pages, claim)?;
+    let frames = memory::populate(&guest_memory, pages, claim)?;
     let layout = Layout::plan(&Wanted {
         place: &place,
         notes: &kernel.notes,
@@ -102,7 +89,7 @@ fn check_interface(kernel: &Kernel<'_>, capabilities: &str) -> Result<()> {
 /// The machine frame of a guest's page.
 fn frame_of(frames: &[u64], pfn: u64) -> Result<u64> {
     let frame = usize::try_from(pfn).ok().and_then(|pfn| frames.get(pfn));
-    let frame = frame.copied().filter(|frame| *frame != HOLE);
+    let frame = frame.copied();
     frame.ok_or_else(|| Error::fail(format!("the guest has no memory at its page {pfn:#x}")))
 }
 
