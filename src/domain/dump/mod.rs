@@ -32,9 +32,7 @@ const NO_FRAME: u64 = u64::MAX;
 /// Writes a core of the domain into the file at `path`, which is made or emptied; it may be a pipe. A file that could not be
 /// completed is removed. Takes as long as writing that much, and can be aborted.
 pub async fn dump_core(op: &Op, domid: Domid, path: &str) -> Result<()> {
-    let doing = |error: &std::io::Error| {
-        Error::io(format!("dumping the domain's core to {path}"), error).domain(domid)
-    };
+    let doing = format!("dumping the domain's core to {path}");
     let found = op.xen()?.domain_info_required(domid);
     // As the C library: the number says only that it failed.
     let info = found.map_err(|error| error.code_as(Code::Fail))?;
@@ -45,8 +43,8 @@ pub async fn dump_core(op: &Op, domid: Domid, path: &str) -> Result<()> {
         .create(true)
         .truncate(true)
         .mode(0o600);
-    let file = open.open(path).map_err(|error| doing(&error))?;
-    let mut out = Out(file);
+    let file = open.open(path);
+    let mut out = Out(file.map_err(|error| Error::io(&doing, &error).domain(domid))?);
     let dumped = match Dump::of(op, &info) {
         Ok(dump) => dump.write(op, &mut out).await,
         Err(error) => Err(error),
@@ -54,7 +52,7 @@ pub async fn dump_core(op: &Op, domid: Domid, path: &str) -> Result<()> {
     if dumped.is_err() && out.is_file() {
         let _ = std::fs::remove_file(path);
     }
-    dumped.map_err(|error| error.context(format!("dumping the domain's core to {path}")))
+    dumped.map_err(|error| error.context(doing))
 }
 
 /// The file, whose pages dom0 has no use for.

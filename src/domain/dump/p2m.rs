@@ -2,6 +2,7 @@
 //!
 //! All of it is the guest's word. The caller bounds its size; frames that are not the guest's cannot be read.
 
+use crate::domain::build::kernel::bytes::u64_at;
 use crate::sys::xc::{PAGE_SIZE, shared_info};
 use crate::{Error, Result};
 
@@ -28,8 +29,7 @@ pub(super) fn frames(read: Read<'_>, page: &[u8], size: u64) -> Result<Vec<u64>>
 }
 
 fn word(page: &[u8], at: usize) -> u64 {
-    let bytes = page.get(at..).and_then(|rest| rest.first_chunk());
-    bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    u64_at(page, at).unwrap_or(0)
 }
 
 /// The numbers in a page.

@@ -19,9 +19,6 @@ impl Xc {
     /// Maps pages of a domain one after the other: guest frames, for PV machine frames. All of them or none.
     pub fn map_frames(&self, domid: u32, frames: &[u64]) -> io::Result<ForeignMemory<'_>> {
         faults::point("hypercall", format_args!("map_frames"))?;
-        if frames.is_empty() {
-            return Err(io::Error::from_raw_os_error(libc::EINVAL));
-        }
         // SAFETY: without an array for errors, one failing page fails the call, so that all are there.
         unsafe { self.map(domid, frames, READ_WRITE, std::ptr::null_mut()) }
     }
@@ -29,9 +26,6 @@ impl Xc {
     /// Maps those of the pages that there are, for reading.
     pub fn map_readable(&self, domid: u32, frames: &[u64]) -> io::Result<ReadableFrames<'_>> {
         faults::point("hypercall", format_args!("map_readable"))?;
-        if frames.is_empty() {
-            return Err(io::Error::from_raw_os_error(libc::EINVAL));
-        }
         let mut errors = vec![0; frames.len()];
         // SAFETY: the array for errors has an element for each frame; ReadableFrames touches only pages without one.
         let memory = unsafe { self.map(domid, frames, libc::PROT_READ, errors.as_mut_ptr()) }?;
@@ -49,6 +43,9 @@ impl Xc {
         protection: i32,
         errors: *mut i32,
     ) -> io::Result<ForeignMemory<'_>> {
+        if frames.is_empty() {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
         // SAFETY: the array has the length that is passed, and `errors` by this function's contract.
         let address = unsafe {
             guest::xenforeignmemory_map(

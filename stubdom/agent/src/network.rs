@@ -13,10 +13,9 @@ const LOCAL: u8 = 0x02;
 /// The interface comes with the guest's own MAC address, and a bridge keeps frames for its members'
 /// addresses to itself; so the member gets another one. Not the one that backends use: dom0's bridge may
 /// have that, and the kernel here would complain of its frames.
-fn member_mac(of_guest: [u8; 6]) -> [u8; 6] {
-    let [first, rest @ ..] = of_guest;
-    let [a, b, c, d, e] = rest;
-    [first ^ LOCAL, a, b, c, d, e]
+fn member_mac(mut mac: [u8; 6]) -> [u8; 6] {
+    mac[0] ^= LOCAL;
+    mac
 }
 
 /// A MAC address as the kernel writes it.

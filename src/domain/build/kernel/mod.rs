@@ -3,7 +3,7 @@
 //! An image is an ELF file, one compressed with gzip, or a Linux bzImage whose payload is one. It may come from the
 //! guest's own disk and is hostile: every length and offset is checked, nothing may overlap, and unpacking is bounded.
 
-mod bytes;
+pub(in crate::domain) mod bytes;
 mod bzimage;
 mod elf;
 mod module;

@@ -65,8 +65,6 @@ pub(super) struct Wanted<'a> {
     pub(super) notes: &'a Notes,
     /// Pages of memory.
     pub(super) pages: u64,
-    /// Entries of the list of machine frames: more than pages where virtual NUMA leaves holes.
-    pub(super) frames: u64,
     /// Bytes of the ramdisk.
     pub(super) ramdisk: Option<u64>,
 }
@@ -95,7 +93,7 @@ impl Layout {
                 mapped: true,
             });
         }
-        let list_pages = pages_of(wanted.frames * FRAME_BYTES);
+        let list_pages = pages_of(wanted.pages * FRAME_BYTES);
         let list_base = list_base(wanted);
         let mut frame_list = None;
         if list_base.is_none() {
@@ -223,10 +221,10 @@ impl Cursor {
                 Error::fail("kernel and ramdisk do not fit into the kernel's address space")
             })?;
             let pages = (last - self.virt_base) / PAGE_SIZE + 1;
-            if pages > wanted.frames {
+            if pages > wanted.pages {
                 return Err(Error::fail(format!(
                     "the first mapping needs {pages} pages, and the guest has {}",
-                    wanted.frames
+                    wanted.pages
                 ))
                 .hint("raise memory= in the configuration"));
             }
@@ -262,7 +260,6 @@ mod tests {
             place: &place(16 << 20, (44 << 20) + 1),
             notes,
             pages,
-            frames: pages,
             ramdisk,
         })
     }
@@ -335,7 +332,6 @@ mod tests {
                 place: &place,
                 notes: &Notes::default(),
                 pages: 0x1000,
-                frames: 0x1000,
                 ramdisk: None,
             })
             .unwrap();

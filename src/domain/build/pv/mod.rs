@@ -44,7 +44,6 @@ pub(super) fn build(
         place: &place,
         notes: &kernel.notes,
         pages,
-        frames: frames.len() as u64,
         ramdisk: ramdisk.as_ref().map(|ramdisk| ramdisk.len() as u64),
     })?;
     let guest = Guest {
@@ -54,7 +53,6 @@ pub(super) fn build(
         channels: job.channels,
         layout,
         frames,
-        pages,
     };
     guest.load(&kernel, ramdisk.as_deref().unwrap_or_default())?;
     let cmdline = cmdline(job.log, job.domid, job.boot.cmdline.as_deref());
@@ -102,8 +100,6 @@ struct Guest<'a> {
     layout: Layout,
     /// The machine frame of each of its pages.
     frames: Vec<u64>,
-    /// Pages without holes.
-    pages: u64,
 }
 
 impl Guest<'_> {
@@ -171,7 +167,7 @@ impl Guest<'_> {
             keys: Vec::new(),
         };
         let facts = Facts {
-            pages: self.pages,
+            pages: self.frames.len() as u64,
             shared_frame,
             store_frame: built.store_frame,
             console_frame: built.console_frame,
@@ -227,7 +223,6 @@ pub(super) fn fuzzing_plan(kernel: &Kernel<'_>) {
             place: &place,
             notes: &kernel.notes,
             pages,
-            frames: pages,
             ramdisk: Some(5000),
         });
         if let Ok(layout) = layout {

@@ -119,7 +119,6 @@ mod tests {
             place: &place,
             notes: &notes,
             pages: 0x800,
-            frames: 0x800,
             ramdisk: Some(5000),
         })
         .unwrap();
