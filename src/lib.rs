@@ -11,6 +11,7 @@ pub mod error;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod gate;
 pub mod host;
 pub mod log;
 pub mod qmp;

@@ -6,7 +6,7 @@ use super::build::{self, Boot, BootFile, Built, Channels, Daemons};
 use super::{config, defaults, destroy, make, nodes, passthrough, userdata};
 use crate::device::{self, Console, Guest, Kind, Ring, When};
 use crate::dm::{self, Boxed, DomainMaker, MadeDomain};
-use crate::engine::{EventKind, Op, ProgressHow, Rollback};
+use crate::engine::{EventKind, Op, ProgressHow, Rollback, Work};
 use crate::store::{Store, layout};
 use crate::types::{DeviceVkb, DomainBuildInfoU, DomainConfig, DomainType};
 use crate::{Code, DOM0, Domid, Error, Result};
@@ -131,22 +131,31 @@ fn boot_files(config: &DomainConfig) -> Result<Boot> {
     })
 }
 
-/// Gives the domain memory and an image, and tells xenstored of it.
+/// Gives the domain memory and an image, beside the context, and tells xenstored of it.
 async fn populate(
     op: &Op,
     domid: Domid,
     config: &mut DomainConfig,
     boot: &Boot,
 ) -> Result<(Channels, Built)> {
-    let (log, xen, store) = (op.log(), op.xen()?, op.store()?);
+    let store = op.store()?;
     let daemons = Daemons {
         store: server(&store, layout::XENSTORED_DOMID).await?,
         console: server(&store, layout::XENCONSOLED_DOMID).await?,
     };
-    let channels = build::pre(log, xen, domid, config, daemons, false)?;
     let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let built = build::image(log, xen, domid, config, boot, &channels)?;
-    let more = build::post(log, xen, domid, config)?;
+    let building = {
+        let (mut config, boot) = (config.clone(), boot.clone());
+        op.blocking("build-guest", move |work: &Work| {
+            let (log, xen) = (work.log(), work.xen());
+            let channels = build::pre(log, xen, domid, &mut config, daemons, false)?;
+            let built = build::image(log, xen, domid, &mut config, &boot, &channels)?;
+            let more = build::post(log, xen, domid, &config)?;
+            Ok((config, channels, built, more))
+        })
+    };
+    let (noted, channels, built, more) = building.await?;
+    *config = noted;
     let path = |file: &Option<BootFile>| file.as_ref().map(|file| file.path().to_owned());
     let mut batch = nodes::after_build(
         domid,

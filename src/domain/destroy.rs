@@ -7,7 +7,7 @@ use std::io;
 use super::history::History;
 use super::userdata::Userdata;
 use crate::device::{self, Force};
-use crate::engine::Op;
+use crate::engine::{Op, Work};
 use crate::log::Level;
 use crate::store::{Batch, layout};
 use crate::types::Uuid;
@@ -154,7 +154,10 @@ impl Victim {
             // First, so that nobody takes the number while its nodes are removed.
             let marked = History::of_host().mark(op, self.domid, seconds).await;
             failures.note("noting its number", marked);
-            let gone = op.xen().and_then(|xen| xen.destroy_domain(self.domid));
+            // As long as freeing its memory takes. What has begun must not be left half-way, so it is deaf to aborts.
+            let domid = self.domid;
+            let destroy = move |work: &Work| work.xen().destroy_domain(domid);
+            let gone = op.shielded().blocking("destroy-domain", destroy).await;
             nothing_left &= gone.is_ok();
             failures.note("destroying it", gone);
         }

@@ -35,7 +35,11 @@ impl Ctx {
         let wake = wake.ok_or_else(|| Error::fail("this context belongs to the parent process"))?;
         fds.push(poll_fd(&wake));
         drop(guard);
-        let limit = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        let limit = match self.shared.wakeups.any_ready() {
+            // It came before the wakers knew that the application polls.
+            true => Some(Duration::ZERO),
+            false => deadline.map(|at| at.saturating_duration_since(Instant::now())),
+        };
         Ok((fds, limit))
     }
 

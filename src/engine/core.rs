@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use parking_lot::{ReentrantMutex, ReentrantMutexGuard};
 
+use super::blocking::Beside;
 use super::child::ChildEntry;
 use super::death::Deaths;
 use super::event::Event;
@@ -29,8 +30,8 @@ pub(super) type TaskFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(super) type Callback = Box<dyn FnOnce() + Send>;
 /// Makes the connection to xenstored.
 pub(super) type Connect = Box<dyn Fn() -> Result<Conn> + Send + Sync>;
-/// Looks a domain up for the domain-death events.
-pub(super) type Probe = Box<dyn Fn(&Xen, Domid) -> Result<Life> + Send + Sync>;
+/// Looks domains up for the domain-death events; answers in their order.
+pub(super) type Probe = Box<dyn Fn(&Xen, &[Domid]) -> Result<Vec<Life>> + Send + Sync>;
 
 /// How alive a domain is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +96,8 @@ pub(super) struct Core {
     pub(super) deadlines: BTreeSet<(Instant, u64)>,
     pub(super) ops: BTreeMap<u64, Arc<OpInner>>,
     pub(super) store: Option<StoreEntry>,
+    /// Threads that work for operations.
+    pub(super) beside: Vec<Arc<Beside>>,
     pub(super) children: HashMap<i32, ChildEntry>,
     pub(super) child_hooks: ChildHooks,
     pub(super) sigchld: Option<(crate::sys::sigchld::Handler, u64)>,

@@ -11,7 +11,7 @@ use super::{Event, EventKind};
 use crate::log::{Level, Logger};
 use crate::store::{Conn, Store};
 use crate::sys::log::CLogger;
-use crate::xen::Xen;
+use crate::xen::{DomainInfo, Xen};
 use crate::{Code, Domid, Error, Result};
 
 /// How the end of an asynchronous operation is announced.
@@ -60,15 +60,7 @@ impl Ctx {
     }
 
     fn with_loggers(log: Logger, c_log: Option<CLogger>) -> Result<Self> {
-        let probe = Box::new(|xen: &Xen, domid| {
-            Ok(match xen.domain_info(domid)? {
-                Some(info) if info.flags.dying() => Life::Dead,
-                Some(info) if info.flags.shutdown() => Life::Shutdown(info.shutdown_code),
-                Some(_) => Life::Alive,
-                None => Life::Dead,
-            })
-        });
-        Self::with_services(log, Xen::new(c_log), Box::new(Conn::open), probe)
+        Self::with_services(log, Xen::new(c_log), Box::new(Conn::open), Box::new(lives))
     }
 
     /// A context whose connection to xenstored and whose view of domains come from elsewhere.
@@ -218,7 +210,15 @@ impl Ctx {
         Ok(())
     }
 
-    /// Ends the context: operations that still run are dropped with a warning, descriptors and timers given back.
+    /// Waits for the threads of operations that were dropped. Without the lock: what they hold may need it to go.
+    fn end_beside(&self) {
+        let beside = std::mem::take(&mut self.shared.lock().borrow_mut().beside);
+        beside.iter().for_each(|beside| beside.abandon());
+        beside.iter().for_each(|beside| beside.join());
+    }
+
+    /// Ends the context: operations that still run are dropped with a warning, descriptors and timers given back. A hypercall
+    /// that is under way beside the context is waited for.
     /// In a forked child nothing of the parent's is touched.
     pub fn close(self) {
         if !self.is_ours() {
@@ -241,6 +241,9 @@ impl Ctx {
         }
         drop(tasks);
         drop(ops);
+        drop(guard);
+        self.end_beside();
+        let guard = self.shared.lock();
         for id in fds {
             self.remove_fd(id);
         }
@@ -256,6 +259,26 @@ impl Ctx {
             )
         };
         drop((store, children, sigchld));
+    }
+}
+
+/// How alive domains are: one hypercall for one, a few for any number.
+fn lives(xen: &Xen, domids: &[Domid]) -> Result<Vec<Life>> {
+    if let [domid] = domids {
+        let info = xen.domain_info(*domid).map_err(|e| e.domain(*domid))?;
+        return Ok(vec![life(info.as_ref())]);
+    }
+    let list = xen.domain_list()?;
+    let find = |domid: &Domid| list.iter().find(|info| info.domid == *domid);
+    Ok(domids.iter().map(|domid| life(find(domid))).collect())
+}
+
+fn life(info: Option<&DomainInfo>) -> Life {
+    match info {
+        Some(info) if info.flags.dying() => Life::Dead,
+        Some(info) if info.flags.shutdown() => Life::Shutdown(info.shutdown_code),
+        Some(_) => Life::Alive,
+        None => Life::Dead,
     }
 }
 

@@ -29,6 +29,11 @@ struct Generator {
 }
 
 impl Deaths {
+    #[cfg(test)]
+    pub(super) fn has_task(&self) -> bool {
+        self.task.is_some()
+    }
+
     pub(super) fn forget(&mut self) {
         *self = Self::default();
     }
@@ -38,34 +43,37 @@ impl Ctx {
     /// Reports shutdown and death of `domid` as events with `for_user`, until [`Ctx::disable_domain_death`] with the
     /// number that this returns.
     pub fn enable_domain_death(&self, domid: Domid, for_user: u64) -> Result<u64> {
-        let watched = self.shared.lock().borrow().deaths.task.is_some();
-        let watch = match watched {
-            true => None,
-            false => Some(self.block_on(async |op: &Op| watch(op.ctx()).await)?),
-        };
-        let id = {
-            let guard = self.shared.lock();
-            let mut core = guard.borrow_mut();
-            let id = core.fresh_id();
-            core.deaths.list.push(Generator {
-                id,
-                domid,
-                for_user,
-                shutdown_reported: false,
-                death_reported: false,
-            });
-            let needed = core.deaths.task.is_none();
-            drop(core);
-            // Two threads may have made a watch each; the second one is not needed.
-            if let (Some(watch), true) = (watch, needed) {
-                let task = self.add_task(Box::pin(look_after(self.clone(), watch)));
-                guard.borrow_mut().deaths.task = Some(task);
+        let mut watch = None;
+        let id = loop {
+            if let Some(id) = self.add_generator(domid, for_user, &mut watch) {
+                break id;
             }
-            id
+            watch = Some(self.block_on(async |op: &Op| self::watch(op.ctx()).await)?);
         };
         self.check_deaths();
         self.settle();
         Ok(id)
+    }
+
+    /// Adds a generator, and a task with `watch` where none looks after them yet. `None` when there is neither task nor watch:
+    /// the last one may have gone with the last generator since the caller looked.
+    fn add_generator(&self, domid: Domid, for_user: u64, watch: &mut Option<Watch>) -> Option<u64> {
+        let guard = self.shared.lock();
+        if guard.borrow().deaths.task.is_none() {
+            let watch = watch.take()?;
+            let task = self.add_task(Box::pin(look_after(self.clone(), watch)));
+            guard.borrow_mut().deaths.task = Some(task);
+        }
+        let mut core = guard.borrow_mut();
+        let id = core.fresh_id();
+        core.deaths.list.push(Generator {
+            id,
+            domid,
+            for_user,
+            shutdown_reported: false,
+            death_reported: false,
+        });
+        Some(id)
     }
 
     /// Ends a generator. Events that it reported already stay in the queue.
@@ -99,11 +107,17 @@ impl Ctx {
                 .map(|generator| (generator.id, generator.domid))
                 .collect()
         };
-        for (id, domid) in pending {
-            match (self.shared.probe)(&self.shared.xen, domid) {
-                Ok(life) => self.report(id, life),
-                Err(error) => self.shared.log.failure(&error.domain(domid)),
+        if pending.is_empty() {
+            return;
+        }
+        let domids: Vec<_> = pending.iter().map(|(_, domid)| *domid).collect();
+        match (self.shared.probe)(&self.shared.xen, &domids) {
+            Ok(lives) => {
+                for ((id, _), life) in pending.into_iter().zip(lives) {
+                    self.report(id, life);
+                }
             }
+            Err(error) => self.shared.log.failure(&error),
         }
     }
 

@@ -38,7 +38,7 @@ impl Drop for Polling<'_> {
     }
 }
 
-fn panicked() -> Error {
+pub(super) fn panicked() -> Error {
     Error::fail("internal error in an operation, please report it")
 }
 
@@ -247,6 +247,7 @@ impl Ctx {
         self.shared.wakeups.kick();
     }
 
+    /// An error is the leader's: it leaves, and somebody else takes its place.
     fn sleep(&self, guard: Guard<'_>, parker: &Arc<Parker>) -> Result<()> {
         if guard.borrow().leader {
             guard.borrow_mut().followers.push(Arc::clone(parker));
@@ -259,16 +260,18 @@ impl Ctx {
                 .retain(|other| !Arc::ptr_eq(other, parker));
             return Ok(());
         }
-        if parker.take() {
-            return Ok(());
-        }
         let (mut fds, ids, deadline) = self.poll_set();
         let Some(wake) = self.shared.wakeups.leader_fd() else {
             return Err(Error::fail("this context belongs to the parent process"));
         };
         fds.push(poll_fd(&wake));
-        guard.borrow_mut().leader = true;
+        // Said first and looked at then: whoever wakes in between is seen here or fires the eventfd.
         self.shared.wakeups.leader_sleeps();
+        if parker.take() || self.shared.wakeups.any_ready() {
+            self.shared.wakeups.leader_wakes(false);
+            return Ok(());
+        }
+        guard.borrow_mut().leader = true;
         drop(guard);
         let limit = deadline.map(|at| at.saturating_duration_since(Instant::now()));
         let result = poll(&mut fds, limit);
@@ -276,7 +279,10 @@ impl Ctx {
         let fired = fds.last().is_some_and(|wake| wake.revents != 0);
         self.shared.wakeups.leader_wakes(fired);
         guard.borrow_mut().leader = false;
-        result.map_err(|error| Error::io("waiting for events", &error))?;
+        if let Err(error) = result {
+            self.hand_over(&guard);
+            return Err(Error::io("waiting for events", &error));
+        }
         self.dispatch(&fds, &ids);
         Ok(())
     }

@@ -2,6 +2,7 @@
 //! the event queue and the application's hooks. docs/engine.md tells who wakes whom.
 
 mod apploop;
+mod blocking;
 mod child;
 mod childproc;
 mod core;
@@ -18,6 +19,7 @@ mod reactor;
 mod rollback;
 mod wake;
 
+pub use blocking::Work;
 pub use child::{Child, Command, ExitStatus};
 pub use core::Life;
 pub use ctx::{Ctx, How, Notify};

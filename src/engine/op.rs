@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::os::fd::{AsFd, AsRawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,13 +11,16 @@ use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::Ctx;
+use super::blocking::Beside;
 use super::child::{Child, Command};
+use super::drive::panicked;
 use super::event::{Event, EventKind, ProgressHow};
 use super::reactor::{READ, Readiness, WRITE, Waiting};
 use super::rollback::{Keeper, Rollback};
 use super::wake::lock;
+use crate::gate::Gate;
 use crate::log::Logger;
-use crate::store::{Gate, Store, Watch};
+use crate::store::{Store, Watch};
 use crate::xen::Xen;
 use crate::{Code, Domid, Error, Result};
 
@@ -30,6 +34,8 @@ pub(super) struct OpInner {
     /// The waker of the task or thread that runs the operation.
     waker: Mutex<Option<Waker>>,
     orphans: Rollback,
+    /// Threads that work for parts which were dropped.
+    left: Mutex<Vec<Arc<Beside>>>,
     /// Progress callbacks that have not returned and killed children that are not reaped: its end waits for them.
     holds: AtomicUsize,
 }
@@ -87,6 +93,7 @@ impl Op {
                 aborted: AtomicBool::new(false),
                 waker: Mutex::default(),
                 orphans: Rollback::default(),
+                left: Mutex::default(),
                 holds: AtomicUsize::new(0),
             }),
             shielded: false,
@@ -295,19 +302,39 @@ impl Op {
         result
     }
 
-    /// Runs the undos of parts that were dropped.
+    pub(super) fn leave_running(&self, beside: Arc<Beside>) {
+        lock(&self.inner.left).push(beside);
+    }
+
+    pub(super) fn left_running(&self) -> Option<Arc<Beside>> {
+        lock(&self.inner.left).first().cloned()
+    }
+
+    pub(super) fn forget_left(&self, beside: &Arc<Beside>) {
+        lock(&self.inner.left).retain(|other| !Arc::ptr_eq(other, beside));
+    }
+
+    /// Runs the undos of parts that were dropped, once nothing of those works any more.
     pub(super) async fn run_orphans(&self) {
+        self.finish_left().await;
         self.inner.orphans.run(self).await;
     }
 
-    /// The whole of an operation: its body, then undos that were left, then whatever its end has to wait for.
+    /// The whole of an operation: its body, then undos that were left, then what its end has to wait for. A panic in the
+    /// body is its failure.
     pub(super) async fn run<T>(&self, body: impl Future<Output = Result<T>>) -> Result<T> {
-        let mut body = std::pin::pin!(body);
+        let mut body = std::pin::pin!(Some(body));
         let result = poll_fn(|cx| {
             self.set_waker(cx.waker());
-            body.as_mut().poll(cx)
+            match body.as_mut().as_pin_mut() {
+                Some(body) => catch_unwind(AssertUnwindSafe(|| body.poll(cx)))
+                    .unwrap_or_else(|_| Poll::Ready(Err(panicked()))),
+                None => Poll::Pending,
+            }
         })
         .await;
+        // What it pushed for its undo is left with the operation now.
+        body.set(None);
         self.run_orphans().await;
         poll_fn(|cx| {
             self.set_waker(cx.waker());

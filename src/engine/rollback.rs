@@ -5,10 +5,12 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
+use super::drive::panicked;
 use super::op::Op;
 use super::wake::lock;
 use crate::Result;
@@ -84,7 +86,9 @@ impl Rollback {
                 Stage::Waiting(Some(start)) => start(op.clone()),
                 Stage::Waiting(None) => continue,
             };
-            match work.as_mut().poll(cx) {
+            // An undo that panics has failed like any other.
+            let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx)));
+            match polled.unwrap_or_else(|_| Poll::Ready(Err(panicked()))) {
                 Poll::Pending => {
                     undo.stage = Stage::Running(work);
                     lock(&self.0).push(undo);

@@ -37,7 +37,11 @@ impl Bench {
             Logger::new(Lines(Arc::clone(&lines))),
             Xen::new(None),
             Box::new(move || Ok(daemon.connect())),
-            Box::new(move |_, domid| Ok(lock(&known).get(&domid).copied().unwrap_or(Life::Dead))),
+            Box::new(move |_, domids| {
+                let known = lock(&known);
+                let life = |domid| known.get(domid).copied().unwrap_or(Life::Dead);
+                Ok(domids.iter().map(life).collect())
+            }),
         )
         .expect("a context");
         Self {

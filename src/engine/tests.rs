@@ -13,6 +13,9 @@ use crate::{Code, Error, Result};
 const MS: Duration = Duration::from_millis(1);
 const ALL: u64 = u64::MAX;
 
+mod blocking;
+mod lost;
+
 type Results = Arc<Mutex<Vec<(u64, i32)>>>;
 
 fn complete(bench: &Bench) -> (u64, i32) {

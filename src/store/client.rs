@@ -9,6 +9,7 @@ use super::request::{self, Session, refused};
 use super::watch::Watch;
 use super::wire::{self, Kind};
 use super::{Batch, Change, Perms};
+use crate::gate::Gate;
 use crate::{Domid, Error, Result};
 
 /// How often a transaction that others got in the way of is tried. xenstored lets one of the rivals through each time,
@@ -19,12 +20,6 @@ const ATTEMPTS: u32 = 1000;
 /// one, so that a parent in there can name a child which is gone, as when QEMU removes its backends: EIO. And it ends with
 /// ENOMEM when the owner of a node that it removes has left the hypervisor.
 const TORN: u32 = 5;
-
-/// Lets the owner of a handle refuse new requests, because its operation was aborted.
-pub trait Gate: Send + Sync {
-    /// An error when no new request may be made.
-    fn check(&self) -> Result<()>;
-}
 
 /// A handle on the connection to xenstored, cheap to clone. Many requests may be under way at once. A request that was
 /// sent is always waited for, aborted or not, so that the caller knows whether it took effect.

@@ -13,7 +13,7 @@ mod watch;
 mod wire;
 
 pub use batch::{Batch, Change};
-pub use client::{Gate, Store, Tx};
+pub use client::{Store, Tx};
 pub use conn::Conn;
 pub use perms::{Access, Perms};
 pub use watch::Watch;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::fake::{Fake, Fault, drive};
-use super::{Batch, Conn, Gate, Perms, Store, Tx};
+use super::{Batch, Conn, Perms, Store, Tx};
+use crate::gate::Gate;
 use crate::{Code, Error, Result};
 
 const READ: u32 = 2;

@@ -1,15 +1,16 @@
 //! libxentoollog: the logger that a C application hands us, and a default one that writes to stderr.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
+use super::held_log::{self, Line, Relay};
 use super::raw::{control, guest};
 use crate::Error;
 use crate::log::{Level, Sink};
 
 /// The name under which C applications filter the library's lines.
-const CONTEXT: &std::ffi::CStr = c"libxl";
+const CONTEXT: &CStr = c"libxl";
 
 /// A logger of libxentoollog: the application's own or one made here. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -17,7 +18,9 @@ pub struct CLogger(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    raw: NonNull<control::xentoollog_logger>,
+    raw: NonNull<guest::xentoollog_logger>,
+    /// What the C libraries below log to; they keep a pointer to it.
+    relay: Relay,
     owned: bool,
 }
 
@@ -33,7 +36,18 @@ impl CLogger {
     /// `logger` is NULL or points at a logger that outlives every clone of the result.
     pub unsafe fn from_application(logger: *mut std::ffi::c_void) -> Option<Self> {
         let raw = NonNull::new(logger.cast())?;
-        Some(Self(Arc::new(Inner { raw, owned: false })))
+        Some(Self::of(raw, false))
+    }
+
+    fn of(raw: NonNull<guest::xentoollog_logger>, owned: bool) -> Self {
+        let relay = Relay::new(raw);
+        Self(Arc::new(Inner { raw, relay, owned }))
+    }
+
+    /// # Safety
+    /// As for [`CLogger::from_application`].
+    pub(super) unsafe fn borrowed(raw: NonNull<guest::xentoollog_logger>) -> Self {
+        Self::of(raw, false)
     }
 
     /// A logger that writes lines of at least `level` to stderr, the way C programs without their own logger do.
@@ -50,14 +64,36 @@ impl CLogger {
         let raw = unsafe {
             guest::xtl_createlogger_stdiostream(stream.cast(), level as guest::xentoollog_level, 0)
         };
-        let raw = NonNull::new(raw.cast::<control::xentoollog_logger>()).ok_or_else(|| {
+        let raw = NonNull::new(raw.cast::<guest::xentoollog_logger>()).ok_or_else(|| {
             Error::fail("libxentoollog made no logger").code_as(crate::Code::Nomem)
         })?;
-        Ok(Self(Arc::new(Inner { raw, owned: true })))
+        Ok(Self::of(raw, true))
     }
 
+    /// What the C libraries below are to log to.
     pub(super) fn as_ptr(&self) -> *mut control::xentoollog_logger {
-        self.0.raw.as_ptr()
+        self.0.relay.as_ptr().cast()
+    }
+
+    /// Logs a line in this thread.
+    pub(super) fn send(
+        &self,
+        level: guest::xentoollog_level,
+        errno: i32,
+        context: &CStr,
+        text: &CStr,
+    ) {
+        // SAFETY: the logger is live; the format takes one C string, which lives across the call, as does the context.
+        unsafe {
+            guest::xtl_log(
+                self.0.raw.as_ptr(),
+                level,
+                errno,
+                context.as_ptr(),
+                c"%s".as_ptr(),
+                text.as_ptr(),
+            );
+        }
     }
 }
 
@@ -66,7 +102,7 @@ impl Drop for Inner {
         if !self.owned {
             return;
         }
-        let logger = self.raw.as_ptr().cast::<guest::xentoollog_logger>();
+        let logger = self.raw.as_ptr();
         // SAFETY: made by xtl_createlogger_stdiostream and dropped once; `destroy` is the C library's own destructor.
         unsafe {
             if let Some(destroy) = (*logger).destroy {
@@ -80,16 +116,69 @@ impl Sink for CLogger {
     /// `text` names the system error already; libxentoollog would append it a second time.
     fn line(&self, level: Level, _errno: Option<i32>, text: &str) {
         let text = CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default();
-        // SAFETY: the logger is live; the format takes one C string, which lives across the call.
-        unsafe {
-            guest::xtl_log(
-                self.as_ptr().cast(),
-                level as guest::xentoollog_level,
-                -1,
-                CONTEXT.as_ptr(),
-                c"%s".as_ptr(),
-                text.as_ptr(),
-            );
+        if !held_log::keep(|| Line::new(self, level, CONTEXT, text.clone())) {
+            self.send(level as guest::xentoollog_level, -1, CONTEXT, &text);
         }
+    }
+}
+
+/// An application's logger, for tests: it notes what is logged, and in which thread.
+#[cfg(test)]
+pub(crate) mod testing {
+    use std::ffi::{CStr, c_char, c_int};
+    use std::sync::{Arc, Mutex};
+    use std::thread::ThreadId;
+
+    use super::{CLogger, NonNull, guest};
+
+    pub(crate) type Lines = Mutex<Vec<(ThreadId, String)>>;
+
+    #[repr(C)]
+    struct Noting {
+        head: guest::xentoollog_logger,
+        lines: Arc<Lines>,
+    }
+
+    unsafe extern "C" {
+        fn vsnprintf(
+            text: *mut c_char,
+            size: usize,
+            format: *const c_char,
+            args: *mut guest::__va_list_tag,
+        ) -> c_int;
+    }
+
+    /// # Safety
+    /// As libxentoollog calls it, with a [`Noting`].
+    unsafe extern "C" fn vmessage(
+        logger: *mut guest::xentoollog_logger,
+        _: guest::xentoollog_level,
+        _: c_int,
+        _: *const c_char,
+        format: *const c_char,
+        args: *mut guest::__va_list_tag,
+    ) {
+        let mut text = [0_u8; 256];
+        // SAFETY: `logger` heads a Noting that lives for ever, and the text has room for 256 bytes.
+        let noting = unsafe {
+            vsnprintf(text.as_mut_ptr().cast(), text.len(), format, args);
+            &*logger.cast::<Noting>()
+        };
+        let text = CStr::from_bytes_until_nul(&text).unwrap();
+        let line = (std::thread::current().id(), text.to_str().unwrap().into());
+        noting.lines.lock().unwrap().push(line);
+    }
+
+    /// A logger that lives as long as the process.
+    pub(crate) fn logger(lines: &Arc<Lines>) -> CLogger {
+        let noting = Box::leak(Box::new(Noting {
+            head: guest::xentoollog_logger {
+                vmessage: Some(vmessage),
+                progress: None,
+                destroy: None,
+            },
+            lines: Arc::clone(lines),
+        }));
+        CLogger::of(NonNull::from(noting).cast(), false)
     }
 }

@@ -254,11 +254,11 @@ fn reap(pid: i32) {
     while matches!(wait(), Err(rustix::io::Errno::INTR)) {}
 }
 
-/// All signals are blocked around the fork, so that no handler of the application runs in the child.
-struct BlockedSignals(libc::sigset_t);
+/// All signals are blocked around a fork or a new thread, so that no handler of the application runs there.
+pub(super) struct BlockedSignals(libc::sigset_t);
 
 impl BlockedSignals {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         // SAFETY: both sets are plain memory, filled by the calls before they are read.
         unsafe {
             let mut all = std::mem::zeroed();

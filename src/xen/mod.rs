@@ -17,10 +17,13 @@ mod pv;
 mod sched;
 mod vcpu;
 
+use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 use once_cell::sync::OnceCell;
 
+use crate::gate::Gate;
 use crate::sys::log::CLogger;
 use crate::sys::xc::Xc;
 use crate::{Domid, Error, Result};
@@ -48,10 +51,16 @@ pub const PAGE_SIZE: u64 = crate::sys::xc::PAGE_SIZE as u64;
 /// The hypervisor, reached through libxenctrl.
 ///
 /// After a fork, the child must make a handle of its own.
-#[derive(Debug)]
 pub struct Xen {
     logger: Option<CLogger>,
-    xc: OnceCell<Xc>,
+    xc: Arc<OnceCell<Xc>>,
+    gate: Option<Arc<dyn Gate>>,
+}
+
+impl fmt::Debug for Xen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Xen").field(&self.xc).finish()
+    }
 }
 
 impl Xen {
@@ -59,7 +68,18 @@ impl Xen {
     pub fn new(logger: Option<CLogger>) -> Self {
         Self {
             logger,
-            xc: OnceCell::new(),
+            xc: Arc::default(),
+            gate: None,
+        }
+    }
+
+    /// The same handle, with `gate` asked before every hypercall: work of many of them ends soon after its abort.
+    #[must_use]
+    pub fn gated(&self, gate: Arc<dyn Gate>) -> Self {
+        Self {
+            logger: self.logger.clone(),
+            xc: Arc::clone(&self.xc),
+            gate: Some(gate),
         }
     }
 
@@ -74,6 +94,9 @@ impl Xen {
     }
 
     pub(crate) fn xc(&self) -> Result<&Xc> {
+        if let Some(gate) = &self.gate {
+            gate.check()?;
+        }
         self.xc.get_or_try_init(|| {
             Xc::open(self.logger.clone()).map_err(|error| {
                 Error::io("cannot open the hypervisor's interface", &error).hint(

@@ -25,7 +25,8 @@ mod vnuma;
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::sync::Arc;
 
 use super::sched;
@@ -89,7 +90,7 @@ impl BootFile {
             Self::Path(path) => path,
         };
         let mut bytes = Vec::new();
-        File::open(path)
+        open_image(path)
             .and_then(|file| file.take(MAX_BOOT_FILE + 1).read_to_end(&mut bytes))
             .map_err(|error| Error::io(format!("cannot load {path}"), &error))?;
         if bytes.len() as u64 > MAX_BOOT_FILE {
@@ -98,6 +99,20 @@ impl BootFile {
         }
         Ok(Cow::Owned(bytes))
     }
+}
+
+/// Opens a file that ends. A pipe or a terminal could keep the building of a guest for ever.
+fn open_image(path: &str) -> io::Result<File> {
+    let nonblock = libc::O_NONBLOCK | libc::O_NOCTTY;
+    let file = File::options()
+        .read(true)
+        .custom_flags(nonblock)
+        .open(path)?;
+    let kind = file.metadata()?.file_type();
+    if kind.is_file() || kind.is_block_device() {
+        return Ok(file);
+    }
+    Err(io::Error::other("neither a file nor a disk"))
 }
 
 /// What a PV or PVH guest boots, after a bootloader had its say. HVM guests leave it empty.

@@ -6,14 +6,16 @@ pub(crate) mod fuzzing;
 mod p2m;
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
 
 use rustix::fs::{Advice, fadvise};
 
-use crate::engine::Op;
+use crate::engine::{Op, Work};
 use crate::log::Level;
+use crate::sys::poll::{PollFd, poll};
 use crate::sys::xc::PAGE_SIZE;
 use crate::xen::{DomainInfo, Xen};
 use crate::{Code, Domid, Error, Result, log_line};
@@ -26,14 +28,22 @@ const HOLES: u64 = 1 << 20;
 /// Frames in which an HVM guest has the VGA's memory, and devices below 4 GiB.
 const VGA: std::ops::Range<u64> = 0xa0..0xc0;
 const DEVICES: std::ops::Range<u64> = 0xf_0000..HOLES;
+/// How long a pipe without a reader is waited for between two looks at an abort.
+const PATIENCE: Duration = Duration::from_millis(200);
 /// Stands for a frame that there is not.
 const NO_FRAME: u64 = u64::MAX;
 
 /// Writes a core of the domain into the file at `path`, which is made or emptied; it may be a pipe. A file that could not be
 /// completed is removed. Takes as long as writing that much, and can be aborted.
 pub async fn dump_core(op: &Op, domid: Domid, path: &str) -> Result<()> {
+    let path = path.to_owned();
+    op.blocking("dump-core", move |work: &Work| dump(work, domid, &path))
+        .await
+}
+
+fn dump(work: &Work, domid: Domid, path: &str) -> Result<()> {
     let doing = format!("dumping the domain's core to {path}");
-    let found = op.xen()?.domain_info_required(domid);
+    let found = work.xen().domain_info_required(domid);
     // As the C library: the number says only that it failed.
     let info = found.map_err(|error| error.code_as(Code::Fail))?;
     let mut open = OpenOptions::new();
@@ -43,35 +53,71 @@ pub async fn dump_core(op: &Op, domid: Domid, path: &str) -> Result<()> {
         .create(true)
         .truncate(true)
         .mode(0o600);
-    let file = open.open(path);
-    let mut out = Out(file.map_err(|error| Error::io(&doing, &error).domain(domid))?);
-    let dumped = match Dump::of(op, &info) {
-        Ok(dump) => dump.write(op, &mut out).await,
-        Err(error) => Err(error),
-    };
-    if dumped.is_err() && out.is_file() {
+    let mut out = open
+        .open(path)
+        .and_then(|file| Out::new(file, work))
+        .map_err(|error| Error::io(&doing, &error).domain(domid))?;
+    let dumped = Dump::of(work, &info).and_then(|dump| dump.write(&mut out));
+    if dumped.is_err() && out.is_file {
         let _ = std::fs::remove_file(path);
     }
     dumped.map_err(|error| error.context(doing))
 }
 
 /// The file, whose pages dom0 has no use for.
-struct Out(File);
+struct Out<'a> {
+    file: File,
+    is_file: bool,
+    work: &'a Work,
+}
 
-impl Out {
-    fn put(&mut self, bytes: &[u8]) -> Result<()> {
-        let written = self.0.write_all(bytes);
-        written.map_err(|error| Error::io("writing", &error).hint("see df for free space"))
+impl<'a> Out<'a> {
+    fn new(file: File, work: &'a Work) -> io::Result<Self> {
+        let is_file = file.metadata()?.is_file();
+        if !is_file {
+            // Nobody may be reading at the other end.
+            rustix::io::ioctl_fionbio(&file, true)?;
+        }
+        Ok(Self {
+            file,
+            is_file,
+            work,
+        })
     }
 
-    fn is_file(&self) -> bool {
-        self.0.metadata().is_ok_and(|about| about.is_file())
+    /// Writes all of it; an abort ends the wait for a reader.
+    fn put(&mut self, mut bytes: &[u8]) -> Result<()> {
+        while !bytes.is_empty() {
+            match self.file.write(bytes) {
+                Ok(0) => return Err(Error::fail("writing: nothing more is taken")),
+                Ok(count) => bytes = &bytes[count..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait()?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    return Err(Error::io("writing", &error).hint("see df for free space"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn wait(&self) -> Result<()> {
+        self.work.check()?;
+        let mut fds = [PollFd {
+            fd: self.file.as_raw_fd(),
+            events: libc::POLLOUT,
+            revents: 0,
+        }];
+        let waited = poll(&mut fds, Some(PATIENCE));
+        waited
+            .map(drop)
+            .map_err(|error| Error::io("waiting for a reader", &error))
     }
 
     /// Waits until all is on disk; a pipe has nothing to wait for.
     fn finish(&self) -> Result<()> {
-        if self.is_file() {
-            let synced = self.0.sync_data();
+        if self.is_file {
+            let synced = self.file.sync_data();
             synced.map_err(|error| Error::io("writing", &error))?;
         }
         self.forget();
@@ -80,12 +126,13 @@ impl Out {
 
     /// Drops what was written from the page cache, which has better use for the room.
     fn forget(&self) {
-        let _ = fadvise(&self.0, 0, None, Advice::DontNeed);
+        let _ = fadvise(&self.file, 0, None, Advice::DontNeed);
     }
 }
 
 /// What a core is made of.
 struct Dump<'a> {
+    work: &'a Work,
     xen: &'a Xen,
     info: &'a DomainInfo,
     vcpus: Vec<Vec<u8>>,
@@ -113,8 +160,8 @@ struct Place {
 }
 
 impl<'a> Dump<'a> {
-    fn of(op: &'a Op, info: &'a DomainInfo) -> Result<Self> {
-        let xen = op.xen()?;
+    fn of(work: &'a Work, info: &'a DomainInfo) -> Result<Self> {
+        let xen = work.xen();
         let domid = info.domid;
         let translated = info.flags.hvm();
         let shared_info = page(xen, domid, info.shared_info_frame);
@@ -137,6 +184,7 @@ impl<'a> Dump<'a> {
             (Some(shared_info), false) => table(xen, info, shared_info, size)?,
         };
         Ok(Self {
+            work,
             xen,
             info,
             vcpus,
@@ -145,7 +193,7 @@ impl<'a> Dump<'a> {
         })
     }
 
-    async fn write(&self, op: &Op, out: &mut Out) -> Result<()> {
+    fn write(&self, out: &mut Out<'_>) -> Result<()> {
         let core = Core {
             translated: self.info.flags.hvm(),
             version: &self.xen.version()?,
@@ -160,9 +208,7 @@ impl<'a> Dump<'a> {
                 let present = |pfn: &u64| !VGA.contains(pfn) && !DEVICES.contains(pfn);
                 for first in (0..*end).step_by(BATCH) {
                     let places = (first..*end).take(BATCH).filter(present);
-                    pages
-                        .copy(op, places.map(|pfn| Place { pfn, frame: pfn }))
-                        .await?;
+                    pages.copy(places.map(|pfn| Place { pfn, frame: pfn }))?;
                 }
             }
             Frames::Table {
@@ -175,9 +221,7 @@ impl<'a> Dump<'a> {
                     let entries = self.entries(chunk)?;
                     let places = (next..*size).zip(entries);
                     let places = places.map(|(pfn, frame)| Place { pfn, frame });
-                    pages
-                        .copy(op, places.filter(|place| place.frame <= *highest))
-                        .await?;
+                    pages.copy(places.filter(|place| place.frame <= *highest))?;
                     next += BATCH as u64;
                 }
             }
@@ -188,7 +232,7 @@ impl<'a> Dump<'a> {
             let text = format!(
                 "the domain got {lost} pages more while its core was written: they are missing"
             );
-            log_line!(op.log(), Level::Warn, domid, "{text}");
+            log_line!(self.work.log(), Level::Warn, domid, "{text}");
         }
         out.put(&table)?;
         out.put(&core.names())?;
@@ -248,15 +292,15 @@ fn table(xen: &Xen, info: &DomainInfo, shared_info: &[u8], size: u64) -> Result<
 }
 
 /// The pages on their way into the file: as many as the header says, in ascending order.
-struct Pages<'a> {
+struct Pages<'a, 'b> {
     dump: &'a Dump<'a>,
-    out: &'a mut Out,
+    out: &'a mut Out<'b>,
     written: Vec<Place>,
     lost: u64,
 }
 
-impl<'a> Pages<'a> {
-    fn new(dump: &'a Dump<'a>, out: &'a mut Out) -> Self {
+impl<'a, 'b> Pages<'a, 'b> {
+    fn new(dump: &'a Dump<'a>, out: &'a mut Out<'b>) -> Self {
         Self {
             dump,
             out,
@@ -265,13 +309,11 @@ impl<'a> Pages<'a> {
         }
     }
 
-    async fn copy(&mut self, op: &Op, places: impl Iterator<Item = Place>) -> Result<()> {
+    fn copy(&mut self, places: impl Iterator<Item = Place>) -> Result<()> {
         let places: Vec<_> = places.collect();
         if places.is_empty() {
             return Ok(());
         }
-        // Others on the same context get their turn, and an abort is heeded.
-        op.sleep(Duration::ZERO).await?;
         let (xen, info) = (self.dump.xen, self.dump.info);
         let frames: Vec<_> = places.iter().map(|place| place.frame).collect();
         let mapped = xen.map_readable(info.domid, &frames)?;
