@@ -80,8 +80,8 @@ pub fn hold<T>(held: &Arc<Held>, notice: Notice, body: impl FnOnce() -> T) -> T 
 
 /// Keeps the line if this is a thread of the library's; otherwise gives it back.
 pub(super) fn keep(line: impl FnOnce() -> Line) -> bool {
-    HOLDER.with_borrow(|holder| {
-        let Some((held, notice)) = holder else {
+    let kept = HOLDER.try_with(|holder| {
+        let Some((held, notice)) = &*holder.borrow() else {
             return false;
         };
         let line = line();
@@ -89,7 +89,9 @@ pub(super) fn keep(line: impl FnOnce() -> Line) -> bool {
         held.push(line);
         notice(matters);
         true
-    })
+    });
+    // An application may free its context when it exits, and then this thread has no such place any more.
+    kept.unwrap_or(false)
 }
 
 /// What libxenctrl logs to: the application's logger, or where lines are held.
@@ -172,7 +174,7 @@ unsafe extern "C" fn progress(
     total: c_ulong,
 ) {
     // A thread of the library's reports no progress: nothing that it calls does.
-    if HOLDER.with_borrow(Option::is_some) {
+    if HOLDER.try_with(|holder| holder.borrow().is_some()) == Ok(true) {
         return;
     }
     // SAFETY: as in `vmessage`; a logger without progress has NULL there.

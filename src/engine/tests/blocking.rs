@@ -309,3 +309,27 @@ fn its_lines_are_logged_by_the_applications_threads() {
     let expected = ["Domain 5:quietly", "Domain 5:loudly"];
     assert_eq!(seen, expected.map(|text| (here, text.to_owned())));
 }
+
+#[test]
+fn lines_are_logged_by_a_thread_that_ends() {
+    use crate::log::{Level, Logger};
+    use crate::sys::log::testing::{Lines, logger};
+    struct AtExit(Logger);
+    impl Drop for AtExit {
+        fn drop(&mut self) {
+            crate::log_line!(self.0, Level::Error, None, "goodbye");
+        }
+    }
+    thread_local!(static LAST: std::cell::RefCell<Option<AtExit>> = const { std::cell::RefCell::new(None) });
+    let lines: Arc<Lines> = Arc::default();
+    let log = Logger::new(logger(&lines));
+    std::thread::spawn(move || {
+        // What a thread keeps last goes last: the library's own place is gone by then.
+        LAST.set(Some(AtExit(log.clone())));
+        crate::log_line!(log, Level::Error, None, "hello");
+    })
+    .join()
+    .unwrap();
+    let texts: Vec<_> = lock(&lines).iter().map(|(_, text)| text.clone()).collect();
+    assert_eq!(texts, ["hello", "goodbye"]);
+}
