@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::future::Future;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use super::core::{Connect, Life, Probe, Shared, StoreEntry, Target};
+use super::drive::panicked;
 use super::op::Op;
 use super::reactor::READ;
 use super::{Event, EventKind};
@@ -13,6 +15,9 @@ use crate::store::{Conn, Store};
 use crate::sys::log::CLogger;
 use crate::xen::{DomainInfo, Xen};
 use crate::{Code, Domid, Error, Result};
+
+/// The body of an operation.
+type Work = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
 /// How the end of an asynchronous operation is announced.
 pub enum Notify {
@@ -130,10 +135,26 @@ impl Ctx {
     /// An error is returned, not logged.
     pub fn block_on<T>(&self, body: impl AsyncFnOnce(&Op) -> Result<T>) -> Result<T> {
         let op = self.new_op(None);
-        let listed = Listed(&op);
-        let result = self.drive_future(op.run(body(&op)));
+        let mut result = None;
+        // One loop for all bodies: the code of each is there once.
+        let work = Box::pin(async {
+            result = Some(body(&op).await?);
+            Ok(())
+        });
+        self.run_here(&op, work)?;
+        result.ok_or_else(panicked)
+    }
+
+    fn run_here(
+        &self,
+        op: &Op,
+        work: Pin<Box<dyn Future<Output = Result<()>> + '_>>,
+    ) -> Result<()> {
+        let listed = Listed(op);
+        let mut result = Ok(());
+        self.drive_future(pin!(async { result = op.run(work).await }))?;
         drop(listed);
-        result?
+        result
     }
 
     /// Starts an operation; `how` announces its end. `None` runs it to its end like [`Ctx::block_on`].
@@ -143,14 +164,18 @@ impl Ctx {
         F: FnOnce(Op) -> Fut,
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
+        let op = self.new_op(how.as_ref().map(|how| how.key));
+        let work: Work = Box::pin(body(op.clone()));
+        self.start_boxed(op, how, work)
+    }
+
+    fn start_boxed(&self, op: Op, how: Option<How>, work: Work) -> Result<()> {
         let Some(how) = how else {
-            return self.block_on(async move |op: &Op| body(op.clone()).await);
+            return self.run_here(&op, work);
         };
-        let op = self.new_op(Some(how.key));
         let work = Box::pin({
-            let body = body(op.clone());
             let op = op.clone();
-            async move { op.run(body).await }
+            async move { op.run(work).await }
         });
         let early = self.start_task(&op, how.notify, how.domid, work);
         self.settle();

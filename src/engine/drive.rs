@@ -298,13 +298,12 @@ impl Ctx {
     }
 
     /// Polls `future`, which need not be 'static, to its end in this thread.
-    pub(super) fn drive_future<T>(&self, future: impl Future<Output = T>) -> Result<T> {
+    pub(super) fn drive_future(&self, mut future: Pin<&mut dyn Future<Output = ()>>) -> Result<()> {
         if self.is_polling() {
             return Err(Error::fail(
                 "a synchronous call was made from within an operation of the same context",
             ));
         }
-        let mut future = std::pin::pin!(future);
         let thread = Arc::new(ThreadWaker {
             woken: AtomicBool::new(true),
             parker: Arc::new(Parker::default()),
@@ -316,8 +315,8 @@ impl Ctx {
             while thread.woken.swap(false, Ordering::SeqCst) {
                 let guard = self.shared.lock();
                 let _polling = Polling::new(&guard);
-                if let Poll::Ready(value) = future.as_mut().poll(&mut cx) {
-                    return Some(value);
+                if future.as_mut().poll(&mut cx).is_ready() {
+                    return Some(());
                 }
             }
             None

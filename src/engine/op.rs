@@ -322,19 +322,18 @@ impl Op {
 
     /// The whole of an operation: its body, then undos that were left, then what its end has to wait for. A panic in the
     /// body is its failure.
-    pub(super) async fn run<T>(&self, body: impl Future<Output = Result<T>>) -> Result<T> {
-        let mut body = std::pin::pin!(Some(body));
+    pub(super) async fn run<F>(&self, mut body: Pin<Box<F>>) -> Result<()>
+    where
+        F: Future<Output = Result<()>> + ?Sized,
+    {
         let result = poll_fn(|cx| {
             self.set_waker(cx.waker());
-            match body.as_mut().as_pin_mut() {
-                Some(body) => catch_unwind(AssertUnwindSafe(|| body.poll(cx)))
-                    .unwrap_or_else(|_| Poll::Ready(Err(panicked()))),
-                None => Poll::Pending,
-            }
+            catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx)))
+                .unwrap_or_else(|_| Poll::Ready(Err(panicked())))
         })
         .await;
         // What it pushed for its undo is left with the operation now.
-        body.set(None);
+        drop(body);
         self.run_orphans().await;
         poll_fn(|cx| {
             self.set_waker(cx.waker());
