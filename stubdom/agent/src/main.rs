@@ -1,11 +1,12 @@
 //! First process of the stub domain. It prepares the domain for QEMU (modules, disks, network,
 //! consoles), starts QEMU with the arguments that the toolstack left in xenstore, and then relays
-//! QMP between the toolstack and QEMU until QEMU ends.
+//! QMP between the toolstack and QEMU until QEMU ends. Once QEMU runs, only its own end ends the domain.
 //!
 //! Whatever goes wrong is said in one line on the first console, which the toolstack keeps as the
 //! device model's log, and in the store node `device-model/TARGET/error`.
 
 mod arguments;
+mod child;
 mod console;
 mod error;
 mod modules;
@@ -18,10 +19,12 @@ mod sys;
 
 use std::fs::File;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use crate::arguments::Arguments;
+use crate::child::Watched;
 use crate::console::say;
 use crate::error::{Error, Result};
 use crate::store::Store;
@@ -32,6 +35,8 @@ const QEMU_SOCKET: &str = "/run/qemu.qmp";
 const RELAY_SOCKET: &str = "/run/relay.qmp";
 /// The toolstack's limit for the whole start is 30 s; a missing device should be named before that.
 const DEVICE_TIMEOUT: Duration = Duration::from_secs(10);
+/// For the log to take why the domain ends.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 fn main() {
     let prepared = prepare_filesystems();
@@ -39,20 +44,31 @@ fn main() {
     let mut target = None;
     let outcome = prepared.and_then(|()| run(&mut target));
     let reason = match outcome {
-        Ok(()) => {
-            say("QEMU ended on request; powering off");
-            sys::ShutdownReason::PowerOff
-        }
+        Ok(()) => sys::ShutdownReason::PowerOff,
+        Err(_) => sys::ShutdownReason::Crash,
+    };
+    // Words are lost rather than that the domain stays without a QEMU because nobody takes them.
+    let (told, end) = mpsc::channel::<()>();
+    std::thread::spawn(move || {
+        tell(outcome, target.as_deref());
+        drop(told);
+    });
+    let _ = end.recv_timeout(LAST_WORDS);
+    sys::shut_down(reason);
+}
+
+fn tell(outcome: Result<()>, target: Option<&str>) {
+    match outcome {
+        Ok(()) => say("QEMU ended on request; powering off"),
         Err(error) => {
+            // The log first: the toolstack takes the domain down when it reads the node.
             say(&format!("error: {error}"));
             if let Some(target) = target {
-                report(&target, &error);
+                report(target, &error);
             }
-            sys::ShutdownReason::Crash
         }
-    };
+    }
     console::drain();
-    sys::shut_down(reason);
 }
 
 /// Leaves the reason where the toolstack can read it. Best effort: the domain is about to end.
@@ -113,8 +129,7 @@ fn run(target: &mut Option<String>) -> Result<()> {
             ""
         }
     ));
-    let proxy = start_proxy(target)?;
-    relay::run(&listener, QEMU_SOCKET, qemu, proxy, || start_proxy(target))
+    relay::run(&listener, QEMU_SOCKET, qemu, || start_proxy(target))
 }
 
 fn read_target(store: &mut Store) -> Result<String> {
@@ -146,18 +161,19 @@ fn await_path(path: &Path, hint: &str) -> Result<()> {
     Ok(())
 }
 
-fn start_qemu(arguments: &Arguments) -> Result<Child> {
+fn start_qemu(arguments: &Arguments) -> Result<Watched> {
     Command::new("/bin/qemu")
         .args(["-L", "/usr/share/qemu", "-qmp"])
         .arg(format!("unix:{QEMU_SOCKET},server=on,wait=off"))
         .args(arguments.list())
         .stdin(Stdio::null())
         .spawn()
+        .map(Watched::new)
         .map_err(|source| Error::io("start /bin/qemu", source))
 }
 
 /// The proxy is upstream's vchan-socket-proxy: the other end of what the toolstack runs in dom0.
-fn start_proxy(target: &str) -> Result<Child> {
+fn start_proxy(target: &str) -> Result<Watched> {
     Command::new("/bin/vchan-socket-proxy")
         .args(["--mode=server", "0"])
         .arg(format!("device-model/{target}/qmp-vchan"))
@@ -165,6 +181,7 @@ fn start_proxy(target: &str) -> Result<Child> {
         .stdin(Stdio::null())
         .spawn()
         .inspect(sys::lower_priority)
+        .map(Watched::new)
         .map_err(|source| Error::io("start /bin/vchan-socket-proxy", source))
 }
 

@@ -6,9 +6,10 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ExitStatus};
+use std::process::ExitStatus;
 use std::time::Duration;
 
+use crate::child::{Kept, Watched};
 use crate::console::say;
 use crate::error::{Error, Result};
 use crate::qmp::{self, Answer, Session, Splitter};
@@ -16,9 +17,10 @@ use crate::{save, sys};
 
 /// A peer that takes nothing for this long is dropped.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
-/// Between attempts to reach a QEMU that has not opened its socket yet, and to restart a proxy.
+/// Between attempts to reach a QEMU that has not opened its socket yet.
 const RETRY: Duration = Duration::from_millis(20);
-const PROXY_RESTARTS: u32 = 10;
+/// Between looks at what cannot be waited for.
+const LOOK: Duration = Duration::from_secs(1);
 
 pub(crate) fn listen(path: &str) -> Result<UnixListener> {
     UnixListener::bind(path).map_err(|source| Error::io(format!("listen on {path}"), source))
@@ -33,66 +35,68 @@ struct Link {
     answers: Splitter,
 }
 
-/// Serves clients until QEMU ends; an error unless it ended with status 0.
+/// Serves clients until QEMU ends; an error unless it ended with status 0. Nothing else ends this: a guest can live without
+/// QMP for a while, and not without QEMU.
 pub(crate) fn run(
     listener: &UnixListener,
     qemu_socket: &str,
-    mut qemu: Child,
-    mut proxy: Child,
-    restart_proxy: impl Fn() -> Result<Child>,
+    mut qemu: Watched,
+    start_proxy: impl Fn() -> Result<Watched>,
 ) -> Result<()> {
-    let qemu_exit = sys::watch_child(&qemu)?;
-    let mut proxy_exit = sys::watch_child(&proxy)?;
-    let mut restarts = 0;
+    let mut proxy = Kept::new();
     let mut waiting: Option<UnixStream> = None;
     let mut link: Option<Link> = None;
 
     loop {
-        let mut sources: Vec<BorrowedFd<'_>> = vec![qemu_exit.as_fd(), proxy_exit.as_fd()];
+        if let Some(status) = qemu.status() {
+            return describe_exit(status);
+        }
+        let now = sys::uptime();
+        if let Some(words) = proxy.look_after(now, &start_proxy) {
+            say(&format!("the QMP proxy: {words}"));
+        }
+
+        let exits = [qemu.exit(), proxy.process().and_then(Watched::exit)];
+        let unwatched = exits[0].is_none() || proxy.process().is_some() && exits[1].is_none();
+        let mut sources: Vec<BorrowedFd<'_>> = Vec::new();
         match &link {
             Some(link) => sources.extend([link.client.as_fd(), link.qemu.as_fd()]),
             None if waiting.is_none() => sources.push(listener.as_fd()),
             None => {}
         }
-        let ready = sys::poll(&sources, waiting.is_some().then_some(RETRY))?;
+        let ours = sources.len();
+        sources.extend(exits.iter().flatten());
+        let timeout = [
+            waiting.is_some().then_some(RETRY),
+            proxy.due_in(now),
+            unwatched.then_some(LOOK),
+        ];
+        let timeout = timeout.into_iter().flatten().min();
+        let ready = sys::poll(&sources, timeout).unwrap_or_else(|error| {
+            say(&format!("error: {error}"));
+            std::thread::sleep(LOOK);
+            Vec::new()
+        });
+        let is_ready = |place: usize| place < ours && ready.get(place) == Some(&true);
 
-        if ready[0] {
-            let status = qemu
-                .wait()
-                .map_err(|source| Error::io("learn how QEMU ended", source))?;
-            return describe_exit(status);
-        }
-        if ready[1] {
-            let status = proxy
-                .wait()
-                .map_or_else(|error| error.to_string(), |status| status.to_string());
-            restarts += 1;
-            if restarts > PROXY_RESTARTS {
-                return Err(Error::new(format!(
-                    "the QMP proxy ended {restarts} times, last with {status}"
-                )));
-            }
-            say(&format!(
-                "the QMP proxy ended ({status}); starting it again"
-            ));
-            std::thread::sleep(RETRY);
-            proxy = restart_proxy()?;
-            proxy_exit = sys::watch_child(&proxy)?;
-            continue;
-        }
         if let Some(open) = &mut link {
-            let alive = (!ready[2] || open.pass_commands()) && (!ready[3] || open.pass_answers());
+            let alive =
+                (!is_ready(0) || open.pass_commands()) && (!is_ready(1) || open.pass_answers());
             if !alive {
                 link = None;
             }
-        } else {
-            if waiting.is_none() && ready.get(2) == Some(&true) {
-                waiting = listener.accept().ok().map(|(client, _)| client);
+            continue;
+        }
+        if waiting.is_none() && is_ready(0) {
+            match listener.accept() {
+                Ok((client, _)) => waiting = Some(client),
+                // Not at once: the client is still there.
+                Err(_) => std::thread::sleep(RETRY),
             }
-            if let (Some(client), Ok(qemu)) = (&waiting, UnixStream::connect(qemu_socket)) {
-                link = Link::new(client, qemu);
-                waiting = None;
-            }
+        }
+        if let (Some(client), Ok(qemu)) = (&waiting, UnixStream::connect(qemu_socket)) {
+            link = Link::new(client, qemu);
+            waiting = None;
         }
     }
 }
@@ -101,7 +105,7 @@ fn describe_exit(status: ExitStatus) -> Result<()> {
     match (status.code(), status.signal()) {
         (Some(0), _) => Ok(()),
         (Some(code), _) => Err(Error::new(format!(
-            "QEMU ended with status {code}; its own words are above"
+            "QEMU ended with status {code}; why stands before this in the stub domain's log"
         ))),
         (None, Some(libc::SIGKILL)) => Err(Error::new(
             "QEMU was killed (signal 9): out of memory? Try a larger stubdomain_memory",
