@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::args::{self, CommandLine, Environment, Restore};
 use super::process::{self, Helper};
-use super::{Boxed, START_TIMEOUT, graphics, logfile, restrict, user};
+use super::{Boxed, START_TIMEOUT, graphics, limit, logfile, restrict, user};
 use crate::device::Kind;
 use crate::engine::{Command, Op, Rollback};
 use crate::log::Level;
@@ -41,6 +41,8 @@ pub(super) struct Local<'a> {
     pub(super) domid: Domid,
     pub(super) config: &'a DomainConfig,
     pub(super) saved_state: Option<&'a Path>,
+    /// How large its files may become, in bytes.
+    pub(super) file_limit: Option<u64>,
 }
 
 /// Starts QEMU, waits until it runs, and asks it what the toolstack wants to know.
@@ -101,6 +103,7 @@ async fn start(op: &Op, undo: &Rollback, local: Local<'_>) -> Result<()> {
     prepare_store(op, local, run_as.as_ref()).await?;
     trace(op, domid, &line);
     let mut command = command(&line, log, state)?;
+    command.limits.extend(local.file_limit.map(limit::of_files));
     if restricted {
         restrict::make_root(domid)?;
         restrict::confine(&mut command);

@@ -4,6 +4,7 @@ pub mod args;
 mod console;
 mod destroy;
 mod graphics;
+mod limit;
 mod local;
 mod logfile;
 mod minios;
@@ -87,6 +88,7 @@ pub async fn spawn(op: &Op, request: Request<'_>, disks: Boxed<'_, Result<()>>) 
             domid: request.domid,
             config: request.config,
             saved_state: request.saved_state,
+            file_limit: None,
         };
         local::spawn(op, local).await
     };

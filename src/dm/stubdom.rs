@@ -7,7 +7,9 @@ use rustix::fs::{Access, access};
 use super::args::{self, CommandLine, Environment, Restore};
 use super::console::{self, Ends};
 use super::local::{self, Local};
-use super::{Boxed, MadeDomain, Request, STUBDOM_TIMEOUT, graphics, logfile, process, proxy};
+use super::{
+    Boxed, MadeDomain, Request, STUBDOM_TIMEOUT, graphics, limit, logfile, process, proxy,
+};
 use crate::device::{self, Guest, Ring, When};
 use crate::engine::{Op, Rollback};
 use crate::log::Level;
@@ -159,7 +161,8 @@ fn arguments(op: &Op, request: Request<'_>) -> Result<CommandLine> {
     Ok(line)
 }
 
-async fn stubdom_name(op: &Op, guest: Domid) -> Result<String> {
+/// The name of a guest's stub domain.
+pub(super) async fn stubdom_name(op: &Op, guest: Domid) -> Result<String> {
     let name = op.store()?.read_str(&layout::name(guest)).await?;
     let name =
         name.ok_or_else(|| Error::fail("the guest has no name in xenstore").domain(guest))?;
@@ -358,6 +361,7 @@ async fn backends(
         domid: stubdom,
         config,
         saved_state: None,
+        file_limit: limit::for_stubdom(op, request, &config.disks),
     };
     let mut starts: Vec<Boxed<'_, Result<()>>> = vec![Box::pin(local::spawn(op, local))];
     if is_linux(request.config) {
@@ -429,11 +433,16 @@ async fn goes_down(op: &Op, stubdom: Domid) -> Result<()> {
     let watch = op.watch(layout::RELEASE_DOMAIN).await?;
     loop {
         watch.changed().await?;
-        match op.xen()?.domain_info(stubdom)? {
-            Some(info) if !info.flags.shutdown() && !info.flags.dying() => {}
-            _ => return Err(Error::fail(format!("stub domain {stubdom} went down"))),
+        if !is_up(op, stubdom)? {
+            return Err(Error::fail(format!("stub domain {stubdom} went down")));
         }
     }
+}
+
+/// Whether the domain is there and has not shut down.
+pub(super) fn is_up(op: &Op, stubdom: Domid) -> Result<bool> {
+    let info = op.xen()?.domain_info(stubdom)?;
+    Ok(info.is_some_and(|info| !info.flags.shutdown() && !info.flags.dying()))
 }
 
 #[cfg(test)]

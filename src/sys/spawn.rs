@@ -43,7 +43,8 @@ pub struct Spec {
     pub double_fork: bool,
     /// Namespaces to leave (`CLONE_NEW*`).
     pub unshare: c_int,
-    /// Resource limits, soft and hard alike (`RLIMIT_*`).
+    /// Resource limits, soft and hard alike (`RLIMIT_*`). With a limit for files, a write beyond it fails with EFBIG; the
+    /// signal that would end the process is ignored.
     pub limits: Vec<(u32, u64)>,
 }
 
@@ -358,6 +359,13 @@ unsafe fn run(prepared: &Prepared<'_>) -> u8 {
                 libc::sigemptyset(&raw mut none);
                 libc::signal(libc::SIGPIPE, libc::SIG_DFL);
                 libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+                if spec
+                    .limits
+                    .iter()
+                    .any(|limit| limit.0 == libc::RLIMIT_FSIZE)
+                {
+                    libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+                }
                 libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
                 libc::execve(file.as_ptr(), prepared.argv.as_ptr(), prepared.env.as_ptr());
                 7
@@ -421,6 +429,23 @@ mod tests {
         let mut text = String::new();
         io::Read::read_to_string(&mut std::fs::File::from(ours), &mut text).unwrap();
         assert_eq!(text, "hello\n33\n");
+    }
+
+    #[test]
+    fn a_file_that_may_not_grow_is_an_error_and_no_signal() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let script = r#"exec dd if=/dev/zero of="$1" bs=3000 count=3 2>"$2""#;
+        let path = file.path().to_str().unwrap();
+        let words = tempfile::NamedTempFile::new().unwrap();
+        let words_path = words.path().to_str().unwrap();
+        let mut spec = spec("sh", &["-c", script, "sh", path, words_path]);
+        spec.limits = vec![(libc::RLIMIT_FSIZE, 4096)];
+        assert_eq!(status(spawn(&spec, None).unwrap().pid), 1);
+        let words = std::fs::read_to_string(words.path()).unwrap();
+        let too_large = io::Error::from_raw_os_error(libc::EFBIG).to_string();
+        let too_large = too_large.split(" (os").next().unwrap();
+        assert!(words.contains(too_large), "{words}");
+        assert_eq!(file.as_file().metadata().unwrap().len(), 4096);
     }
 
     #[test]

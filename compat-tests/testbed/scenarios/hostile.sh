@@ -118,6 +118,23 @@ finish flood 250000
 await 10 "flood to be gone" gone flood
 step "its log has $(stat -c %s /var/log/xen/qemu-dm-flood.log) bytes"
 
+# Two of its consoles are files here. They end at the limit of the QEMU that serves them, which is lowered for the sake of time.
+# It goes on as if all were taken.
+qemu=$(xenstore-read "/local/domain/$stub/image/device-model-pid")
+limit=$(awk '/^Max file size/ { print $4 }' "/proc/$qemu/limits")
+[[ $limit =~ ^[0-9]+$ && $limit -ge $((16 << 20)) && $limit -le $((64 << 20)) ]] || fail "its files may have $limit bytes"
+most=300000
+prlimit --pid "$qemu" --fsize="$most":
+part fill
+full() { [ "$(stat -c %s "$1")" -eq $most ]; }
+for file in /var/log/xen/qemu-dm-box.log "/var/lib/xen/qemu-save.${domid_of[box]}"; do await 60 "$file to be full" full "$file"; done
+part fine
+watched filled 64000 "${monitor[@]}"
+grep -q 'VM status: hostile' <<<"$output" || fail "the monitor does not answer with full files: $output"
+kill -0 "$qemu" || fail "the QEMU that serves its consoles is gone"
+for file in /var/log/xen/qemu-dm-box.log "/var/lib/xen/qemu-save.${domid_of[box]}"; do full "$file" || fail "$file has grown"; done
+prlimit --pid "$qemu" --fsize="$limit":
+
 # Last of the QMP parts: the proxy in dom0 does not survive that its client hangs up on a flood.
 part endless
 refused endless 64000 "${monitor[@]}"

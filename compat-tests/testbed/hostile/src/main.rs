@@ -19,6 +19,7 @@ mod sys;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use error::{Error, Result};
@@ -84,7 +85,7 @@ fn lie(store: &mut Store, nodes: &str) -> Result<()> {
 
 /// Never says that QEMU runs, and makes as much noise about it as it can.
 fn flood(store: &mut Store, nodes: &str) -> Result<()> {
-    std::thread::spawn(noise);
+    make_noise(std::io::stdout());
     let mut count: u64 = 0;
     loop {
         count += 1;
@@ -97,10 +98,28 @@ fn flood(store: &mut Store, nodes: &str) -> Result<()> {
     }
 }
 
-/// Fills the log.
-fn noise() {
+static NOISY: AtomicBool = AtomicBool::new(false);
+
+/// Fills what a console is connected to, as long as it shall be noisy.
+fn make_noise(mut console: impl Write + Send + 'static) {
+    NOISY.store(true, Relaxed);
     let line = format!("{FOOL}{}\n", "x".repeat(200));
-    while std::io::stdout().write_all(line.as_bytes()).is_ok() {}
+    std::thread::spawn(move || {
+        while NOISY.load(Relaxed) {
+            if console.write_all(line.as_bytes()).is_err() {
+                break;
+            }
+        }
+    });
+}
+
+/// Fills the log, and the file that a saved state goes to.
+fn fill_files() {
+    make_noise(std::io::stdout());
+    match OpenOptions::new().write(true).open("/dev/hvc1") {
+        Ok(console) => make_noise(console),
+        Err(error) => println!("hostile: no second console: {error}"),
+    }
 }
 
 /// Says that QEMU runs, and serves QMP as the node `part` tells.
@@ -112,11 +131,16 @@ fn serve(store: &mut Store, nodes: &str) -> Result<()> {
     println!("hostile: serving");
     let deadline = Instant::now() + Duration::from_secs(600);
     while Instant::now() < deadline {
-        if store.read("part").is_ok_and(|part| part == "wreck") {
-            wreck(store, nodes);
-            println!("hostile: wrecked");
-            std::thread::spawn(noise);
-            return Ok(());
+        match store.read("part").as_deref() {
+            Ok("fill") if !NOISY.load(Relaxed) => fill_files(),
+            Ok("fill") => {}
+            Ok("wreck") => {
+                wreck(store, nodes);
+                println!("hostile: wrecked");
+                make_noise(std::io::stdout());
+                return Ok(());
+            }
+            _ => NOISY.store(false, Relaxed),
         }
         std::thread::sleep(Duration::from_millis(100));
     }
