@@ -116,6 +116,14 @@ pub fn needed(config: &DomainConfig) -> bool {
         || config.channels.iter().any(|c| here(c.backend_domid))
 }
 
+/// A conversation with a guest's device model, in dom0 or in a stub domain. Where the proxy to a stub domain has ended, it is
+/// started again.
+///
+/// The caller sets the limit with [`Op::timeout`].
+pub async fn connect(op: &Op, domid: Domid) -> Result<qmp::Client> {
+    qmp::Client::connect_or(op, domid, proxy::revive(op, domid)).await
+}
+
 /// Lets an HVM guest's device model go on: QMP `cont`, or MiniOS's `continue`. Done before the guest is unpaused.
 ///
 /// [`Code::Inval`] when the domain has no device model on record, [`Code::Timedout`] after a minute.
@@ -124,9 +132,7 @@ pub async fn unpause(op: &Op, domid: Domid) -> Result<()> {
     let version = recorded.as_deref().and_then(DeviceModelVersion::from_name);
     let work = async {
         match version {
-            Some(DeviceModelVersion::QemuXen) => {
-                qmp::Client::connect(op, domid).await?.cont().await
-            }
+            Some(DeviceModelVersion::QemuXen) => connect(op, domid).await?.cont().await,
             Some(DeviceModelVersion::QemuXenTraditional) => {
                 let dm = stubdom_of(op, domid).await?.unwrap_or(DOM0);
                 minios::go_on(op, dm, domid).await
@@ -147,7 +153,7 @@ const MONITOR_TIMEOUT: Duration = Duration::from_secs(30);
 /// [`Code::Timedout`] after [`MONITOR_TIMEOUT`].
 pub async fn monitor_command(op: &Op, domid: Domid, command: &str) -> Result<String> {
     let work = async {
-        let mut client = qmp::Client::connect(op, domid).await?;
+        let mut client = connect(op, domid).await?;
         client.human_monitor_command(command).await
     };
     let text = op

@@ -3,13 +3,17 @@
 use std::os::fd::OwnedFd;
 
 use super::process::{self, Helper};
-use super::{START_TIMEOUT, logfile};
+use super::{START_TIMEOUT, destroy, limit, logfile, stubdom, stubdom_of};
 use crate::engine::{Command, Op, Rollback};
+use crate::log::Level;
 use crate::store::layout;
-use crate::{Domid, Error, Result, qmp};
+use crate::{Domid, Error, Result, log_line, qmp};
 
 /// Debian's; it hands over to the one of the running Xen version.
 const PROGRAM: &str = "/usr/bin/vchan-socket-proxy";
+
+/// It writes a line when it ends, and can be made to write no more.
+const LARGEST_LOG: u64 = 1 << 20;
 
 /// A stub domain and the guest it serves.
 #[derive(Clone, Copy)]
@@ -34,7 +38,7 @@ pub(super) async fn start(op: &Op, undo: &Rollback, pair: Pair<'_>) -> Result<()
     undo.push(format!("take down the QMP proxy of domain {guest}"), {
         move |op: Op| async move {
             let ended = end(&op, stubdom, guest).await;
-            ended.and(super::destroy::remove_sockets(guest))
+            ended.and(destroy::remove_sockets(guest))
         }
     });
     let state_path = layout::qmp_proxy_state(stubdom);
@@ -48,6 +52,7 @@ pub(super) async fn start(op: &Op, undo: &Rollback, pair: Pair<'_>) -> Result<()
     ]);
     command.stdout = Some(null()?);
     command.stderr = Some(OwnedFd::from(log));
+    command.limits.push(limit::of_files(LARGEST_LOG));
     command.setsid = true;
     command.double_fork = true;
     let helper = Helper {
@@ -59,6 +64,44 @@ pub(super) async fn start(op: &Op, undo: &Rollback, pair: Pair<'_>) -> Result<()
     };
     let ready = helper.running(op);
     helper.start(op, command, START_TIMEOUT, ready).await
+}
+
+/// Starts the proxy of a guest again, when that guest has one and nobody listens any more. The caller holds the lock on the
+/// guest's QMP socket. False where QMP needs no proxy.
+///
+/// It is a program that ends with a client that hangs up too early, and the guest lives on.
+pub(super) async fn revive(op: &Op, guest: Domid) -> Result<bool> {
+    let Some(stubdom) = stubdom_of(op, guest).await? else {
+        return Ok(false);
+    };
+    check_up(op, guest, stubdom)?;
+    let what = "nobody serves the guest's QMP socket; its QMP proxy is started again";
+    log_line!(op.log(), Level::Warn, guest, "{what}");
+    op.with_rollback(|undo| async move {
+        end(op, stubdom, guest).await?;
+        // The program does not bind to a name that is there.
+        destroy::remove_sockets(guest)?;
+        let name = stubdom::stubdom_name(op, guest).await?;
+        let pair = Pair {
+            stubdom,
+            guest,
+            name: &name,
+        };
+        start(op, &undo, pair).await?;
+        // A destruction meanwhile found none to end.
+        check_up(op, guest, stubdom)
+    })
+    .await?;
+    Ok(true)
+}
+
+fn check_up(op: &Op, guest: Domid, stubdom: Domid) -> Result<()> {
+    if stubdom::is_up(op, stubdom)? {
+        return Ok(());
+    }
+    let what = format!("stub domain {stubdom}, which runs the guest's QEMU, has ended");
+    let hint = "its console is in the log qemu-dm-NAME.log of the guest's name, in /var/log/xen";
+    Err(Error::fail(what).hint(hint).domain(guest))
 }
 
 /// Ends the proxy and forgets its state. Fine when there is none.

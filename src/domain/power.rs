@@ -7,7 +7,7 @@ use crate::engine::Op;
 use crate::store::layout;
 use crate::types::{DeviceModelVersion, DomainType, Trigger};
 use crate::xen::{self, HvmParam};
-use crate::{Code, Domid, Error, Result, dm, qmp};
+use crate::{Code, Domid, Error, Result, dm};
 
 /// How long a guest may take to confirm that it has seen the request.
 const ACKNOWLEDGE: Duration = Duration::from_secs(60);
@@ -117,7 +117,7 @@ async fn wake(op: &Op, domid: Domid) -> Result<()> {
         return op.xen()?.hvm_param_set(domid, HvmParam::AcpiSState, 0);
     }
     let waking = async {
-        let mut client = qmp::Client::connect(op, domid).await?;
+        let mut client = dm::connect(op, domid).await?;
         client.execute("system_wakeup", None).await.map(drop)
     };
     op.timeout(WAKE, "waking the guest through QEMU", waking)

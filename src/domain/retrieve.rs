@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::userdata::{self, Userdata};
 use super::{config, memory, query, sched};
 use crate::device::{DeviceKind, list};
+use crate::dm;
 use crate::engine::{FileLock, Op};
 use crate::log::Level;
-use crate::qmp;
 use crate::store::layout;
 use crate::types::{Bitmap, DeviceDisk, DeviceModelVersion, DiskFormat, DomainConfig, DomainType};
 use crate::{Code, Domid, Result, log_line};
@@ -49,7 +49,7 @@ async fn vcpus(op: &Op, domid: Domid, config: &DomainConfig) -> Result<Bitmap> {
     let version = op.store()?.read_str(&layout::dm_version(domid)).await?;
     let qemu_xen = version.as_deref() == Some(DeviceModelVersion::QemuXen.name());
     if config.c_info.type_ == DomainType::Hvm && qemu_xen {
-        let asked = async { qmp::Client::connect(op, domid).await?.query_cpus().await };
+        let asked = async { dm::connect(op, domid).await?.query_cpus().await };
         let numbers = op.timeout(QMP, "asking QEMU for its vCPUs", asked).await?;
         // A number beyond the domain's vCPUs, or a count that the stored configuration leaves open, sets nothing.
         numbers.into_iter().for_each(|number| present.set(number));

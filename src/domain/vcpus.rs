@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::query;
+use crate::dm;
 use crate::engine::Op;
-use crate::qmp;
 use crate::store::{Batch, layout};
 use crate::types::{Bitmap, DeviceModelVersion, DomainType};
 use crate::{Code, Domid, Error, Result};
@@ -53,7 +53,7 @@ fn check(wanted: &Bitmap, all: u32) -> Result<()> {
 }
 
 async fn plug_in(op: &Op, domid: Domid, wanted: &Bitmap) -> Result<()> {
-    let mut client = qmp::Client::connect(op, domid).await?;
+    let mut client = dm::connect(op, domid).await?;
     let present = client.query_cpus().await?;
     let missing = wanted.iter().filter(|vcpu| !present.contains(vcpu));
     let missing: Vec<usize> = missing.collect();

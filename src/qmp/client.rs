@@ -39,8 +39,10 @@ pub struct Client {
     framer: Framer,
     next_id: i64,
     version: Version,
+    /// Whether the other end has closed the connection.
+    hung_up: bool,
     /// Released after the stream is closed: fields are dropped in this order.
-    _lock: Option<FileLock>,
+    lock: Option<FileLock>,
 }
 
 impl Client {
@@ -48,6 +50,16 @@ impl Client {
     ///
     /// Waits as long as another process talks to this QEMU; the caller sets the limit with [`Op::timeout`].
     pub async fn connect(op: &Op, domid: Domid) -> Result<Self> {
+        Self::connect_or(op, domid, async { Ok(false) }).await
+    }
+
+    /// The same. Where nobody serves the socket, `revive` is to see to that, under the lock; when it says that somebody does
+    /// now, the connection is tried once more.
+    pub async fn connect_or(
+        op: &Op,
+        domid: Domid,
+        revive: impl Future<Output = Result<bool>>,
+    ) -> Result<Self> {
         let uuid = uuid_of(op, domid)?;
         let lock = FileLock::acquire(op, super::lock_path(domid, uuid)).await?;
         // The domain may have gone while we waited, and its number may be another's now.
@@ -55,49 +67,96 @@ impl Client {
             return Err(Error::new(Code::LockFail, "the domain is gone").domain(domid));
         }
         let path = socket_path(domid);
-        log_line!(op.log(), Level::Debug, domid, "connecting to {path}");
-        let stream = open(op, Path::new(&path))
-            .await
-            .map_err(|error| error.domain(domid))?;
-        Self::converse(op, domid, stream, Some(lock)).await
+        let mut client = Self::reach_or(op, domid, Path::new(&path), revive).await?;
+        client.lock = Some(lock);
+        Ok(client)
+    }
+
+    /// Connects to whoever serves `path`, before or after `revive`.
+    pub(super) async fn reach_or(
+        op: &Op,
+        domid: Domid,
+        path: &Path,
+        revive: impl Future<Output = Result<bool>>,
+    ) -> Result<Self> {
+        match Self::reach(op, domid, path).await {
+            Err(Unreached::Nobody(error)) if !revive.await? => Err(error),
+            Err(Unreached::Nobody(_)) => Self::reach(op, domid, path)
+                .await
+                .map_err(Unreached::reason),
+            other => other.map_err(Unreached::reason),
+        }
+    }
+
+    async fn reach(op: &Op, domid: Domid, path: &Path) -> Result<Self, Unreached> {
+        log_line!(
+            op.log(),
+            Level::Debug,
+            domid,
+            "connecting to {}",
+            path.display()
+        );
+        let stream = open(op, path).await.map_err(|error| {
+            let error = error.domain(domid);
+            match error.errno() {
+                Some(libc::ECONNREFUSED | libc::ENOENT) => Unreached::Nobody(error.hint(
+                    "the device model has ended, it seems; its log is qemu-dm-NAME.log of the guest's name, in /var/log/xen",
+                )),
+                _ => Unreached::Other(error),
+            }
+        })?;
+        let mut client = Self::over(op, domid, stream);
+        match client.negotiate().await {
+            Ok(()) => Ok(client),
+            // A proxy that ends leaves those behind who stood in its queue.
+            Err(error) if client.hung_up && client.version == Version::default() => {
+                Err(Unreached::Nobody(error))
+            }
+            Err(error) => Err(Unreached::Other(error)),
+        }
     }
 
     /// Negotiates over an open stream.
-    pub(super) async fn converse(
-        op: &Op,
-        domid: Domid,
-        stream: UnixStream,
-        lock: Option<FileLock>,
-    ) -> Result<Self> {
-        let mut client = Self {
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) async fn converse(op: &Op, domid: Domid, stream: UnixStream) -> Result<Self> {
+        let mut client = Self::over(op, domid, stream);
+        client.negotiate().await?;
+        Ok(client)
+    }
+
+    fn over(op: &Op, domid: Domid, stream: UnixStream) -> Self {
+        Self {
             op: op.clone(),
             domid,
             stream,
             framer: Framer::default(),
             next_id: FIRST_ID,
             version: Version::default(),
-            _lock: lock,
-        };
-        match client.receive().await? {
-            Message::Greeting(version) => client.version = version,
-            _ => return Err(client.about(protocol("QEMU did not greet first"))),
+            hung_up: false,
+            lock: None,
+        }
+    }
+
+    async fn negotiate(&mut self) -> Result<()> {
+        match self.receive().await? {
+            Message::Greeting(version) => self.version = version,
+            _ => return Err(self.about(protocol("QEMU did not greet first"))),
         }
         let Version {
             major,
             minor,
             micro,
-        } = client.version;
+        } = self.version;
         log_line!(
-            op.log(),
+            self.op.log(),
             Level::Debug,
-            domid,
+            self.domid,
             "QEMU {major}.{minor}.{micro}"
         );
-        client
-            .execute("qmp_capabilities", None)
+        self.execute("qmp_capabilities", None)
             .await
-            .map_err(|error| error.code_as(Code::ProtocolErrorQmp))?;
-        Ok(client)
+            .map(drop)
+            .map_err(|error| error.code_as(Code::ProtocolErrorQmp))
     }
 
     /// QEMU's version.
@@ -187,11 +246,15 @@ impl Client {
             // Asked for each time: a peer that never pauses must not keep time limits and aborts from being seen.
             self.op.readable(&self.stream).await?;
             match self.stream.read(&mut chunk) {
-                Ok(0) => return Err(self.about(protocol("QEMU closed the QMP connection"))),
+                Ok(0) => {
+                    self.hung_up = true;
+                    return Err(self.about(protocol("QEMU closed the QMP connection")));
+                }
                 Ok(count) => self.framer.push(&chunk[..count])?,
                 Err(error) => match error.kind() {
                     std::io::ErrorKind::WouldBlock | std::io::ErrorKind::Interrupted => {}
                     std::io::ErrorKind::ConnectionReset => {
+                        self.hung_up = true;
                         return Err(self.about(protocol("QEMU reset the QMP connection")));
                     }
                     _ => return Err(self.about(Error::io("cannot read from QEMU", &error))),
@@ -250,6 +313,21 @@ impl Client {
 
     fn about(&self, error: Error) -> Error {
         error.domain(self.domid)
+    }
+}
+
+/// Why there is no conversation.
+enum Unreached {
+    /// There was nobody to have it with.
+    Nobody(Error),
+    Other(Error),
+}
+
+impl Unreached {
+    fn reason(self) -> Error {
+        match self {
+            Unreached::Nobody(error) | Unreached::Other(error) => error,
+        }
     }
 }
 

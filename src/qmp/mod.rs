@@ -66,7 +66,7 @@ pub(crate) async fn fuzzing(
     op: &crate::engine::Op,
     stream: std::os::unix::net::UnixStream,
 ) -> crate::Result<()> {
-    let mut client = Client::converse(op, 7, stream, None).await?;
+    let mut client = Client::converse(op, 7, stream).await?;
     drop(client.query_status().await);
     drop(client.query_chardev().await);
     drop(client.query_vnc().await);

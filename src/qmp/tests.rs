@@ -1,7 +1,8 @@
 //! The client against a QEMU of our own on the other end of a socket pair: well-behaved, broken and hostile.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -62,7 +63,7 @@ fn converse<T>(
     let ctx = Ctx::new(Logger::silent()).expect("context");
     let result = ctx.block_on(async |op: &Op| {
         let talk = async {
-            let mut connection = Client::converse(op, 7, ours, None).await?;
+            let mut connection = Client::converse(op, 7, ours).await?;
             client(&mut connection).await
         };
         op.timeout(Duration::from_secs(20), "QMP test", talk).await
@@ -291,4 +292,79 @@ fn answers_of_the_wrong_shape_are_an_api_error() {
         );
         assert_eq!(code(result), Code::QemuApi);
     }
+}
+
+/// A QEMU that listens on `path` and answers one command of one client.
+fn listening(path: &Path) -> thread::JoinHandle<()> {
+    let listener = UnixListener::bind(path).expect("socket");
+    thread::spawn(move || {
+        let (stream, _) = listener.accept().expect("client");
+        let lines = BufReader::new(stream.try_clone().expect("second handle"));
+        let mut qemu = Qemu { stream, lines };
+        qemu.negotiate();
+        let command = qemu.hear();
+        qemu.answer(&command, json!({"status": "running", "running": true}));
+    })
+}
+
+/// The status that a QEMU on `path` tells, or why there is none; `revive` says whether there is a QEMU now.
+fn ask(path: &Path, revive: impl FnOnce() -> bool) -> Result<String> {
+    let ctx = Ctx::new(Logger::silent()).expect("context");
+    ctx.block_on(async |op: &Op| {
+        let talk = async {
+            let revive = async { Ok(revive()) };
+            let mut client = Client::reach_or(op, 7, path, revive).await?;
+            client.query_status().await
+        };
+        op.timeout(Duration::from_secs(20), "QMP test", talk).await
+    })
+}
+
+#[test]
+fn who_does_not_listen_any_more_is_found_again() {
+    let dir = tempfile::tempdir().expect("directory");
+    let path = dir.path().join("qmp");
+    let mut servers = Vec::new();
+    let revived = |servers: &mut Vec<_>| {
+        let _ = std::fs::remove_file(&path);
+        servers.push(listening(&path));
+        true
+    };
+    // No socket; then one that nobody listens on; then one that takes the client and lets it stand.
+    assert_eq!(
+        ask(&path, || revived(&mut servers)).expect("revived"),
+        "running"
+    );
+    assert!(path.exists());
+    assert_eq!(
+        ask(&path, || revived(&mut servers)).expect("revived"),
+        "running"
+    );
+    std::fs::remove_file(&path).expect("old socket");
+    let rude = UnixListener::bind(&path).expect("socket");
+    servers.push(thread::spawn(move || drop(rude.accept())));
+    assert_eq!(
+        ask(&path, || revived(&mut servers)).expect("revived"),
+        "running"
+    );
+    for server in servers {
+        server.join().expect("QEMU's side holds");
+    }
+}
+
+#[test]
+fn where_nobody_can_be_revived_the_reason_stays() {
+    let dir = tempfile::tempdir().expect("directory");
+    let path = dir.path().join("qmp");
+    let error = ask(&path, || false).expect_err("nobody there");
+    assert_eq!(error.errno(), Some(libc::ENOENT));
+    // What answers nonsense is there, and stays as it is.
+    let listener = UnixListener::bind(&path).expect("socket");
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("client");
+        stream.write_all(b"]\r\n").expect("client reads");
+    });
+    let refused = ask(&path, || panic!("nothing to revive"));
+    assert_eq!(code(refused), Code::ProtocolErrorQmp);
+    server.join().expect("the server's side holds");
 }

@@ -135,9 +135,12 @@ kill -0 "$qemu" || fail "the QEMU that serves its consoles is gone"
 for file in /var/log/xen/qemu-dm-box.log "/var/lib/xen/qemu-save.${domid_of[box]}"; do full "$file" || fail "$file has grown"; done
 prlimit --pid "$qemu" --fsize="$limit":
 
-# Last of the QMP parts: the proxy in dom0 does not survive that its client hangs up on a flood.
+# The proxy in dom0 does not survive that its client hangs up on a flood. The next command finds it again.
 part endless
 refused endless 64000 "${monitor[@]}"
+part fine
+watched revived 64000 "${monitor[@]}"
+grep -q 'VM status: hostile' <<<"$output" || fail "the monitor does not answer after a flood: $output"
 
 # Every node that it may write is spoiled. dom0 looks at it, and takes it down.
 part wreck
