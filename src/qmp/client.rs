@@ -1,5 +1,6 @@
 //! A conversation with one QEMU: greeting, capabilities, then a command at a time.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{IoSlice, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::BorrowedFd;
@@ -21,8 +22,23 @@ use crate::log::Level;
 use crate::types::Uuid;
 use crate::{Code, Domid, Error, Result, log_line};
 
-/// Ids start here ("xlq" in ASCII), so that a trace shows whose command it is.
+/// Ids have this first byte ("x" in ASCII), so that a trace shows whose command it is. Bits below differ from one conversation
+/// to the next, so that no answer is taken for another's.
 const FIRST_ID: i64 = 0x786c_7100;
+const VARIED: i64 = 0x007f_ff00;
+
+/// How long a QEMU that has nothing else to do takes to greet, generously.
+const GREETING: Duration = Duration::from_secs(2);
+
+/// How often a peer that does not greet is connected to again. The other end of a vchan does not notice that a client has gone
+/// when the next one is quicker.
+const TRIES: u32 = 2;
+
+/// Time for the other end of a vchan to notice.
+const CLOSED: Duration = Duration::from_millis(200);
+
+/// The most, in bytes, that one client can leave to the next: a proxy's buffer, and a ring.
+const MOST_STALE: usize = 16 << 10;
 
 /// Messages other than the awaited answer that are read before a command is given up: events of a busy guest are few.
 const MAX_IGNORED: usize = 10_000;
@@ -79,49 +95,60 @@ impl Client {
         path: &Path,
         revive: impl Future<Output = Result<bool>>,
     ) -> Result<Self> {
-        match Self::reach(op, domid, path).await {
-            Err(Unreached::Nobody(error)) if !revive.await? => Err(error),
-            Err(Unreached::Nobody(_)) => Self::reach(op, domid, path)
-                .await
-                .map_err(Unreached::reason),
-            other => other.map_err(Unreached::reason),
+        let mut revive = Some(revive);
+        let mut tries = TRIES;
+        loop {
+            match Self::reach(op, domid, path, tries == 0).await {
+                Ok(client) => return Ok(client),
+                Err(Unreached::Nobody(error)) => {
+                    let revived = match revive.take() {
+                        Some(revive) => revive.await?,
+                        None => false,
+                    };
+                    if !revived {
+                        return Err(error);
+                    }
+                }
+                Err(Unreached::Silent(error)) if tries > 0 => {
+                    tries -= 1;
+                    log_line!(op.log(), Level::Debug, domid, "connecting again: {error}");
+                    op.sleep(CLOSED).await?;
+                }
+                Err(Unreached::Silent(error) | Unreached::Other(error)) => return Err(error),
+            }
         }
     }
 
-    async fn reach(op: &Op, domid: Domid, path: &Path) -> Result<Self, Unreached> {
-        log_line!(
-            op.log(),
-            Level::Debug,
-            domid,
-            "connecting to {}",
-            path.display()
-        );
+    async fn reach(op: &Op, domid: Domid, path: &Path, patient: bool) -> Result<Self, Unreached> {
+        let shown = path.display();
+        log_line!(op.log(), Level::Debug, domid, "connecting to {shown}");
         let stream = open(op, path).await.map_err(|error| {
             let error = error.domain(domid);
             match error.errno() {
-                Some(libc::ECONNREFUSED | libc::ENOENT) => Unreached::Nobody(error.hint(
-                    "the device model has ended, it seems; its log is qemu-dm-NAME.log of the guest's name, in /var/log/xen",
-                )),
+                Some(libc::ECONNREFUSED | libc::ENOENT) => {
+                    let log = "/var/log/xen/qemu-dm-NAME.log, with the guest's name";
+                    Unreached::Nobody(
+                        error.hint(format!("its device model may have ended: see {log}")),
+                    )
+                }
                 _ => Unreached::Other(error),
             }
         })?;
         let mut client = Self::over(op, domid, stream);
-        match client.negotiate().await {
-            Ok(()) => Ok(client),
-            // A proxy that ends leaves those behind who stood in its queue.
-            Err(error) if client.hung_up && client.version == Version::default() => {
-                Err(Unreached::Nobody(error))
-            }
-            Err(error) => Err(Unreached::Other(error)),
-        }
+        client.negotiate(patient).await?;
+        Ok(client)
     }
 
     /// Negotiates over an open stream.
     #[cfg(any(test, feature = "fuzzing"))]
     pub(super) async fn converse(op: &Op, domid: Domid, stream: UnixStream) -> Result<Self> {
         let mut client = Self::over(op, domid, stream);
-        client.negotiate().await?;
-        Ok(client)
+        match client.negotiate(true).await {
+            Ok(()) => Ok(client),
+            Err(Unreached::Nobody(error) | Unreached::Silent(error) | Unreached::Other(error)) => {
+                Err(error)
+            }
+        }
     }
 
     fn over(op: &Op, domid: Domid, stream: UnixStream) -> Self {
@@ -130,18 +157,16 @@ impl Client {
             domid,
             stream,
             framer: Framer::default(),
-            next_id: FIRST_ID,
+            next_id: first_id(),
             version: Version::default(),
             hung_up: false,
             lock: None,
         }
     }
 
-    async fn negotiate(&mut self) -> Result<()> {
-        match self.receive().await? {
-            Message::Greeting(version) => self.version = version,
-            _ => return Err(self.about(protocol("QEMU did not greet first"))),
-        }
+    /// `patient` is who waits for the first byte without a limit of its own.
+    async fn negotiate(&mut self, patient: bool) -> Result<(), Unreached> {
+        self.version = self.greeting(patient).await?;
         let Version {
             major,
             minor,
@@ -153,10 +178,66 @@ impl Client {
             self.domid,
             "QEMU {major}.{minor}.{micro}"
         );
-        self.execute("qmp_capabilities", None)
+        self.enable_commands()
             .await
-            .map(drop)
-            .map_err(|error| error.code_as(Code::ProtocolErrorQmp))
+            .map_err(|error| Unreached::Other(self.about(error.code_as(Code::ProtocolErrorQmp))))
+    }
+
+    /// Waits for the greeting. The vchan to a stub domain may hold what the last client did not read, and its end begins
+    /// within a line.
+    async fn greeting(&mut self, patient: bool) -> Result<Version, Unreached> {
+        let op = self.op.clone();
+        if patient {
+            op.readable(&self.stream).await.map_err(Unreached::Other)?;
+        }
+        let mut wrong = None;
+        let looking = async {
+            let mut left = MOST_STALE;
+            loop {
+                let line = self.line().await?;
+                let error = match message::greeting(&line) {
+                    Ok(version) => return Ok(version),
+                    Err(error) => wrong.get_or_insert(error),
+                };
+                match left.checked_sub(line.len()) {
+                    Some(rest) => left = rest,
+                    None => return Err(protocol(error.to_string())),
+                }
+            }
+        };
+        let outcome = op
+            .timeout(GREETING, "waiting for QEMU's greeting", looking)
+            .await;
+        outcome.map_err(|error| match (error.code(), wrong) {
+            (Code::Timedout, wrong) if !patient => Unreached::Silent(wrong.unwrap_or(error)),
+            // A proxy that ends leaves those behind who stood in its queue.
+            (_, None) if self.hung_up => Unreached::Nobody(error),
+            (Code::Timedout | Code::ProtocolErrorQmp, Some(wrong)) => Unreached::Other(wrong),
+            _ => Unreached::Other(error),
+        })
+    }
+
+    /// `qmp_capabilities`. What comes before its answer may still be the last client's.
+    async fn enable_commands(&mut self) -> Result<()> {
+        let ours = self.command("qmp_capabilities", None, None).await?;
+        let mut left = MOST_STALE;
+        for _ in 0..MAX_IGNORED {
+            let line = self.line().await?;
+            match Message::parse(&line) {
+                Ok(Message::Return { id, .. }) if id == ours => return Ok(()),
+                Ok(Message::Error {
+                    id: Some(id),
+                    class,
+                    desc,
+                }) if id == ours => return Err(Error::new(message::code_of_class(&class), desc)),
+                Ok(Message::Event) => {}
+                _ => match left.checked_sub(line.len()) {
+                    Some(rest) => left = rest,
+                    None => break,
+                },
+            }
+        }
+        Err(protocol("QEMU does not answer the first command"))
     }
 
     /// QEMU's version.
@@ -199,14 +280,25 @@ impl Client {
         arguments: Option<&Map<String, Value>>,
         fd: Option<BorrowedFd<'_>>,
     ) -> Result<Value> {
+        let id = self.command(name, arguments, fd).await?;
+        self.answer(id)
+            .await
+            .map_err(|error| self.about(error.context(format_args!("QMP {name}"))))
+    }
+
+    /// Sends a command; gives its id.
+    async fn command(
+        &mut self,
+        name: &str,
+        arguments: Option<&Map<String, Value>>,
+        fd: Option<BorrowedFd<'_>>,
+    ) -> Result<i64> {
         let id = self.next_id;
         self.next_id += 1;
         log_line!(self.op.log(), Level::Debug, self.domid, "QMP {name}");
         self.send(&message::command_line(name, id, arguments), fd)
             .await?;
-        self.answer(id)
-            .await
-            .map_err(|error| self.about(error.context(format_args!("QMP {name}"))))
+        Ok(id)
     }
 
     async fn answer(&mut self, awaited: i64) -> Result<Value> {
@@ -238,10 +330,16 @@ impl Client {
     }
 
     async fn receive(&mut self) -> Result<Message> {
+        let line = self.line().await?;
+        Message::parse(&line).map_err(|error| self.about(error))
+    }
+
+    /// The next line, without its end.
+    async fn line(&mut self) -> Result<Vec<u8>> {
         let mut chunk = [0; CHUNK];
         loop {
             if let Some(line) = self.framer.next_line() {
-                return Message::parse(&line).map_err(|error| self.about(error));
+                return Ok(line);
             }
             // Asked for each time: a peer that never pauses must not keep time limits and aborts from being seen.
             self.op.readable(&self.stream).await?;
@@ -316,19 +414,22 @@ impl Client {
     }
 }
 
+/// Fixed where hostile data is to get further than the first answer.
+fn first_id() -> i64 {
+    if cfg!(feature = "fuzzing") {
+        return FIRST_ID;
+    }
+    let random = RandomState::new().build_hasher().finish();
+    FIRST_ID ^ (random.cast_signed() & VARIED)
+}
+
 /// Why there is no conversation.
 enum Unreached {
     /// There was nobody to have it with.
     Nobody(Error),
+    /// There was no greeting in time.
+    Silent(Error),
     Other(Error),
-}
-
-impl Unreached {
-    fn reason(self) -> Error {
-        match self {
-            Unreached::Nobody(error) | Unreached::Other(error) => error,
-        }
-    }
 }
 
 fn uuid_of(op: &Op, domid: Domid) -> Result<Uuid> {

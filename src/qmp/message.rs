@@ -122,6 +122,17 @@ impl Message {
     }
 }
 
+/// Reads the line of a greeting, which may begin with the rest of another line; [`Code::ProtocolErrorQmp`] when it is none.
+pub fn greeting(line: &[u8]) -> Result<Version> {
+    const BEGINNING: &[u8] = b"{\"QMP\"";
+    let begins = |at: &[u8]| at == BEGINNING;
+    let start = line.windows(BEGINNING.len()).rposition(begins);
+    match Message::parse(&line[start.unwrap_or(0)..])? {
+        Message::Greeting(version) => Ok(version),
+        _ => Err(protocol("QEMU did not greet first")),
+    }
+}
+
 /// One command as it goes to QEMU, line end included.
 pub fn command_line(name: &str, id: i64, arguments: Option<&Map<String, Value>>) -> Vec<u8> {
     let mut members = Map::new();

@@ -163,6 +163,48 @@ fn garbage_instead_of_a_greeting() {
 }
 
 #[test]
+fn what_the_last_client_left_in_a_vchan_is_passed_over() {
+    for left in [
+        // Whole lines, the end of one, one without an end; also a greeting that was never read.
+        "{\"return\": {}, \"id\": 9}\r\n",
+        "ype\": \"X\"}]}\r\n{\"event\": \"STOP\"}\r\n",
+        "{\"return\": [{\"name\": \"a",
+        "{\"QMP\": {}}\r\n{\"return\": {}, \"id\": 2020372736}\r\n{\"return\": [{",
+    ] {
+        let status = converse(
+            move |qemu| {
+                qemu.stream
+                    .write_all(left.as_bytes())
+                    .expect("client reads");
+                qemu.negotiate();
+                let command = qemu.hear();
+                qemu.answer(&command, json!({"status": "running"}));
+            },
+            async |client| client.query_status().await,
+        );
+        assert_eq!(status.expect(left), "running");
+    }
+}
+
+#[test]
+fn more_than_a_client_can_leave_is_a_protocol_error() {
+    for before in ["", GREETING] {
+        let result = converse(
+            move |qemu| {
+                qemu.say(before);
+                for _ in 0..100 {
+                    qemu.say(&format!("[{:1000}]", ""));
+                }
+                let mut rest = Vec::new();
+                let _ = qemu.stream.read_to_end(&mut rest);
+            },
+            async |_| Ok(()),
+        );
+        assert_eq!(code(result), Code::ProtocolErrorQmp);
+    }
+}
+
+#[test]
 fn refused_capabilities_are_a_protocol_error() {
     let result = converse(
         |qemu| {
@@ -297,14 +339,16 @@ fn answers_of_the_wrong_shape_are_an_api_error() {
 /// A QEMU that listens on `path` and answers one command of one client.
 fn listening(path: &Path) -> thread::JoinHandle<()> {
     let listener = UnixListener::bind(path).expect("socket");
-    thread::spawn(move || {
-        let (stream, _) = listener.accept().expect("client");
-        let lines = BufReader::new(stream.try_clone().expect("second handle"));
-        let mut qemu = Qemu { stream, lines };
-        qemu.negotiate();
-        let command = qemu.hear();
-        qemu.answer(&command, json!({"status": "running", "running": true}));
-    })
+    thread::spawn(move || serve(&listener))
+}
+
+fn serve(listener: &UnixListener) {
+    let (stream, _) = listener.accept().expect("client");
+    let lines = BufReader::new(stream.try_clone().expect("second handle"));
+    let mut qemu = Qemu { stream, lines };
+    qemu.negotiate();
+    let command = qemu.hear();
+    qemu.answer(&command, json!({"status": "running", "running": true}));
 }
 
 /// The status that a QEMU on `path` tells, or why there is none; `revive` says whether there is a QEMU now.
@@ -350,6 +394,22 @@ fn who_does_not_listen_any_more_is_found_again() {
     for server in servers {
         server.join().expect("QEMU's side holds");
     }
+}
+
+#[test]
+fn who_does_not_greet_is_connected_to_again() {
+    let dir = tempfile::tempdir().expect("directory");
+    let path = dir.path().join("qmp");
+    let listener = UnixListener::bind(&path).expect("socket");
+    let server = thread::spawn(move || {
+        // The first client is not noticed until it has gone.
+        let (mut first, _) = listener.accept().expect("client");
+        first.read_to_end(&mut Vec::new()).expect("gives up");
+        serve(&listener);
+    });
+    let status = ask(&path, || panic!("nothing to revive"));
+    assert_eq!(status.expect("second client"), "running");
+    server.join().expect("QEMU's side holds");
 }
 
 #[test]
