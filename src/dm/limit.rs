@@ -61,19 +61,37 @@ fn of_stubdom(video_memkb: u64, disks: &[DeviceDisk]) -> Result<u64, &str> {
         MEMKB_DEFAULT => 0,
         kilobytes => kilobytes.saturating_mul(1024),
     };
-    let written = |disk: &&DeviceDisk| {
-        disk.backend == DiskBackend::Qdisk
-            && disk.backend_domid == DOM0
-            && disk.format != DiskFormat::Empty
-            && disk.readwrite != 0
-    };
-    let images = disks.iter().filter(written);
-    let images = images.filter_map(|disk| Some((disk.pdev_path.as_deref()?, disk.format)));
-    let mut limit = BASE.saturating_add(video);
-    for (path, format) in images {
-        limit = limit.max(image(path, format).ok_or(path)?);
+    let served = disks
+        .iter()
+        .filter(|disk| disk.backend == DiskBackend::Qdisk);
+    Ok(largest(served)?.max(BASE.saturating_add(video)))
+}
+
+/// The largest size, in bytes, of any file that a guest's restricted QEMU may write, which opens all disks itself: `least`,
+/// or as large as the largest image can become. No limit where that cannot be told.
+pub(super) fn of_restricted(least: u64, disks: &[DeviceDisk]) -> u64 {
+    largest(disks.iter()).unwrap_or(u64::MAX).max(least)
+}
+
+/// How large the largest image can become that is written here. `Err` names one of which that cannot be told.
+fn largest<'a>(disks: impl Iterator<Item = &'a DeviceDisk>) -> Result<u64, &'a str> {
+    let mut largest = 0;
+    for disk in disks {
+        let read_only = disk.format == DiskFormat::Empty || disk.readwrite == 0;
+        let Some(path) = disk.pdev_path.as_deref() else {
+            continue;
+        };
+        if read_only || disk.backend_domid != DOM0 {
+            continue;
+        }
+        // Whatever another backend reads an image with, QEMU sees it raw.
+        let format = match disk.backend {
+            DiskBackend::Qdisk => disk.format,
+            _ => DiskFormat::Raw,
+        };
+        largest = largest.max(image(path, format).ok_or(path)?);
     }
-    Ok(limit)
+    Ok(largest)
 }
 
 /// The limit as [`crate::engine::Command`] takes it.
@@ -180,6 +198,22 @@ mod tests {
         assert_eq!(of_stubdom(VIDEO, &disks), Ok(100 * MIB));
         let by_protocol = disk(&format!("file:{raw}"), DiskFormat::Raw);
         assert_eq!(of_stubdom(VIDEO, &[by_protocol]), Ok(100 * MIB));
+    }
+
+    #[test]
+    fn a_restricted_qemu_can_write_its_disks() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = file(dir.path(), "raw", b"", 100 * MIB);
+        let mut kernel = disk(&path, DiskFormat::Raw);
+        kernel.backend = DiskBackend::Phy;
+        assert_eq!(of_restricted(MIB, &[]), MIB);
+        assert_eq!(of_restricted(MIB, &[kernel.clone()]), 100 * MIB);
+        kernel.readwrite = 0;
+        assert_eq!(of_restricted(MIB, &[kernel]), MIB);
+        let device = disk("/dev/null", DiskFormat::Raw);
+        assert_eq!(of_restricted(MIB, &[device]), MIB);
+        let unknown = disk("json:{}", DiskFormat::Raw);
+        assert_eq!(of_restricted(MIB, &[unknown]), libc::RLIM_INFINITY);
     }
 
     #[test]

@@ -106,7 +106,7 @@ async fn start(op: &Op, undo: &Rollback, local: Local<'_>) -> Result<()> {
     command.limits.extend(local.file_limit.map(limit::of_files));
     if restricted {
         restrict::make_root(domid)?;
-        restrict::confine(&mut command);
+        restrict::confine(&mut command, &config.disks);
         let socket = restrict::listen_for_qmp(domid)?;
         command.fds.push((MONITOR_FD, socket));
     }

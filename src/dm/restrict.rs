@@ -10,10 +10,12 @@ use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with,
 };
 
+use super::limit;
 use crate::engine::Command;
+use crate::types::DeviceDisk;
 use crate::{Domid, Error, Result, qmp};
 
-/// Enough for a log file, too little to fill the disk.
+/// Enough for a log file, too little to fill the disk. Images may be larger.
 const LARGEST_FILE: u64 = 256 * 1024;
 
 /// The empty directory that QEMU takes for its root.
@@ -59,11 +61,11 @@ pub(super) fn listen_for_qmp(domid: Domid) -> Result<OwnedFd> {
     made().map_err(|error| Error::io(format_args!("cannot listen on {path}"), &error).domain(domid))
 }
 
-/// Takes from the process what QEMU does not need.
-pub(super) fn confine(command: &mut Command) {
+/// Takes from the process what QEMU does not need for these disks.
+pub(super) fn confine(command: &mut Command, disks: &[DeviceDisk]) {
     command.unshare = libc::CLONE_NEWNS | libc::CLONE_NEWIPC;
     command.limits = vec![
-        (libc::RLIMIT_FSIZE, LARGEST_FILE),
+        limit::of_files(limit::of_restricted(LARGEST_FILE, disks)),
         (libc::RLIMIT_CORE, 0),
         (libc::RLIMIT_MSGQUEUE, 0),
         (libc::RLIMIT_LOCKS, 0),
