@@ -94,20 +94,32 @@ fn log(log: &Logger, text: &str) {
     log.line(Level::Error, None, format_args!("{text}"));
 }
 
-/// A string argument that may be NULL; what is not UTF-8 is refused.
+/// A string argument that may be NULL, as it is.
 ///
 /// # Safety
 /// `text` is NULL or a C string that outlives `'a`.
-pub(crate) unsafe fn optional_str<'a>(what: &str, text: *const c_char) -> Result<Option<&'a str>> {
+pub(crate) unsafe fn optional_bytes<'a>(text: *const c_char) -> Option<&'a [u8]> {
     if text.is_null() {
-        return Ok(None);
+        return None;
     }
     // SAFETY: not NULL, and a C string by this function's contract.
-    let text = unsafe { CStr::from_ptr(text) };
-    match text.to_str() {
-        Ok(text) => Ok(Some(text)),
-        Err(_) => Err(Error::inval(format!("{what} is not UTF-8: {text:?}"))),
-    }
+    Some(unsafe { CStr::from_ptr(text) }.to_bytes())
+}
+
+/// A string argument that may be NULL; what is not UTF-8 is refused.
+///
+/// # Safety
+/// As for [`optional_bytes`].
+pub(crate) unsafe fn optional_str<'a>(what: &str, text: *const c_char) -> Result<Option<&'a str>> {
+    // SAFETY: the same contract.
+    let bytes = unsafe { optional_bytes(text) };
+    let bad = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes);
+        Error::inval(format!("{what} is not UTF-8: {text:?}"))
+    };
+    bytes
+        .map(|bytes| std::str::from_utf8(bytes).map_err(|_| bad(bytes)))
+        .transpose()
 }
 
 /// A string argument that must be there.

@@ -130,7 +130,7 @@ pub unsafe extern "C" fn libxl_domain_rename(
 ) -> c_int {
     status(ctx, "libxl_domain_rename", |this| {
         // SAFETY: the same contract.
-        let old = unsafe { boundary::optional_str("old_name", old_name) }?;
+        let old = unsafe { boundary::optional_bytes(old_name) };
         // SAFETY: the same contract.
         let new = unsafe { required_str("new_name", new_name) }?;
         this.core

@@ -5,7 +5,7 @@ use std::ffi::{c_char, c_int};
 use xenlight::domain::{query, userdata};
 use xenlight::{Code, Error, Result};
 
-use crate::boundary::{OK, plain, required_str, status, store_out, value};
+use crate::boundary::{OK, optional_bytes, plain, required_str, status, store_out, value};
 use crate::ctx::libxl_ctx;
 use crate::mem;
 use crate::types::{CType, dispose_array, libxl_dominfo, libxl_vminfo};
@@ -120,14 +120,14 @@ pub extern "C" fn libxl_domid_valid_guest(domid: u32) -> c_int {
     c_int::from(query::is_guest_domid(domid))
 }
 
-/// The domain's name, malloc'd; NULL when it has none.
+/// The domain's name as it is in the store, malloc'd; NULL when it has none.
 #[unsafe(no_mangle)]
 pub extern "C" fn libxl_domid_to_name(ctx: *mut libxl_ctx, domid: u32) -> *mut c_char {
     value(ctx, "libxl_domid_to_name", std::ptr::null_mut(), |this| {
         let name = this
             .core
             .block_on(async |op| query::name(&op.store()?, domid).await)?;
-        Ok(mem::optional_string(name.as_deref()))
+        Ok(name.map_or(std::ptr::null_mut(), |name| mem::c_string(&name)))
     })
 }
 
@@ -171,7 +171,8 @@ unsafe fn by_text(
     // That there is no such domain is an answer, which callers ask for to find a free name.
     let found = value(ctx, function, Err(Code::Fail), |this| {
         // SAFETY: the same contract.
-        let text = unsafe { required_str("name", text) }?;
+        let text = unsafe { optional_bytes(text) };
+        let text = text.ok_or_else(|| Error::inval("name is NULL"))?;
         let found = this.core.block_on(async |op| match or_number {
             true => query::by_qualifier(op, text).await,
             false => query::by_name(op, text).await,

@@ -5,6 +5,11 @@ use std::mem::size_of;
 
 /// A malloc'd copy of `text`, cut at an inner NUL; ends the process when memory is out, as the library documents.
 pub(crate) fn string(text: &str) -> *mut c_char {
+    c_string(text.as_bytes())
+}
+
+/// [`string`], of bytes that need not be UTF-8.
+pub(crate) fn c_string(text: &[u8]) -> *mut c_char {
     let text = match CString::new(text) {
         Ok(text) => text,
         Err(error) => {

@@ -14,7 +14,7 @@ const USAGE: &str = "usage: xenlight-inspect DOMAIN (a number or a name)";
 fn run(domain: &str) -> Result<bool> {
     let ctx = Ctx::with_c_logger(CLogger::stderr(Level::Error)?)?;
     let picture = ctx.block_on(async |op: &Op| {
-        let domid = query::by_qualifier(op, domain).await?;
+        let domid = query::by_qualifier(op, domain.as_bytes()).await?;
         inspect::look(op, domid).await
     })?;
     print!("{picture}");

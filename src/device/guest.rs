@@ -1,7 +1,7 @@
 //! What adding a device must know about the domain that gets it.
 
 use crate::engine::Op;
-use crate::store::layout;
+use crate::store::{Store, layout};
 use crate::types::DomainType;
 use crate::{Code, Domid, Error, Result};
 
@@ -51,13 +51,50 @@ pub async fn domid_of(op: &Op, name: &str) -> Result<Domid> {
         let unknown = || Error::inval(format!("{name} is no domain number"));
         return name.parse().map_err(|_| unknown());
     }
-    let store = op.store()?;
-    for info in op.xen()?.domain_list()? {
-        let named = store.read_str(&layout::name(info.domid)).await?;
-        if named.as_deref() == Some(name) {
-            return Ok(info.domid);
+    let none = || {
+        Error::inval(format!("no domain is called {name:?}"))
+            .hint("start the driver domain first, or check backend= in the configuration")
+    };
+    called(op, name.as_bytes()).await?.ok_or_else(none)
+}
+
+/// The domain with this name, which is compared byte by byte: not every name is UTF-8.
+pub async fn called(op: &Op, name: &[u8]) -> Result<Option<Domid>> {
+    let domains = op.xen()?.domain_list()?;
+    first_called(&op.store()?, domains.iter().map(|info| info.domid), name).await
+}
+
+async fn first_called(
+    store: &Store,
+    domains: impl Iterator<Item = Domid>,
+    name: &[u8],
+) -> Result<Option<Domid>> {
+    for domid in domains {
+        if store.holds(&layout::name(domid), name).await? {
+            return Ok(Some(domid));
         }
     }
-    Err(Error::inval(format!("no domain is called {name:?}"))
-        .hint("start the driver domain first, or check backend= in the configuration"))
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing::Bench;
+
+    #[test]
+    fn a_name_that_is_no_text_hides_nobody() {
+        let bench = Bench::new();
+        bench.store.set("/local/domain/4/name", b"caf\xe9");
+        bench.store.set("/local/domain/5/name", "web");
+        let find = |name: &'static [u8]| {
+            let found = bench
+                .ctx
+                .block_on(async |op| first_called(&op.store()?, [0, 4, 5].into_iter(), name).await);
+            found.expect("a look at every name")
+        };
+        assert_eq!(find(b"web"), Some(5));
+        assert_eq!(find(b"caf\xe9"), Some(4));
+        assert_eq!(find(b"caf"), None);
+    }
 }

@@ -38,7 +38,7 @@ pub use add::{
 };
 pub use channel::console_of_channel;
 pub use console::{Console, ConsoleBackend, OUTPUT_LIMIT, Ring};
-pub use guest::{Guest, domid_of};
+pub use guest::{Guest, called, domid_of};
 #[cfg(feature = "fuzzing")]
 pub(crate) use hotplug::fuzzing_script_words;
 pub use hotplug::nic_name;

@@ -4,7 +4,7 @@ use crate::engine::Op;
 use crate::store::{Store, layout};
 use crate::types::{DomainType, Dominfo, ShutdownReason, Uuid, Vminfo};
 use crate::xen::{DomainInfo, PAGE_SIZE, Xen};
-use crate::{Code, Domid, Error, Result, dm};
+use crate::{Code, Domid, Error, Result, device, dm};
 
 /// Guests have numbers 1 up to this one; what is above belongs to Xen itself.
 const LAST_GUEST: Domid = 0x7fef;
@@ -79,32 +79,33 @@ pub async fn list_vm(op: &Op) -> Result<Vec<Vminfo>> {
     Ok(machines)
 }
 
-/// A domain's name, `None` when it has none.
-pub async fn name(store: &Store, domid: Domid) -> Result<Option<String>> {
-    store.read_str(&layout::name(domid)).await
+/// A domain's name as it stands in the store, which need not be UTF-8; `None` when it has none.
+pub async fn name(store: &Store, domid: Domid) -> Result<Option<Vec<u8>>> {
+    store.read(&layout::name(domid)).await
 }
 
-/// The domain called `name`. `ERROR_INVAL` when no domain is.
-pub async fn by_name(op: &Op, name: &str) -> Result<Domid> {
-    let store = op.store()?;
-    for info in op.xen()?.domain_list()? {
-        if self::name(&store, info.domid).await?.as_deref() == Some(name) {
-            return Ok(info.domid);
-        }
-    }
-    Err(Error::inval(format!("no domain is called {name:?}")))
+/// The domain called `name`, byte by byte. `ERROR_INVAL` when no domain is.
+pub async fn by_name(op: &Op, name: &[u8]) -> Result<Domid> {
+    let none = || {
+        let name = String::from_utf8_lossy(name);
+        Error::inval(format!("no domain is called {name:?}"))
+    };
+    device::called(op, name).await?.ok_or_else(none)
 }
 
 /// The domain that `text` means: a number as it stands, or the name of a domain.
-pub async fn by_qualifier(op: &Op, text: &str) -> Result<Domid> {
+pub async fn by_qualifier(op: &Op, text: &[u8]) -> Result<Domid> {
     if text.is_empty() {
         return Err(Error::inval("an empty string names no domain"));
     }
-    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+    let digits = text.iter().all(u8::is_ascii_digit);
+    let digits = std::str::from_utf8(text).ok().filter(|_| digits);
+    let Some(digits) = digits else {
         return by_name(op, text).await;
-    }
-    text.parse()
-        .map_err(|_| Error::inval(format!("{text} is no domain's number")))
+    };
+    digits
+        .parse()
+        .map_err(|_| Error::inval(format!("{digits} is no domain's number")))
 }
 
 /// PV, PVH or HVM. Xen tells PV from the others, the toolstack's own note tells HVM from PVH.
@@ -157,7 +158,11 @@ mod tests {
     #[test]
     fn digits_are_a_number_and_nothing_is_no_domain() {
         let bench = Bench::new();
-        let find = |text: &'static str| bench.ctx.block_on(async |op| by_qualifier(op, text).await);
+        let find = |text: &'static str| {
+            bench
+                .ctx
+                .block_on(async |op| by_qualifier(op, text.as_bytes()).await)
+        };
         assert_eq!(find("17").expect("a number"), 17);
         for none in ["", "4294967296"] {
             assert_eq!(

@@ -6,8 +6,8 @@ use crate::store::{Perms, Tx, layout};
 use crate::types::Uuid;
 use crate::{DOM0, Domid, Error, Result, dm};
 
-/// Renames `domid`, and its stub domain with it. With `old`, only if that is its name now.
-pub async fn rename(op: &Op, domid: Domid, old: Option<&str>, new: &str) -> Result<()> {
+/// Renames `domid`, and its stub domain with it. With `old`, which need not be UTF-8, only if that is its name now.
+pub async fn rename(op: &Op, domid: Domid, old: Option<&[u8]>, new: &str) -> Result<()> {
     let names = Names::read(op, domid, old, new).await?;
     op.store()?
         .transaction(|tx| {
@@ -20,7 +20,7 @@ pub async fn rename(op: &Op, domid: Domid, old: Option<&str>, new: &str) -> Resu
 /// Sets `domid` aside: it becomes NAME + `suffix` with the VM node of `uuid`, so that name and UUID are free again.
 pub async fn preserve(op: &Op, domid: Domid, name: &str, suffix: &str, uuid: Uuid) -> Result<()> {
     let new = format!("{name}{suffix}");
-    let names = Names::read(op, domid, Some(name), &new).await?;
+    let names = Names::read(op, domid, Some(name.as_bytes()), &new).await?;
     let vm = layout::vm(uuid);
     op.store()?
         .transaction(|tx| {
@@ -49,17 +49,17 @@ struct Change {
     domid: Domid,
     /// The UUID by which Xen knows the domain.
     uuid: Uuid,
-    old: Option<String>,
+    old: Option<Vec<u8>>,
     new: String,
 }
 
 impl Names {
-    async fn read(op: &Op, domid: Domid, old: Option<&str>, new: &str) -> Result<Self> {
+    async fn read(op: &Op, domid: Domid, old: Option<&[u8]>, new: &str) -> Result<Self> {
         let change = |domid: Domid, ending: &str| -> Result<Change> {
             Ok(Change {
                 domid,
                 uuid: query::info(op.xen()?, domid)?.uuid,
-                old: old.map(|old| format!("{old}{ending}")),
+                old: old.map(|old| [old, ending.as_bytes()].concat()),
                 new: format!("{new}{ending}"),
             })
         };
@@ -77,13 +77,11 @@ impl Names {
             ensure_free(tx, change.domid, &change.new, &self.others).await?;
             let path = layout::name(change.domid);
             if let Some(old) = &change.old {
-                let now = tx.read_str(&path).await?;
+                let now = tx.read(&path).await?;
                 if now.as_ref() != Some(old) {
-                    return Err(Error::fail(format!(
-                        "the domain is not called {old:?} but {:?}",
-                        now.unwrap_or_default()
-                    ))
-                    .domain(change.domid));
+                    let (old, now) = (shown(old), shown(&now.unwrap_or_default()));
+                    let what = format!("the domain is not called {old:?} but {now:?}");
+                    return Err(Error::fail(what).domain(change.domid));
                 }
             }
             tx.write(&path, &change.new).await?;
@@ -94,13 +92,17 @@ impl Names {
     }
 }
 
+fn shown(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).into_owned()
+}
+
 /// `ERROR_INVAL` when one of `others` has the name `name` already; an empty name may occur any number of times.
 pub(super) async fn ensure_free(tx: &Tx, domid: Domid, name: &str, others: &[Domid]) -> Result<()> {
     if name.is_empty() {
         return Ok(());
     }
     for &other in others.iter().filter(|&&other| other != domid) {
-        if tx.read_str(&layout::name(other)).await?.as_deref() == Some(name) {
+        if tx.holds(&layout::name(other), name).await? {
             return Err(Error::inval(format!(
                 "Domain with name {name:?} already exists: it is domain {other}"
             ))
@@ -131,9 +133,35 @@ mod tests {
         check(7, "db").expect("free");
         check(7, "").expect("no name is no clash");
         check(5, "web").expect("its own name");
+        // Somebody wrote Latin-1.
+        bench.store.set("/local/domain/5/name", b"caf\xe9");
+        check(7, "web").expect("the bytes differ");
+        bench.store.set("/local/domain/5/name", "web");
         let error = check(7, "web").expect_err("taken");
         assert_eq!(error.code(), Code::Inval);
         assert!(error.to_string().contains("domain 5"), "{error}");
+    }
+
+    #[test]
+    fn a_name_that_is_no_text_can_be_changed() {
+        let bench = Bench::new();
+        bench.store.set("/local/domain/5/name", b"caf\xe9");
+        let names = Names {
+            changes: vec![Change {
+                domid: 5,
+                uuid: Uuid([1; 16]),
+                old: Some(b"caf\xe9".to_vec()),
+                new: "tea".into(),
+            }],
+            others: vec![5],
+        };
+        let renamed = bench.ctx.block_on(async |op| {
+            let names = &names;
+            let work = |tx: Tx| async move { names.apply(&tx).await };
+            op.store()?.transaction(work).await
+        });
+        renamed.expect("renamed");
+        assert_eq!(bench.store.get("/local/domain/5/name").unwrap(), b"tea");
     }
 
     #[test]
@@ -166,7 +194,8 @@ mod tests {
         let value = |path: &str| bench.store.get(path).unwrap_or_default();
         assert_eq!(value("/local/domain/6/name"), b"old-dm");
         assert_eq!(value(&layout::vm_sub(guest, "name")), b"old");
-        assert!(apply().is_err(), "the old name is gone");
+        let error = apply().expect_err("the old name is gone");
+        assert!(error.to_string().contains("but \"old\""), "{error}");
         assert_eq!(value("/local/domain/5/name"), b"old");
     }
 }

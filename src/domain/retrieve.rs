@@ -29,7 +29,8 @@ pub async fn retrieve(op: &Op, domid: Domid) -> Result<DomainConfig> {
             _ => e.code_as(Code::Fail),
         })?;
     let info = query::info(op.xen()?, domid)?;
-    config.c_info.name = query::name(&op.store()?, domid).await?;
+    let name = query::name(&op.store()?, domid).await?;
+    config.c_info.name = name.map(|name| String::from_utf8_lossy(&name).into_owned());
     config.c_info.uuid = info.uuid;
     config.b_info.avail_vcpus = vcpus(op, domid, &config).await?;
     let target = memory::target(op, domid).await?;

@@ -13,9 +13,11 @@ pub const ANY_POOL: u32 = u32::MAX;
 
 /// The pool's name; None for a pool that the store does not know.
 pub async fn name(op: &Op, pool: u32) -> Result<Option<String>> {
-    op.store()?
-        .read_str(&format!("{}/name", layout::cpupool(pool)))
-        .await
+    op.store()?.read_str(&name_path(pool)).await
+}
+
+fn name_path(pool: u32) -> String {
+    format!("{}/name", layout::cpupool(pool))
 }
 
 /// One pool.
@@ -49,7 +51,7 @@ async fn named(op: &Op, pool: Cpupool) -> Result<Cpupoolinfo> {
 /// The number of the pool with this name; None when there is none.
 pub async fn by_name(op: &Op, wanted: &str) -> Result<Option<u32>> {
     for pool in op.xen()?.cpupools()? {
-        if name(op, pool.id).await?.as_deref() == Some(wanted) {
+        if op.store()?.holds(&name_path(pool.id), wanted).await? {
             return Ok(Some(pool.id));
         }
     }
@@ -117,9 +119,7 @@ pub async fn rename(op: &Op, pool: u32, name: &str) -> Result<()> {
     op.xen()?
         .cpupool(pool)?
         .ok_or_else(|| no_pool(pool).code_as(Code::Inval))?;
-    op.store()?
-        .write(&format!("{}/name", layout::cpupool(pool)), name)
-        .await
+    op.store()?.write(&name_path(pool), name).await
 }
 
 /// What to do with CPUs and a pool.

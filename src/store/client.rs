@@ -55,6 +55,11 @@ macro_rules! requests {
                 request::read_str(self, path).await
             }
 
+            /// Whether there is such a node with exactly this value, which need not be text.
+            pub async fn holds(&self, path: &str, value: impl AsRef<[u8]>) -> Result<bool> {
+                Ok(self.read(path).await?.as_deref() == Some(value.as_ref()))
+            }
+
             /// The names of a node's children; empty when there is no such node.
             pub async fn list(&self, path: &str) -> Result<Vec<String>> {
                 request::list(self, path).await

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::Host;
 use crate::engine::Op;
+use crate::host::pools;
 use crate::log::Level;
 use crate::store::layout;
 use crate::types::DomainConfig;
@@ -94,7 +95,7 @@ async fn pool(op: &Op, config: &mut DomainConfig) -> Result<()> {
         let number = name.parse().ok();
         let found = match number {
             Some(number) => Some(number),
-            None => by_name(op, name).await?,
+            None => pools::by_name(op, name).await?,
         };
         info.poolid = found.ok_or_else(|| illegal(format!("{name:?}")))?;
     }
@@ -103,14 +104,4 @@ async fn pool(op: &Op, config: &mut DomainConfig) -> Result<()> {
         Some(_) => Ok(()),
         None => Err(illegal(info.poolid.to_string())),
     }
-}
-
-async fn by_name(op: &Op, name: &str) -> Result<Option<u32>> {
-    for pool in op.xen()?.cpupools()? {
-        let path = format!("{}/name", layout::cpupool(pool.id));
-        if op.store()?.read_str(&path).await?.as_deref() == Some(name) {
-            return Ok(Some(pool.id));
-        }
-    }
-    Ok(None)
 }
