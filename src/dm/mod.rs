@@ -124,20 +124,45 @@ pub async fn connect(op: &Op, domid: Domid) -> Result<qmp::Client> {
     qmp::Client::connect_or(op, domid, proxy::revive(op, domid)).await
 }
 
+/// The device model that an HVM guest was made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Running {
+    /// QEMU, which speaks QMP.
+    QemuXen,
+    /// qemu-xen-traditional, which does not.
+    QemuXenTraditional,
+}
+
+impl Running {
+    /// The one on record for `domid`; without a record the traditional one, which is older than the record.
+    /// [`Code::Inval`] when something else is recorded.
+    pub async fn read(op: &Op, domid: Domid) -> Result<Self> {
+        let Some(recorded) = op.store()?.read_str(&layout::dm_version(domid)).await? else {
+            return Ok(Self::QemuXenTraditional);
+        };
+        match DeviceModelVersion::from_name(&recorded) {
+            Some(DeviceModelVersion::QemuXen) => Ok(Self::QemuXen),
+            Some(DeviceModelVersion::QemuXenTraditional) => Ok(Self::QemuXenTraditional),
+            _ => {
+                let what = format!("the device model on record, {recorded:?}, is none that runs");
+                Err(Error::inval(what).domain(domid))
+            }
+        }
+    }
+}
+
 /// Lets an HVM guest's device model go on: QMP `cont`, or MiniOS's `continue`. Done before the guest is unpaused.
 ///
-/// [`Code::Inval`] when the domain has no device model on record, [`Code::Timedout`] after a minute.
+/// [`Code::Inval`] when the domain's device model on record is none, [`Code::Timedout`] after a minute.
 pub async fn unpause(op: &Op, domid: Domid) -> Result<()> {
-    let recorded = op.store()?.read_str(&layout::dm_version(domid)).await?;
-    let version = recorded.as_deref().and_then(DeviceModelVersion::from_name);
+    let version = Running::read(op, domid).await?;
     let work = async {
         match version {
-            Some(DeviceModelVersion::QemuXen) => connect(op, domid).await?.cont().await,
-            Some(DeviceModelVersion::QemuXenTraditional) => {
+            Running::QemuXen => connect(op, domid).await?.cont().await,
+            Running::QemuXenTraditional => {
                 let dm = stubdom_of(op, domid).await?.unwrap_or(DOM0);
                 minios::go_on(op, dm, domid).await
             }
-            _ => Err(Error::inval("no device model is on record for the domain")),
         }
     };
     op.timeout(START_TIMEOUT, "letting the device model go on", work)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::query;
 use crate::engine::Op;
 use crate::store::layout;
-use crate::types::{DeviceModelVersion, DomainType, Trigger};
+use crate::types::{DomainType, Trigger};
 use crate::xen::{self, HvmParam};
 use crate::{Code, Domid, Error, Result, dm};
 
@@ -112,8 +112,11 @@ async fn wake(op: &Op, domid: Domid) -> Result<()> {
     if query::type_of(op, domid).await? != DomainType::Hvm {
         return Err(Error::inval("only HVM guests sleep in memory").domain(domid));
     }
-    let version = op.store()?.read_str(&layout::dm_version(domid)).await?;
-    if version.as_deref() != Some(DeviceModelVersion::QemuXen.name()) {
+    wake_hvm(op, domid).await
+}
+
+async fn wake_hvm(op: &Op, domid: Domid) -> Result<()> {
+    if dm::Running::read(op, domid).await? == dm::Running::QemuXenTraditional {
         return op.xen()?.hvm_param_set(domid, HvmParam::AcpiSState, 0);
     }
     let waking = async {
@@ -129,6 +132,14 @@ async fn wake(op: &Op, domid: Domid) -> Result<()> {
 mod tests {
     use super::*;
     use crate::engine::testing::Bench;
+
+    #[test]
+    fn a_guest_whose_device_model_is_none_is_not_woken() {
+        let bench = Bench::new();
+        bench.store.set(&layout::dm_version(7), "none");
+        let woken = bench.ctx.block_on(async |op| wake_hvm(op, 7).await);
+        assert_eq!(woken.expect_err("none").code(), Code::Inval);
+    }
 
     #[test]
     fn a_request_is_taken_by_emptying_or_removing_it() {

@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::query;
-use crate::dm;
+use crate::dm::{self, Running};
 use crate::engine::Op;
 use crate::store::{Batch, layout};
-use crate::types::{Bitmap, DeviceModelVersion, DomainType};
+use crate::types::{Bitmap, DomainType};
 use crate::{Code, Domid, Error, Result};
 
 /// How long QEMU may take for all that is asked of it.
@@ -19,12 +19,9 @@ const MAX_DRIVER: usize = 256;
 /// Asks the guest to run exactly the vCPUs in `wanted`. QEMU learns of the additional ones first; it cannot unplug any.
 pub async fn set_online(op: &Op, domid: Domid, wanted: &Bitmap) -> Result<()> {
     let about = |error: Error| error.domain(domid);
-    let last = query::info(op.xen()?, domid)?.vcpu_max_id;
-    let all = last.saturating_add(1);
+    let all = count(query::info(op.xen()?, domid)?.vcpu_max_id);
     check(wanted, all).map_err(about)?;
-    let version = op.store()?.read_str(&layout::dm_version(domid)).await?;
-    let qemu_xen = version.as_deref() == Some(DeviceModelVersion::QemuXen.name());
-    if query::type_of(op, domid).await? == DomainType::Hvm && qemu_xen {
+    if in_qemu(op, domid, query::type_of(op, domid).await?).await? {
         let plug = plug_in(op, domid, wanted);
         op.timeout(QMP, "Setting CPU online in QEMU", plug)
             .await
@@ -39,6 +36,16 @@ pub async fn set_online(op: &Op, domid: Domid, wanted: &Bitmap) -> Result<()> {
         );
     }
     op.store()?.apply(&batch).await.map_err(about)
+}
+
+/// How many vCPUs there are when `last` has the highest number; a domain without any has -1 there.
+fn count(last: u32) -> u32 {
+    last.wrapping_add(1)
+}
+
+/// Whether QEMU has to know of the vCPUs, too.
+async fn in_qemu(op: &Op, domid: Domid, type_: DomainType) -> Result<bool> {
+    Ok(type_ == DomainType::Hvm && Running::read(op, domid).await? == Running::QemuXen)
 }
 
 fn check(wanted: &Bitmap, all: u32) -> Result<()> {
@@ -105,6 +112,33 @@ fn device(vcpu: usize, driver: &str) -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::testing::Bench;
+
+    #[test]
+    fn a_domain_without_vcpus_has_none_to_set() {
+        let one: Bitmap = [0].into_iter().collect();
+        let error = check(&one, count(u32::MAX)).expect_err("there are none");
+        assert!(error.to_string().contains("maxcpus is 0"), "{error}");
+        assert!(check(&one, count(0)).is_ok());
+    }
+
+    #[test]
+    fn the_device_model_on_record_decides_whether_qemu_is_told() {
+        let bench = Bench::new();
+        let ask = |type_| bench.ctx.block_on(async |op| in_qemu(op, 5, type_).await);
+        let set = |version: &str| bench.store.set(&layout::dm_version(5), version);
+        assert!(!ask(DomainType::Hvm).expect("one from before the record"));
+        set("qemu_xen_traditional");
+        assert!(!ask(DomainType::Hvm).expect("a record"));
+        set("qemu_xen");
+        assert!(ask(DomainType::Hvm).expect("a record"));
+        for bad in ["none", "unknown", "qemu", ""] {
+            set(bad);
+            let error = ask(DomainType::Hvm).expect_err(bad);
+            assert_eq!((error.code(), error.domid()), (Code::Inval, Some(5)));
+        }
+        assert!(!ask(DomainType::Pvh).expect("it has none"));
+    }
 
     #[test]
     fn at_least_one_and_no_more_than_there_are() {
