@@ -36,10 +36,36 @@ pub fn place(log: &Logger, xen: &Xen, domid: Domid, config: &mut DomainConfig) -
             config.b_info.numa_placement = Some(false);
         }
     }
-    if config.b_info.nodemap.bytes.is_empty() {
-        return Ok(());
+    let nodes = &config.b_info.nodemap.bytes;
+    if !nodes.is_empty()
+        && let Err(error) = xen.set_node_affinity(domid, nodes)
+    {
+        not_preferred(log, domid, "nodes", &error);
     }
-    xen.set_node_affinity(domid, &config.b_info.nodemap.bytes)
+    Ok(())
+}
+
+/// Where its memory and vCPUs are costs a guest some speed, which is better than not to have the guest.
+fn not_preferred(log: &Logger, domid: Domid, what: &str, error: &Error) {
+    log_line!(
+        log,
+        Level::Warn,
+        domid,
+        "the guest cannot prefer its NUMA {what}, performance might be affected: {error}"
+    );
+}
+
+/// Lets all vCPUs prefer `cpus`. One line speaks for all that cannot.
+fn prefer(log: &Logger, xen: &Xen, domid: Domid, vcpus: u32, cpus: &Bitmap) {
+    let soft = Affinity {
+        hard: None,
+        soft: Some(cpus.bytes.as_slice()),
+    };
+    let set = |vcpu| xen.set_vcpu_affinity(domid, vcpu, soft, false);
+    let failed = (0..vcpus).filter_map(|vcpu| set(vcpu).err());
+    if let Some(error) = failed.reduce(|first, _| first) {
+        not_preferred(log, domid, "CPUs", &error);
+    }
 }
 
 fn automatic(log: &Logger, xen: &Xen, domid: Domid, config: &mut DomainConfig) -> Result<()> {
@@ -93,13 +119,7 @@ fn automatic(log: &Logger, xen: &Xen, domid: Domid, config: &mut DomainConfig) -
         }
     }
     let vcpus = u32::try_from(config.b_info.max_vcpus).unwrap_or(0);
-    for vcpu in 0..vcpus {
-        let soft = Affinity {
-            hard: None,
-            soft: Some(cpus.bytes.as_slice()),
-        };
-        xen.set_vcpu_affinity(domid, vcpu, soft, false)?;
-    }
+    prefer(log, xen, domid, vcpus, &cpus);
     config.b_info.nodemap = nodemap;
     Ok(())
 }
@@ -211,6 +231,32 @@ fn least_nodes(nodes: &[Node], cpus: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::testing::Bench;
+
+    #[test]
+    fn a_guest_without_its_preferences_is_still_a_guest() {
+        let bench = Bench::new();
+        // A hypervisor that refuses everything.
+        let xen = Xen::new(None);
+        let mut config = DomainConfig::default();
+        config.b_info.nodemap = [1].into_iter().collect();
+        bench
+            .ctx
+            .block_on(async |op| place(op.log(), &xen, 7, &mut config))
+            .expect("the guest is made all the same");
+        let cpus = [0, 1].into_iter().collect();
+        bench
+            .ctx
+            .block_on(async |op| {
+                prefer(op.log(), &xen, 7, 3, &cpus);
+                Ok(())
+            })
+            .unwrap();
+        let lines = bench.lines.lock().unwrap().clone();
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[0].starts_with("Domain 7:") && lines[0].contains("NUMA nodes"));
+        assert!(lines[1].starts_with("Domain 7:") && lines[1].contains("NUMA CPUs"));
+    }
 
     fn node(free_mb: u64, cpus: usize, vcpus: usize) -> Node {
         Node {
