@@ -141,9 +141,17 @@ fn native_event(event: &Event) -> types::Event {
             })
         }
         EventKind::DomainDeath => EventU::DomainDeath,
-        EventKind::DiskEject { vdev } => EventU::DiskEject(types::EventDiskEject {
+        EventKind::DiskEject {
+            vdev,
+            backend_domid,
+            backend,
+        } => EventU::DiskEject(types::EventDiskEject {
             vdev: Some(vdev.clone()),
-            disk: empty_drive(vdev),
+            disk: types::DeviceDisk {
+                backend_domid: *backend_domid,
+                backend: *backend,
+                ..empty_drive(vdev)
+            },
         }),
         EventKind::OperationComplete { rc } => {
             EventU::OperationComplete(types::EventOperationComplete { rc: *rc })
@@ -164,7 +172,6 @@ fn empty_drive(vdev: &str) -> types::DeviceDisk {
         vdev: Some(vdev.to_owned()),
         pdev_path: Some(String::new()),
         format: types::DiskFormat::Empty,
-        backend: types::DiskBackend::Qdisk,
         removable: 1,
         is_cdrom: 1,
         ..types::DeviceDisk::default()

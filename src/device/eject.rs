@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::kind::DeviceKind;
+use super::kind::{Device, DeviceKind};
 use super::record;
 use super::vdev::Vdev;
-use crate::engine::{Ctx, Event, EventKind, Op};
+use crate::engine::{Ctx, DISK_EJECT, Event, EventKind, Op};
 use crate::store::{Store, Watch, layout};
+use crate::types::DiskBackend;
 use crate::{Domid, Error, Result};
 
 /// The guest can write the node, too, so that it must not be able to flood the application.
@@ -20,27 +21,36 @@ pub fn enable(ctx: &Ctx, domid: Domid, vdev: &str, for_user: u64) -> Result<u64>
     let drive = ctx.block_on(async |op: &Op| {
         let store = op.ctx().store()?;
         let model = record::stubdom_of(&store, domid).await?;
-        let dir = layout::frontend(model.unwrap_or(domid), DeviceKind::Vbd.name(), devid);
+        let has_it = model.unwrap_or(domid);
+        let dir = layout::frontend(has_it, DeviceKind::Vbd.name(), devid);
         let path = format!("{dir}/eject");
         let watch = store.watch(&path).await?;
-        Ok(Drive { store, watch, path })
+        Ok(Drive {
+            store,
+            watch,
+            path,
+            has_it,
+            devid,
+        })
     })?;
-    let kind = EventKind::DiskEject {
-        vdev: vdev.to_owned(),
-    };
-    let type_raw = kind.type_raw();
-    let event = Event {
-        for_user,
-        ..Event::new(domid, kind)
-    };
+    let vdev = vdev.to_owned();
     let work = |ctx: Ctx| async move {
         loop {
-            drive.ejected().await?;
-            ctx.report_event(event.clone());
+            if let Some(device) = drive.ejected().await? {
+                let kind = EventKind::DiskEject {
+                    vdev: vdev.clone(),
+                    backend_domid: device.backend_domid,
+                    backend: backend(device.backend_kind),
+                };
+                ctx.report_event(Event {
+                    for_user,
+                    ..Event::new(domid, kind)
+                });
+            }
             ctx.generator_pause(AT_MOST_EVERY).await?;
         }
     };
-    Ok(ctx.start_generator(type_raw, work))
+    Ok(ctx.start_generator(DISK_EJECT, work))
 }
 
 /// Ends what [`enable`] began.
@@ -48,20 +58,32 @@ pub fn disable(ctx: &Ctx, id: u64) {
     ctx.stop_generator(id);
 }
 
+/// The kernel's backend is called by the name of its predecessor, as C callers know it.
+fn backend(kind: DeviceKind) -> DiskBackend {
+    match kind {
+        DeviceKind::Vbd => DiskBackend::Tap,
+        DeviceKind::Qdisk => DiskBackend::Qdisk,
+        _ => DiskBackend::Unknown,
+    }
+}
+
 struct Drive {
     store: Store,
     watch: Watch,
     path: String,
+    /// The guest, or the stub domain that runs its device model.
+    has_it: Domid,
+    devid: i32,
 }
 
 impl Drive {
-    /// Waits for the next eject, and acknowledges it.
-    async fn ejected(&self) -> Result<()> {
+    /// Waits for the next eject, and acknowledges it. `None` when the drive itself is gone by then.
+    async fn ejected(&self) -> Result<Option<Device>> {
         loop {
             self.watch.changed().await?;
-            let value = self.store.read(&self.path).await?;
-            if value.as_deref() == Some(b"eject") {
-                return self.store.write(&self.path, "").await;
+            if self.store.holds(&self.path, "eject").await? {
+                self.store.write(&self.path, "").await?;
+                return record::one(&self.store, self.has_it, DeviceKind::Vbd, self.devid).await;
             }
         }
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::Domid;
+use crate::types::DiskBackend;
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +20,10 @@ pub enum EventKind {
     DiskEject {
         /// The drive's name, for instance "hdc".
         vdev: String,
+        /// The domain that serves the drive.
+        backend_domid: Domid,
+        /// What serves it.
+        backend: DiskBackend,
     },
     /// An operation that was started with an event as notification has ended.
     OperationComplete {
@@ -29,13 +34,16 @@ pub enum EventKind {
     ConsoleAvailable,
 }
 
+/// The number of [`EventKind::DiskEject`].
+pub const DISK_EJECT: u32 = 3;
+
 impl EventKind {
     /// The number of the type (`LIBXL_EVENT_TYPE_*`); masks have bit `1 << type`.
     pub fn type_raw(&self) -> u32 {
         match self {
             EventKind::DomainShutdown { .. } => 1,
             EventKind::DomainDeath => 2,
-            EventKind::DiskEject { .. } => 3,
+            EventKind::DiskEject { .. } => DISK_EJECT,
             EventKind::OperationComplete { .. } => 4,
             EventKind::ConsoleAvailable => 5,
         }

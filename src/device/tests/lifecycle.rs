@@ -15,7 +15,7 @@ use crate::device::{
 use crate::engine::testing::Bench;
 use crate::engine::{EventKind, Op};
 use crate::store::fake::Fake;
-use crate::types::{DeviceDisk, DeviceVkb, DiskFormat, DomainType};
+use crate::types::{DeviceDisk, DeviceVkb, DiskBackend, DiskFormat, DomainType};
 use crate::{Code, Result};
 
 const BACKEND: &str = "/local/domain/0/backend/vbd/7/51712";
@@ -329,23 +329,70 @@ fn the_first_consoles_terminal_is_waited_for() {
 
 #[test]
 fn an_eject_is_reported_and_acknowledged() {
-    const NODE: &str = "/local/domain/8/device/vbd/5632/eject";
     let bench = Bench::new();
     // The device model of domain 7 runs in domain 8.
     bench
         .store
         .set("/local/domain/7/image/device-model-domid", "8");
-    let id = eject::enable(&bench.ctx, 7, "hdc", 42).unwrap();
-    bench.store.set(NODE, "something else");
-    bench.store.set(NODE, "eject");
-    let event = bench.ctx.event_wait(u64::MAX, |_| true).unwrap();
-    let kind = EventKind::DiskEject { vdev: "hdc".into() };
-    assert_eq!((event.domid, event.for_user, event.kind), (7, 42, kind));
-    assert_eq!(bench.store.get(NODE).unwrap(), b"");
-    eject::disable(&bench.ctx, id);
-    bench.store.set(NODE, "eject");
+    let mut drives = Vec::new();
+    for (vdev, devid, backend_domid, name, backend) in [
+        ("hdb", 832, 0, "qdisk", DiskBackend::Qdisk),
+        ("hdc", 5632, 3, "vbd", DiskBackend::Tap),
+        ("hdd", 5696, 0, "virtio_disk", DiskBackend::Unknown),
+    ] {
+        let backend_dir = |of: u32, name| format!("/local/domain/{of}/backend/{name}/8/{devid}");
+        let front = format!("/local/domain/8/device/vbd/{devid}");
+        let set = |path: &str, value: &str| bench.store.set(path, value);
+        set(
+            &format!("/libxl/8/device/vbd/{devid}/backend"),
+            &backend_dir(backend_domid, name),
+        );
+        // What the stub domain says about its backend counts for nothing.
+        set(&format!("{front}/backend"), &backend_dir(9, "qdisk"));
+        let eject = format!("{front}/eject");
+        drives.push((
+            eject::enable(&bench.ctx, 7, vdev, 42).unwrap(),
+            eject.clone(),
+        ));
+        set(&eject, "something else");
+        set(&eject, "eject");
+        let event = bench.ctx.event_wait(u64::MAX, |_| true).unwrap();
+        let kind = EventKind::DiskEject {
+            vdev: vdev.into(),
+            backend_domid,
+            backend,
+        };
+        assert_eq!((event.domid, event.for_user, event.kind), (7, 42, kind));
+        assert_eq!(bench.store.get(&eject).unwrap(), b"");
+    }
+    for (id, eject) in drives {
+        eject::disable(&bench.ctx, id);
+        bench.store.set(&eject, "eject");
+    }
     let none = bench.ctx.event_check(u64::MAX, |_| true);
     assert_eq!(none.unwrap_err().code(), Code::NotReady);
     let nonsense = eject::enable(&bench.ctx, 7, "cdrom", 42);
     assert_eq!(nonsense.unwrap_err().code(), Code::Inval);
+}
+
+#[test]
+fn a_drive_that_is_gone_has_ejected_nothing() {
+    const NODE: &str = "/local/domain/7/device/vbd/5632/eject";
+    let bench = Bench::new();
+    eject::enable(&bench.ctx, 7, "hdc", 1).unwrap();
+    eject::enable(&bench.ctx, 7, "hdd", 2).unwrap();
+    bench.store.set(NODE, "eject");
+    bench.store.set(
+        "/libxl/7/device/vbd/5696/backend",
+        "/local/domain/0/backend/qdisk/7/5696",
+    );
+    bench
+        .store
+        .set("/local/domain/7/device/vbd/5696/eject", "eject");
+    // Its event comes after what became of the first one is known.
+    let event = bench.ctx.event_wait(u64::MAX, |_| true).unwrap();
+    assert_eq!(event.for_user, 2);
+    assert_eq!(bench.store.get(NODE).unwrap(), b"");
+    let none = bench.ctx.event_check(u64::MAX, |_| true);
+    assert_eq!(none.unwrap_err().code(), Code::NotReady);
 }
