@@ -100,7 +100,7 @@ pub async fn spawn(op: &Op, request: Request<'_>, disks: Boxed<'_, Result<()>>) 
 }
 
 /// Whether a PV or PVH guest needs a QEMU in this domain, for its framebuffers, its file systems, or those of its
-/// disks, USB controllers and channels that this domain serves.
+/// disks, USB controllers and channels that this domain serves. A keyboard without a framebuffer gets no input from QEMU.
 pub fn needed(config: &DomainConfig) -> bool {
     let here = |backend: Domid| backend == DOM0;
     !config.vfbs.is_empty()
@@ -229,4 +229,34 @@ pub fn process_of(domid: Domid, pid: u32) -> Option<String> {
 #[cfg(feature = "fuzzing")]
 pub(crate) async fn fuzzing_complaint(op: &Op, guest: Domid) -> Option<String> {
     stubdom::complaint(op, guest, stubdom_of(op, guest).await.ok()??).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{DeviceDisk, DeviceVfb, DeviceVkb, VkbBackend};
+
+    #[test]
+    fn a_guest_needs_qemu_for_what_qemu_serves() {
+        assert!(!needed(&DomainConfig::default()));
+        let mut config = DomainConfig::default();
+        config.vkbs.push(DeviceVkb {
+            backend_type: VkbBackend::Qemu,
+            ..DeviceVkb::default()
+        });
+        assert!(!needed(&config), "a keyboard alone");
+        config.vfbs.push(DeviceVfb::default());
+        assert!(needed(&config));
+        let disk = |backend, backend_domid| DomainConfig {
+            disks: vec![DeviceDisk {
+                backend,
+                backend_domid,
+                ..DeviceDisk::default()
+            }],
+            ..DomainConfig::default()
+        };
+        assert!(needed(&disk(DiskBackend::Qdisk, DOM0)));
+        assert!(!needed(&disk(DiskBackend::Qdisk, 3)));
+        assert!(!needed(&disk(DiskBackend::Phy, DOM0)));
+    }
 }
