@@ -195,8 +195,13 @@ impl<'a> View<'a> {
 
     /// The terminal of a channel; a path that leads nowhere when the guest deleted the node.
     async fn tty(&self) -> Result<String> {
+        let Device {
+            domid,
+            backend_domid,
+            ..
+        } = self.device;
         let path = format!("{}/tty", self.device.frontend());
-        let tty = tty::of_dom0(self.op, &path).await?;
+        let tty = tty::named_by(self.op, &path, domid, backend_domid).await?;
         Ok(tty.unwrap_or_else(|| "/NO-SUCH-PATH".to_owned()))
     }
 }

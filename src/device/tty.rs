@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rustix::fs::{MemfdFlags, memfd_create};
 
+use super::kind::DeviceKind;
 use super::record;
 use crate::engine::{Command, Op};
 use crate::store::{Tx, layout};
@@ -76,7 +77,15 @@ pub async fn primary(op: &Op, domid: Domid) -> Result<Address> {
 /// The terminal of a console, for instance `/dev/pts/3`.
 pub async fn path(op: &Op, console: Address) -> Result<String> {
     let node = console.node()?;
-    let path = of_dom0(op, &node).await;
+    let device = match (console.type_, i32::try_from(console.number)) {
+        (ConsoleType::Pv, Ok(number)) => {
+            record::one(&op.store()?, console.domid, DeviceKind::Console, number).await?
+        }
+        // QEMU in dom0 serves emulated ports.
+        _ => None,
+    };
+    let server = device.map_or(DOM0, |device| device.backend_domid);
+    let path = named_by(op, &node, console.domid, server).await;
     match path.map_err(|error| error.domain(console.domid))? {
         Some(path) if !path.is_empty() => Ok(path),
         _ => Err(Error::fail(format!("{node} names no terminal"))
@@ -85,20 +94,40 @@ pub async fn path(op: &Op, console: Address) -> Result<String> {
     }
 }
 
-/// What dom0 wrote into a node of a directory that belongs to the guest. The guest cannot write there, but it can delete
-/// the node with its directory and make another one (XSA-175), whose value programs of dom0 would open.
-pub(super) async fn of_dom0(op: &Op, node: &str) -> Result<Option<String>> {
+/// What dom0, or the domain that serves the console, wrote into a node of a directory that belongs to `guest`. The guest
+/// cannot write there, but it can delete the node with its directory and make another one (XSA-175), whose value programs
+/// of dom0 would open. A server must name a terminal, and no other file.
+pub(super) async fn named_by(
+    op: &Op,
+    node: &str,
+    guest: Domid,
+    server: Domid,
+) -> Result<Option<String>> {
     let read = |tx: Tx| async move {
-        match tx.get_perms(node).await? {
-            None => Ok(None),
-            Some(perms) if perms.owner() == DOM0 => tx.read_str(node).await,
-            Some(perms) => Err(Error::fail(format!(
-                "{node} was made by domain {}, it names no terminal",
-                perms.owner()
-            ))),
+        let Some(perms) = tx.get_perms(node).await? else {
+            return Ok(None);
+        };
+        let owner = perms.owner();
+        let bad = |what: String| Error::fail(format!("{node} was made by domain {owner}, {what}"));
+        if owner != DOM0 && (owner != server || owner == guest) {
+            return Err(bad("it names no terminal".into()));
+        }
+        match tx.read_str(node).await? {
+            Some(path) if owner != DOM0 && !path.is_empty() && !is_terminal(&path) => {
+                Err(bad(format!("{path:?} is no terminal")))
+            }
+            path => Ok(path),
         }
     };
     op.store()?.transaction(read).await
+}
+
+/// Whether a path has the form of a pseudo-terminal's. Programs of dom0 open what has.
+pub fn is_terminal(path: &str) -> bool {
+    let number = path
+        .strip_prefix("/dev/pts/")
+        .and_then(layout::parse_number);
+    number.is_some()
 }
 
 /// Waits until xenconsoled has opened the terminal of the domain's first console.
@@ -274,6 +303,55 @@ mod tests {
             .unwrap();
         let error = read().unwrap_err();
         assert!(error.to_string().contains("made by domain 9"), "{error}");
+        // Not even when the guest is on record as its own server.
+        let server = |domid: u32| {
+            let path = format!("/local/domain/{domid}/backend/console/9/3");
+            bench.store.set("/libxl/9/device/console/3/backend", path);
+        };
+        server(9);
+        assert!(read().is_err());
+    }
+
+    #[test]
+    fn the_domain_that_serves_a_console_names_its_terminal() {
+        let bench = Bench::new();
+        let set = |path: &str, value: &str| bench.store.set(path, value);
+        for (number, node) in [
+            (0, "/local/domain/9/console/tty"),
+            (3, "/local/domain/9/device/console/3/tty"),
+        ] {
+            let console = Address {
+                domid: 9,
+                number,
+                type_: ConsoleType::Pv,
+            };
+            let read = || bench.ctx.block_on(async |op| path(op, console).await);
+            set(
+                &format!("/libxl/9/device/console/{number}/backend"),
+                &format!("/local/domain/4/backend/console/9/{number}"),
+            );
+            let owned_by = |domid| {
+                let perms = Perms::owner_only(domid);
+                let give = bench
+                    .ctx
+                    .block_on(async |op| op.store()?.set_perms(node, &perms).await);
+                give.unwrap();
+            };
+            set(node, "/dev/pts/7");
+            owned_by(4);
+            assert_eq!(read().unwrap(), "/dev/pts/7");
+            owned_by(5);
+            assert!(read().is_err(), "domain 5 has nothing to do with it");
+            owned_by(4);
+            for file in ["/etc/shadow", "/dev/pts/../sda", "/dev/pts/", "/dev/pts/1x"] {
+                set(node, file);
+                let error = read().unwrap_err();
+                assert!(error.to_string().contains("is no terminal"), "{error}");
+            }
+            set(node, "");
+            let error = read().unwrap_err();
+            assert!(error.to_string().contains("names no terminal"), "{error}");
+        }
     }
 
     #[test]

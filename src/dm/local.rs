@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::args::{self, CommandLine, Environment, Restore};
 use super::process::{self, Helper};
 use super::{Boxed, START_TIMEOUT, graphics, limit, logfile, restrict, user};
-use crate::device::Kind;
+use crate::device::{self, Kind};
 use crate::engine::{Command, Op, Rollback};
 use crate::log::Level;
 use crate::qmp;
@@ -167,14 +167,16 @@ fn open_state(local: Local<'_>) -> Result<Option<File>> {
     Ok(Some(file))
 }
 
-/// What the hotplug scripts made of those disks that have one and that QEMU does not open itself.
+/// What this domain's hotplug scripts made of those disks that have one and that QEMU does not open itself. A driver domain
+/// would name files of its own there, or files of dom0's.
 async fn script_targets(
     op: &Op,
     domid: Domid,
     disks: &[DeviceDisk],
 ) -> Result<HashMap<String, String>> {
     let mut targets = HashMap::new();
-    for disk in disks.iter().filter(|disk| disk.script.is_some()) {
+    let scripts = disks.iter().filter(|disk| disk.script.is_some());
+    for disk in scripts.filter(|disk| disk.backend_domid == DOM0) {
         let (Some(vdev), Ok(device)) = (&disk.vdev, disk.device(domid)) else {
             continue;
         };
@@ -306,8 +308,7 @@ fn serial_terminal(chardev: &qmp::Chardev) -> Result<Option<(u32, &str)>> {
         return Ok(None);
     };
     // Programs of dom0 will open it, and a QEMU that somebody took over may name any file.
-    let number = tty.strip_prefix("/dev/pts/").and_then(layout::parse_number);
-    if port >= MOST_PORTS || number.is_none() {
+    if port >= MOST_PORTS || !device::tty::is_terminal(tty) {
         let what = format!("QEMU says that serial port {port} is at {tty:?}");
         return Err(Error::new(Code::QemuApi, what));
     }
@@ -317,12 +318,40 @@ fn serial_terminal(chardev: &qmp::Chardev) -> Result<Option<(u32, &str)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::testing::Bench;
+    use crate::types::DiskBackend;
 
     fn chardev(label: &str, filename: &str) -> qmp::Chardev {
         qmp::Chardev {
             label: label.into(),
             filename: filename.into(),
         }
+    }
+
+    #[test]
+    fn a_driver_domain_names_no_file_of_dom0() {
+        let bench = Bench::new();
+        let disk = |vdev: &str, backend_domid| DeviceDisk {
+            vdev: Some(vdev.into()),
+            script: Some("block-iscsi".into()),
+            backend: DiskBackend::Phy,
+            backend_domid,
+            ..DeviceDisk::default()
+        };
+        let disks = [disk("xvda", DOM0), disk("xvdb", 3)];
+        for (backend, target) in [
+            ("0/backend/vbd/7/51712", "/dev/sdx"),
+            ("3/backend/vbd/7/51728", "/etc/shadow"),
+        ] {
+            let node = format!("/local/domain/{backend}/physical-device-path");
+            bench.store.set(&node, target);
+        }
+        let targets = bench
+            .ctx
+            .block_on(async |op| script_targets(op, 7, &disks).await)
+            .unwrap();
+        let expected = HashMap::from([("xvda".to_owned(), "/dev/sdx".to_owned())]);
+        assert_eq!(targets, expected);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Emulated disks: IDE, AHCI, SCSI and CD drives, each on a file, a block device or, in a stub domain, on its front end.
 
 use super::{CommandLine, Input, is};
-use crate::Result;
 use crate::device::vdev::Vdev;
 use crate::types::{DeviceDisk, DiskBackend, DiskFormat, DomainBuildInfoHvm, Hdtype};
+use crate::{DOM0, Result};
 
 /// A stub domain names its disks xvda to xvdz.
 const STUBDOM_DISKS: u32 = 26;
@@ -142,7 +142,7 @@ fn qemu_format(format: DiskFormat) -> Option<&'static str> {
 
 /// The file or device that a QEMU in this domain opens for the disk.
 fn local_target(input: &Input<'_>, disk: &DeviceDisk) -> Option<String> {
-    if disk.backend_domname.is_some() {
+    if disk.backend_domname.is_some() || disk.backend_domid != DOM0 {
         return None;
     }
     let plain = disk.format == DiskFormat::Raw && disk.script.is_none();

@@ -210,6 +210,21 @@ fn a_disk_behind_a_script_is_what_the_script_says() {
 }
 
 #[test]
+fn a_file_of_a_driver_domain_is_not_looked_for_here() {
+    for (named, backend_domid) in [(None, 3), (Some("storage"), 0)] {
+        let config = hvm_guest(|config, _| {
+            config.disks.push(disk("hda", |disk| {
+                disk.backend_domid = backend_domid;
+                disk.backend_domname = named.map(str::to_owned);
+            }));
+        });
+        let line = line(&config);
+        assert!(!line.args.join(" ").contains("/d"), "{:?}", line.args);
+        assert_eq!(line.warnings.len(), 1);
+    }
+}
+
+#[test]
 fn a_network_card() {
     let config = hvm_guest(|config, _| {
         for (devid, nictype) in [(0, NicType::Vif), (1, NicType::VifIoemu)] {
