@@ -1,16 +1,19 @@
 //! Devices that a domain gets while it is there, and that its stored configuration gets with them.
 
-use super::config;
 use super::create::Maker;
 use super::userdata::Userdata;
+use super::{config, defaults, query};
 use crate::device::{self, Device, Guest, Kind, When};
 use crate::dm;
-use crate::engine::Op;
+use crate::engine::{FileLock, Op};
 use crate::store::layout;
 use crate::types::{
     DeviceDisk, DeviceNic, DeviceVdispl, DeviceVsnd, DeviceVtpm, DomainConfig, DomainType,
 };
-use crate::{Code, Domid, Result};
+use crate::{Code, DOM0, Domid, Result};
+
+/// Held while a guest that runs gets its first QEMU.
+const DEVICE_MODEL_LOCK: &str = "libxl-device-model-lock";
 
 /// A kind of device that the stored configuration lists.
 pub trait Stored: Kind + Clone {
@@ -73,16 +76,19 @@ pub async fn attach<K: Stored>(op: &Op, domid: Domid, device: &mut K) -> Result<
         let mut saved = device.clone();
         device::prepare(op, &guest, device, When::Hotplug).await?;
         saved.adopt(device);
-        let placed = {
+        let (placed, stored) = {
             let files = Userdata::of(op.xen()?, domid).map_err(|e| e.code_as(Code::LockFail))?;
             let locked = files.lock(op).await?;
             let mut stored = config::load(&locked).map_err(|e| e.domain(domid))?;
             enlist(&mut stored, saved);
-            device_model(op, &guest, &stored).await?;
             let save = || config::save(&locked, &stored);
-            device::place_recorded(op, &guest, device, save).await?
+            let placed = device::place_recorded(op, &guest, device, save).await?;
+            (placed, stored)
         };
         device::undo_placement(&undo, placed);
+        if served_by_qemu_here(&guest, &placed) {
+            first_device_model(op, domid, stored).await?;
+        }
         device::connect(op, &placed).await?;
         Ok(placed)
     })
@@ -98,16 +104,31 @@ fn enlist<K: Stored>(config: &mut DomainConfig, device: K) {
     }
 }
 
-/// A PV or PVH guest may need its first QEMU now.
-async fn device_model(op: &Op, guest: &Guest, config: &DomainConfig) -> Result<()> {
-    let domid = guest.domid;
-    let there = op.store()?.read(&layout::dm_pid(domid)).await?.is_some();
-    if guest.type_ == DomainType::Hvm || there || !dm::needed(config) {
+/// Whether a PV or PVH guest needs a QEMU in dom0 for this device. An HVM guest has one.
+fn served_by_qemu_here(guest: &Guest, device: &Device) -> bool {
+    guest.type_ != DomainType::Hvm
+        && device.backend_kind.is_qemu_backend()
+        && device.backend_domid == DOM0
+}
+
+/// Starts the QEMU of a guest that was made without one. It finds the device in the store.
+///
+/// Others may use the domain's files meanwhile; a lock of its own keeps two additions from starting one QEMU each.
+async fn first_device_model(op: &Op, domid: Domid, mut config: DomainConfig) -> Result<()> {
+    let files = Userdata::of(op.xen()?, domid).map_err(|e| e.code_as(Code::LockFail))?;
+    let _starting = FileLock::acquire(op, files.path('l', DEVICE_MODEL_LOCK)).await?;
+    let store = op.store()?;
+    if store.read(&layout::dm_pid(domid)).await?.is_some() {
         return Ok(());
     }
+    let name = query::name(&store, domid).await?.unwrap_or_default();
+    config.c_info.name = Some(String::from_utf8_lossy(&name).into_owned());
+    // Which program it is was left open in what is stored.
+    defaults::fill(&mut config, &defaults::host(&op.xen()?.physinfo()?))
+        .map_err(|e| e.domain(domid))?;
     let request = dm::Request {
         domid,
-        config,
+        config: &config,
         saved_state: None,
         maker: &Maker,
     };
@@ -117,7 +138,7 @@ async fn device_model(op: &Op, guest: &Guest, config: &DomainConfig) -> Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::Mac;
+    use crate::types::{DiskFormat, Mac};
 
     fn nic(devid: i32, mac: u8) -> DeviceNic {
         DeviceNic {
@@ -125,6 +146,34 @@ mod tests {
             mac: Mac([0, 0x16, 0x3e, 0, 0, mac]),
             ..DeviceNic::default()
         }
+    }
+
+    #[test]
+    fn what_a_disk_is_served_by_counts_and_not_what_was_asked_for() {
+        let log = crate::log::Logger::silent();
+        let guest = |type_| Guest {
+            domid: 7,
+            type_,
+            protocol: None,
+        };
+        let qemu = |type_, format, backend_domid| {
+            let guest = guest(type_);
+            // Nobody says which backend.
+            let mut disk = DeviceDisk {
+                vdev: Some("xvda".into()),
+                pdev_path: Some("/dev/null".into()),
+                format,
+                backend_domid,
+                ..DeviceDisk::default()
+            };
+            disk.set_defaults(&log, &guest, When::Hotplug).unwrap();
+            served_by_qemu_here(&guest, &disk.device(7).unwrap())
+        };
+        assert!(qemu(DomainType::Pvh, DiskFormat::Qcow2, 0));
+        assert!(qemu(DomainType::Pv, DiskFormat::Qcow2, 0));
+        assert!(!qemu(DomainType::Pv, DiskFormat::Qcow2, 3), "not here");
+        assert!(!qemu(DomainType::Pv, DiskFormat::Raw, 3), "by the kernel");
+        assert!(!qemu(DomainType::Hvm, DiskFormat::Qcow2, 0), "it runs");
     }
 
     #[test]
