@@ -42,6 +42,11 @@ impl Error {
         Self::new(Code::Inval, what)
     }
 
+    /// [`Code::Ni`]: this library cannot do it yet.
+    pub fn ni(what: impl Into<String>) -> Self {
+        Self::new(Code::Ni, what)
+    }
+
     /// [`Code::Fail`] from a system error; keeps its errno for the log.
     pub fn io(what: impl fmt::Display, source: &std::io::Error) -> Self {
         let mut error = Self::fail(format!("{what}: {source}"));

@@ -72,15 +72,15 @@ fn run<T>(
     }
 }
 
-/// Says once per process that `name` is not built yet; the status to return is `ERROR_NI`.
-pub(crate) fn not_yet(ctx: *mut libxl_ctx, name: &'static str) -> c_int {
+/// Says once per process that `name` is not built yet, and `what` that means to a user; the status to return is `ERROR_NI`.
+pub(crate) fn not_yet(ctx: *mut libxl_ctx, name: &'static str, what: &str) -> c_int {
     static SAID: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
     let first = SAID
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .insert(name);
     if first {
-        let text = format!("{name} is not implemented");
+        let text = format!("{name} is not implemented: {what}");
         // SAFETY: as in `run`.
         match unsafe { ctx.as_ref() } {
             Some(ctx) => log(&ctx.log, &text),

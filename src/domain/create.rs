@@ -3,13 +3,14 @@
 use std::time::SystemTime;
 
 use super::build::{self, Boot, BootFile, Built, Channels, Daemons};
-use super::{config, defaults, destroy, make, nodes, passthrough, userdata};
+use super::{config, defaults, destroy, make, nodes, passthrough, refuse, userdata};
 use crate::device::{self, Console, Guest, Kind, Ring, When};
 use crate::dm::{self, Boxed, DomainMaker, MadeDomain};
 use crate::engine::{EventKind, Op, ProgressHow, Rollback, Work};
+use crate::log::Level;
 use crate::store::{Store, layout};
 use crate::types::{DeviceVkb, DomainBuildInfoU, DomainConfig, DomainType};
-use crate::{Code, DOM0, Domid, Error, Result};
+use crate::{Code, DOM0, Domid, Result, log_line};
 
 /// A creation's end.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ pub struct Outcome {
 /// is filled in. `console` hears when the first console can be connected to.
 pub async fn create(op: &Op, config: &mut DomainConfig, console: &ProgressHow) -> Outcome {
     let given = config.clone();
-    if let Err(error) = defaults::complete(op, config).await {
+    if let Err(error) = complete(op, &given, config).await {
         let result = Err(error.context("the configuration cannot be used"));
         return Outcome {
             domid: None,
@@ -58,6 +59,17 @@ pub async fn create(op: &Op, config: &mut DomainConfig, console: &ProgressHow) -
     }
 }
 
+/// Fills in what the configuration leaves open, and refuses what no domain could be made for.
+async fn complete(op: &Op, given: &DomainConfig, config: &mut DomainConfig) -> Result<()> {
+    refuse::devices(config)?;
+    defaults::complete(op, config).await?;
+    refuse::others(config)?;
+    if let Some(warning) = refuse::missing_screen(given, config) {
+        log_line!(op.log(), Level::Warn, None, "{warning}");
+    }
+    Ok(())
+}
+
 /// Everything between a bare domain and a complete one.
 async fn furnish(
     op: &Op,
@@ -65,7 +77,6 @@ async fn furnish(
     config: &mut DomainConfig,
     console: &ProgressHow,
 ) -> Result<()> {
-    not_built(config).map_err(|e| e.domain(domid))?;
     make::store(op, domid, config).await?;
     make::dm_version(op, domid, config).await?;
     let guest = Guest::read(op, domid).await?;
@@ -73,7 +84,7 @@ async fn furnish(
         device::set_defaults(op, &guest, disk, When::Creation).await?;
     }
     device::number_nics(op, &guest, &mut config.nics).await?;
-    let boot = boot_files(config).map_err(|e| e.domain(domid))?;
+    let boot = boot_files(config);
     let (channels, built) = populate(op, domid, config, &boot).await?;
     // The width of a PV guest, which its devices' protocol depends on, is known only now.
     let guest = Guest::read(op, domid).await?;
@@ -94,41 +105,18 @@ async fn furnish(
     }
 }
 
-/// Kinds of devices that this library does not make yet are refused before anything is built.
-fn not_built(config: &DomainConfig) -> Result<()> {
-    for (what, count) in [
-        ("pci", config.pcidevs.len()),
-        ("dtdev", config.dtdevs.len()),
-        ("usbctrl", config.usbctrls.len()),
-        ("usbdev", config.usbdevs.len()),
-    ] {
-        if count != 0 {
-            return Err(
-                Error::new(Code::Ni, format!("{what} devices are not implemented"))
-                    .hint(format!("leave {what} out of the configuration")),
-            );
-        }
-    }
-    Ok(())
-}
-
 /// What a PV or PVH guest boots.
-fn boot_files(config: &DomainConfig) -> Result<Boot> {
+fn boot_files(config: &DomainConfig) -> Boot {
     let info = &config.b_info;
     if matches!(info.u, DomainBuildInfoU::Hvm(_)) {
-        return Ok(Boot::default());
-    }
-    if let Some(bootloader) = &info.bootloader {
-        let what = format!("bootloader={bootloader:?}: bootloaders are not implemented");
-        return Err(Error::new(Code::Ni, what)
-            .hint("give kernel= and ramdisk=, for instance copied out of the guest's disk"));
+        return Boot::default();
     }
     let file = |path: &Option<String>| path.clone().map(BootFile::Path);
-    Ok(Boot {
+    Boot {
         kernel: file(&info.kernel),
         ramdisk: file(&info.ramdisk),
         cmdline: info.cmdline.clone(),
-    })
+    }
 }
 
 /// Gives the domain memory and an image, beside the context, and tells xenstored of it.
@@ -280,7 +268,7 @@ impl DomainMaker for Maker {
                 move |op: Op| async move { destroy::destroy_if_there(&op, domid).await },
             );
             make::store(op, domid, config).await?;
-            let boot = boot_files(config)?;
+            let boot = boot_files(config);
             let (channels, built) = populate(op, domid, config, &boot).await?;
             Ok(MadeDomain {
                 domid,
@@ -288,5 +276,28 @@ impl DomainMaker for Maker {
                 console_gfn: built.console_frame,
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Code;
+    use crate::engine::testing::Bench;
+    use crate::types::DevicePci;
+
+    #[test]
+    fn what_cannot_be_done_is_refused_before_anything_is_asked() {
+        let bench = Bench::new();
+        let mut config = DomainConfig::default();
+        config.pcidevs.push(DevicePci::default());
+        let outcome = bench.ctx.block_on(async |op| {
+            let outcome = create(op, &mut config, &ProgressHow::Drop).await;
+            Ok(outcome)
+        });
+        let outcome = outcome.unwrap();
+        assert_eq!(outcome.domid, None);
+        assert_eq!(outcome.result.unwrap_err().code(), Code::Ni);
+        assert_eq!(bench.store.log(), []);
     }
 }

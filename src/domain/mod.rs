@@ -16,6 +16,7 @@ pub mod numa;
 mod passthrough;
 pub mod power;
 pub mod query;
+mod refuse;
 pub mod rename;
 pub mod retrieve;
 pub mod sched;

@@ -6,6 +6,9 @@ use crate::boundary::not_yet;
 use crate::ctx::libxl_ctx;
 use crate::types::{libxl_asyncop_how, libxl_asyncprogress_how, libxl_domain_config};
 
+/// What a user is told.
+const NOT_BUILT: &str = "destroy the domain and create it again";
+
 /// Not built yet.
 #[unsafe(no_mangle)]
 pub extern "C" fn libxl_domain_soft_reset(
@@ -15,5 +18,5 @@ pub extern "C" fn libxl_domain_soft_reset(
     _ao_how: *const libxl_asyncop_how,
     _aop_console_how: *const libxl_asyncprogress_how,
 ) -> c_int {
-    not_yet(ctx, "libxl_domain_soft_reset")
+    not_yet(ctx, "libxl_domain_soft_reset", NOT_BUILT)
 }

@@ -6,6 +6,9 @@ use crate::boundary::not_yet;
 use crate::ctx::libxl_ctx;
 use crate::types::{libxl_asyncop_how, libxl_device_pci};
 
+/// What a user is told.
+const NOT_BUILT: &str = "PCI devices cannot be passed through: leave pci= out of the configuration";
+
 /// Not built yet.
 #[unsafe(no_mangle)]
 pub extern "C" fn libxl_device_pci_add(
@@ -14,7 +17,7 @@ pub extern "C" fn libxl_device_pci_add(
     _pci: *mut libxl_device_pci,
     _ao_how: *const libxl_asyncop_how,
 ) -> c_int {
-    not_yet(ctx, "libxl_device_pci_add")
+    not_yet(ctx, "libxl_device_pci_add", NOT_BUILT)
 }
 
 /// Not built yet.
@@ -24,7 +27,7 @@ pub extern "C" fn libxl_device_pci_assignable_add(
     _pci: *mut libxl_device_pci,
     _rebind: c_int,
 ) -> c_int {
-    not_yet(ctx, "libxl_device_pci_assignable_add")
+    not_yet(ctx, "libxl_device_pci_assignable_add", NOT_BUILT)
 }
 
 /// Not built yet.
@@ -33,7 +36,7 @@ pub extern "C" fn libxl_device_pci_assignable_list(
     ctx: *mut libxl_ctx,
     _num: *mut c_int,
 ) -> *mut libxl_device_pci {
-    not_yet(ctx, "libxl_device_pci_assignable_list");
+    not_yet(ctx, "libxl_device_pci_assignable_list", NOT_BUILT);
     std::ptr::null_mut()
 }
 
@@ -43,6 +46,7 @@ pub extern "C" fn libxl_device_pci_assignable_list_free(_list: *mut libxl_device
     not_yet(
         std::ptr::null_mut(),
         "libxl_device_pci_assignable_list_free",
+        NOT_BUILT,
     );
 }
 
@@ -53,7 +57,7 @@ pub extern "C" fn libxl_device_pci_assignable_remove(
     _pci: *mut libxl_device_pci,
     _rebind: c_int,
 ) -> c_int {
-    not_yet(ctx, "libxl_device_pci_assignable_remove")
+    not_yet(ctx, "libxl_device_pci_assignable_remove", NOT_BUILT)
 }
 
 /// Not built yet.
@@ -64,7 +68,7 @@ pub extern "C" fn libxl_device_pci_destroy(
     _pci: *mut libxl_device_pci,
     _ao_how: *const libxl_asyncop_how,
 ) -> c_int {
-    not_yet(ctx, "libxl_device_pci_destroy")
+    not_yet(ctx, "libxl_device_pci_destroy", NOT_BUILT)
 }
 
 /// Not built yet.
@@ -74,14 +78,18 @@ pub extern "C" fn libxl_device_pci_list(
     _domid: u32,
     _num: *mut c_int,
 ) -> *mut libxl_device_pci {
-    not_yet(ctx, "libxl_device_pci_list");
+    not_yet(ctx, "libxl_device_pci_list", NOT_BUILT);
     std::ptr::null_mut()
 }
 
 /// Not built yet.
 #[unsafe(no_mangle)]
 pub extern "C" fn libxl_device_pci_list_free(_list: *mut libxl_device_pci, _num: c_int) {
-    not_yet(std::ptr::null_mut(), "libxl_device_pci_list_free");
+    not_yet(
+        std::ptr::null_mut(),
+        "libxl_device_pci_list_free",
+        NOT_BUILT,
+    );
 }
 
 /// Not built yet.
@@ -92,5 +100,5 @@ pub extern "C" fn libxl_device_pci_remove(
     _pci: *mut libxl_device_pci,
     _ao_how: *const libxl_asyncop_how,
 ) -> c_int {
-    not_yet(ctx, "libxl_device_pci_remove")
+    not_yet(ctx, "libxl_device_pci_remove", NOT_BUILT)
 }

@@ -6,6 +6,9 @@ use crate::boundary::not_yet;
 use crate::ctx::libxl_ctx;
 use crate::types::{libxl_device_vsnd, libxl_vsndinfo};
 
+/// What a user is told.
+const NOT_BUILT: &str = "sound devices can be added, but not looked at";
+
 /// Not built yet.
 #[unsafe(no_mangle)]
 pub extern "C" fn libxl_device_vsnd_getinfo(
@@ -14,7 +17,7 @@ pub extern "C" fn libxl_device_vsnd_getinfo(
     _vsnd: *const libxl_device_vsnd,
     _vsndlinfo: *mut libxl_vsndinfo,
 ) -> c_int {
-    not_yet(ctx, "libxl_device_vsnd_getinfo")
+    not_yet(ctx, "libxl_device_vsnd_getinfo", NOT_BUILT)
 }
 
 /// Not built yet.
@@ -24,14 +27,18 @@ pub extern "C" fn libxl_device_vsnd_list(
     _domid: u32,
     _num: *mut c_int,
 ) -> *mut libxl_device_vsnd {
-    not_yet(ctx, "libxl_device_vsnd_list");
+    not_yet(ctx, "libxl_device_vsnd_list", NOT_BUILT);
     std::ptr::null_mut()
 }
 
 /// Not built yet.
 #[unsafe(no_mangle)]
 pub extern "C" fn libxl_device_vsnd_list_free(_list: *mut libxl_device_vsnd, _num: c_int) {
-    not_yet(std::ptr::null_mut(), "libxl_device_vsnd_list_free");
+    not_yet(
+        std::ptr::null_mut(),
+        "libxl_device_vsnd_list_free",
+        NOT_BUILT,
+    );
 }
 
 /// Not built yet.
@@ -42,5 +49,5 @@ pub extern "C" fn libxl_devid_to_device_vsnd(
     _devid: c_int,
     _vsnd: *mut libxl_device_vsnd,
 ) -> c_int {
-    not_yet(ctx, "libxl_devid_to_device_vsnd")
+    not_yet(ctx, "libxl_devid_to_device_vsnd", NOT_BUILT)
 }

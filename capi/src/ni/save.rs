@@ -9,6 +9,9 @@ use crate::types::{
     libxl_domain_restore_params,
 };
 
+/// What a user is told.
+const NOT_BUILT: &str = "a guest cannot be saved or moved: shut it down (xl shutdown) and create it again where it shall run";
+
 /// Not built yet.
 #[unsafe(no_mangle)]
 pub extern "C" fn libxl_domain_create_restore(
@@ -21,7 +24,7 @@ pub extern "C" fn libxl_domain_create_restore(
     _ao_how: *const libxl_asyncop_how,
     _aop_console_how: *const libxl_asyncprogress_how,
 ) -> c_int {
-    not_yet(ctx, "libxl_domain_create_restore")
+    not_yet(ctx, "libxl_domain_create_restore", NOT_BUILT)
 }
 
 /// Not built yet.
@@ -34,7 +37,7 @@ pub extern "C" fn libxl_domain_remus_start(
     _recv_fd: c_int,
     _ao_how: *const libxl_asyncop_how,
 ) -> c_int {
-    not_yet(ctx, "libxl_domain_remus_start")
+    not_yet(ctx, "libxl_domain_remus_start", NOT_BUILT)
 }
 
 /// Not built yet.
@@ -45,7 +48,7 @@ pub extern "C" fn libxl_domain_resume(
     _suspend_cancel: c_int,
     _ao_how: *const libxl_asyncop_how,
 ) -> c_int {
-    not_yet(ctx, "libxl_domain_resume")
+    not_yet(ctx, "libxl_domain_resume", NOT_BUILT)
 }
 
 /// Not built yet.
@@ -57,7 +60,7 @@ pub extern "C" fn libxl_domain_suspend(
     _flags: c_int,
     _ao_how: *const libxl_asyncop_how,
 ) -> c_int {
-    not_yet(ctx, "libxl_domain_suspend")
+    not_yet(ctx, "libxl_domain_suspend", NOT_BUILT)
 }
 
 /// Not built yet.
@@ -67,5 +70,5 @@ pub extern "C" fn libxl_domain_suspend_only(
     _domid: u32,
     _ao_how: *const libxl_asyncop_how,
 ) -> c_int {
-    not_yet(ctx, "libxl_domain_suspend_only")
+    not_yet(ctx, "libxl_domain_suspend_only", NOT_BUILT)
 }

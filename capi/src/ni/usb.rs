@@ -8,6 +8,10 @@ use crate::types::{
     libxl_asyncop_how, libxl_device_usbctrl, libxl_device_usbdev, libxl_usbctrlinfo,
 };
 
+/// What a user is told.
+const NOT_BUILT: &str =
+    "USB devices cannot be passed through: usbdevice= gives an HVM guest emulated ones";
+
 /// Not built yet.
 #[unsafe(no_mangle)]
 pub extern "C" fn libxl_ctrlport_to_device_usbdev(
@@ -17,7 +21,7 @@ pub extern "C" fn libxl_ctrlport_to_device_usbdev(
     _port: c_int,
     _usbdev: *mut libxl_device_usbdev,
 ) -> c_int {
-    not_yet(ctx, "libxl_ctrlport_to_device_usbdev")
+    not_yet(ctx, "libxl_ctrlport_to_device_usbdev", NOT_BUILT)
 }
 
 /// Not built yet.
@@ -28,7 +32,7 @@ pub extern "C" fn libxl_device_usbctrl_add(
     _usbctrl: *mut libxl_device_usbctrl,
     _ao_how: *const libxl_asyncop_how,
 ) -> c_int {
-    not_yet(ctx, "libxl_device_usbctrl_add")
+    not_yet(ctx, "libxl_device_usbctrl_add", NOT_BUILT)
 }
 
 /// Not built yet.
@@ -39,7 +43,7 @@ pub extern "C" fn libxl_device_usbctrl_destroy(
     _usbctrl: *mut libxl_device_usbctrl,
     _ao_how: *const libxl_asyncop_how,
 ) -> c_int {
-    not_yet(ctx, "libxl_device_usbctrl_destroy")
+    not_yet(ctx, "libxl_device_usbctrl_destroy", NOT_BUILT)
 }
 
 /// Not built yet.
@@ -50,7 +54,7 @@ pub extern "C" fn libxl_device_usbctrl_getinfo(
     _usbctrl: *const libxl_device_usbctrl,
     _usbctrlinfo: *mut libxl_usbctrlinfo,
 ) -> c_int {
-    not_yet(ctx, "libxl_device_usbctrl_getinfo")
+    not_yet(ctx, "libxl_device_usbctrl_getinfo", NOT_BUILT)
 }
 
 /// Not built yet.
@@ -60,14 +64,18 @@ pub extern "C" fn libxl_device_usbctrl_list(
     _domid: u32,
     _num: *mut c_int,
 ) -> *mut libxl_device_usbctrl {
-    not_yet(ctx, "libxl_device_usbctrl_list");
+    not_yet(ctx, "libxl_device_usbctrl_list", NOT_BUILT);
     std::ptr::null_mut()
 }
 
 /// Not built yet.
 #[unsafe(no_mangle)]
 pub extern "C" fn libxl_device_usbctrl_list_free(_list: *mut libxl_device_usbctrl, _nr: c_int) {
-    not_yet(std::ptr::null_mut(), "libxl_device_usbctrl_list_free");
+    not_yet(
+        std::ptr::null_mut(),
+        "libxl_device_usbctrl_list_free",
+        NOT_BUILT,
+    );
 }
 
 /// Not built yet.
@@ -78,7 +86,7 @@ pub extern "C" fn libxl_device_usbctrl_remove(
     _usbctrl: *mut libxl_device_usbctrl,
     _ao_how: *const libxl_asyncop_how,
 ) -> c_int {
-    not_yet(ctx, "libxl_device_usbctrl_remove")
+    not_yet(ctx, "libxl_device_usbctrl_remove", NOT_BUILT)
 }
 
 /// Not built yet.
@@ -89,7 +97,7 @@ pub extern "C" fn libxl_device_usbdev_add(
     _usbdev: *mut libxl_device_usbdev,
     _ao_how: *const libxl_asyncop_how,
 ) -> c_int {
-    not_yet(ctx, "libxl_device_usbdev_add")
+    not_yet(ctx, "libxl_device_usbdev_add", NOT_BUILT)
 }
 
 /// Not built yet.
@@ -99,14 +107,18 @@ pub extern "C" fn libxl_device_usbdev_list(
     _domid: u32,
     _num: *mut c_int,
 ) -> *mut libxl_device_usbdev {
-    not_yet(ctx, "libxl_device_usbdev_list");
+    not_yet(ctx, "libxl_device_usbdev_list", NOT_BUILT);
     std::ptr::null_mut()
 }
 
 /// Not built yet.
 #[unsafe(no_mangle)]
 pub extern "C" fn libxl_device_usbdev_list_free(_list: *mut libxl_device_usbdev, _nr: c_int) {
-    not_yet(std::ptr::null_mut(), "libxl_device_usbdev_list_free");
+    not_yet(
+        std::ptr::null_mut(),
+        "libxl_device_usbdev_list_free",
+        NOT_BUILT,
+    );
 }
 
 /// Not built yet.
@@ -117,7 +129,7 @@ pub extern "C" fn libxl_device_usbdev_remove(
     _usbdev: *mut libxl_device_usbdev,
     _ao_how: *const libxl_asyncop_how,
 ) -> c_int {
-    not_yet(ctx, "libxl_device_usbdev_remove")
+    not_yet(ctx, "libxl_device_usbdev_remove", NOT_BUILT)
 }
 
 /// Not built yet.
@@ -128,5 +140,5 @@ pub extern "C" fn libxl_devid_to_device_usbctrl(
     _devid: c_int,
     _usbctrl: *mut libxl_device_usbctrl,
 ) -> c_int {
-    not_yet(ctx, "libxl_devid_to_device_usbctrl")
+    not_yet(ctx, "libxl_devid_to_device_usbctrl", NOT_BUILT)
 }

@@ -1,6 +1,7 @@
 //! Defaults of HVM guests: firmware, graphics, input, remote displays.
 
 use super::build::default_kb;
+use crate::domain::refuse;
 use crate::types::{
     BiosType, DeviceModelVersion, DomainBuildInfo, DomainBuildInfoHvm, DomainBuildInfoU,
     MEMKB_DEFAULT, RdmReservePolicy, VgaInterfaceType,
@@ -45,6 +46,7 @@ pub(super) fn firmware(info: &mut DomainBuildInfo) -> Result<()> {
 pub(super) fn fill(info: &mut DomainBuildInfo) -> Result<()> {
     default_kb(&mut info.shadow_memkb, 0);
     let version = info.device_model_version;
+    let screen = !refuse::has_no_screen(info);
     let DomainBuildInfoU::Hvm(hvm) = &mut info.u else {
         return Ok(());
     };
@@ -56,7 +58,7 @@ pub(super) fn fill(info: &mut DomainBuildInfo) -> Result<()> {
     platform(hvm);
     usb(hvm)?;
     hvm.boot.get_or_insert_with(|| "cda".into());
-    displays(hvm);
+    displays(hvm, screen);
     hvm.nographic.get_or_insert(false);
     hvm.gfx_passthru.get_or_insert(false);
     if hvm.rdm.policy == RdmReservePolicy::Invalid {
@@ -143,8 +145,8 @@ fn usb(hvm: &mut DomainBuildInfoHvm) -> Result<()> {
     Ok(())
 }
 
-fn displays(hvm: &mut DomainBuildInfoHvm) {
-    if *hvm.vnc.enable.get_or_insert(true) {
+fn displays(hvm: &mut DomainBuildInfoHvm, screen: bool) {
+    if *hvm.vnc.enable.get_or_insert(screen) {
         hvm.vnc.findunused.get_or_insert(true);
         hvm.vnc.listen.get_or_insert_with(|| "127.0.0.1".into());
     }

@@ -94,6 +94,20 @@ fn what_is_given_stays() {
 }
 
 #[test]
+fn a_linux_stub_domain_shows_no_screen_that_nobody_asked_for() {
+    for (version, shown) in [
+        (DeviceModelVersion::QemuXen, false),
+        (DeviceModelVersion::QemuXenTraditional, true),
+    ] {
+        let mut config = config(DomainType::Hvm);
+        config.b_info.device_model_stubdomain = Some(true);
+        config.b_info.device_model_version = version;
+        fill(&mut config, &host()).expect("fill");
+        assert_eq!(hvm(&mut config).vnc.enable, Some(shown));
+    }
+}
+
+#[test]
 fn a_stub_domain_without_a_version_is_minios() {
     let mut config = config(DomainType::Hvm);
     config.b_info.device_model_stubdomain = Some(true);

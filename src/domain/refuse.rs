@@ -1,0 +1,226 @@
+//! What a configuration may ask for and this library cannot do yet. It is refused before there is a domain: one line says
+//! what it is, and what to do instead.
+
+use crate::types::{DeviceModelVersion, DomainBuildInfo, DomainBuildInfoHvm, DomainBuildInfoU};
+use crate::types::{DomainConfig, VgaInterfaceType};
+use crate::{Error, Result};
+
+/// What asks for a stub domain.
+const STUB_DOMAIN: &str = "device_model_stubdomain_override";
+
+/// Devices that this library cannot give a guest. Asked before the defaults, which would judge them by what the machine can do.
+pub(super) fn devices(config: &DomainConfig) -> Result<()> {
+    let usb = "leave it out; usbdevice= gives an HVM guest emulated devices";
+    for (what, count, advice) in [
+        ("pci", config.pcidevs.len(), "leave it out"),
+        ("dtdev", config.dtdevs.len(), "leave it out"),
+        ("usbctrl", config.usbctrls.len(), usb),
+        ("usbdev", config.usbdevs.len(), usb),
+    ] {
+        if count != 0 {
+            return Err(Error::ni(format!("{what}= is not implemented")).hint(advice));
+        }
+    }
+    Ok(())
+}
+
+/// What else cannot be had, once the defaults are filled in.
+pub(super) fn others(config: &DomainConfig) -> Result<()> {
+    let info = &config.b_info;
+    let DomainBuildInfoU::Hvm(hvm) = &info.u else {
+        return bootloader(info);
+    };
+    if info.device_model_stubdomain != Some(true) {
+        return Ok(());
+    }
+    if let Some(kernel) = &info.kernel {
+        let what = format!("kernel={kernel:?} is not implemented for a guest with a stub domain");
+        return Err(Error::ni(what).hint(format!(
+            "let it boot from its disk, without kernel=, ramdisk= and cmdline=, or leave out {STUB_DOMAIN}="
+        )));
+    }
+    if info.dm_restrict == Some(true) {
+        let what = "dm_restrict= is for a QEMU in dom0, and this guest's runs in a stub domain";
+        return Err(Error::inval(what).hint(format!(
+            "leave it out: the stub domain confines QEMU; or leave out {STUB_DOMAIN}="
+        )));
+    }
+    screens(info, hvm)
+}
+
+fn bootloader(info: &DomainBuildInfo) -> Result<()> {
+    let Some(bootloader) = &info.bootloader else {
+        return Ok(());
+    };
+    let what = format!("bootloader={bootloader:?}: bootloaders are not implemented");
+    Err(Error::ni(what)
+        .hint("give kernel= and ramdisk=, for instance copied out of the guest's disk"))
+}
+
+/// QEMU in a Linux stub domain draws on nothing that dom0 could show. MiniOS has a framebuffer.
+fn screens(info: &DomainBuildInfo, hvm: &DomainBuildInfoHvm) -> Result<()> {
+    if !has_no_screen(info) {
+        return Ok(());
+    }
+    for (what, wanted) in [
+        ("vnc", hvm.vnc.enable),
+        ("sdl", hvm.sdl.enable),
+        ("spice", hvm.spice.enable),
+    ] {
+        if wanted == Some(true) {
+            let what = format!("{what}=1 is not implemented for a guest with a Linux stub domain");
+            return Err(Error::ni(what).hint(format!(
+                "set it to 0 and use serial=\"pty\" with xl console, or leave out {STUB_DOMAIN}="
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the guest's QEMU runs where it can show nothing.
+pub(super) fn has_no_screen(info: &DomainBuildInfo) -> bool {
+    info.device_model_stubdomain == Some(true)
+        && info.device_model_version == DeviceModelVersion::QemuXen
+}
+
+/// What to tell a user who left it open whether the guest has a screen, and whose guest gets none. `config` is complete.
+pub(super) fn missing_screen(given: &DomainConfig, config: &DomainConfig) -> Option<&'static str> {
+    let DomainBuildInfoU::Hvm(asked) = &given.b_info.u else {
+        return None;
+    };
+    let left_open = asked.vnc.enable.is_none() && asked.vga.kind != VgaInterfaceType::None;
+    (left_open && has_no_screen(&config.b_info)).then_some(
+        "the guest has no screen, for its QEMU runs in a Linux stub domain: use serial=\"pty\" with xl console \
+         (vnc=0 says that this is meant)",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Code;
+    use crate::types::{
+        DevicePci, DeviceUsbctrl, DeviceUsbdev, DomainBuildInfoPv, DomainBuildInfoPvh,
+    };
+
+    fn said(refused: Result<()>, code: Code, words: &[&str]) {
+        let error = refused.expect_err("refused");
+        assert_eq!(error.code(), code, "{error}");
+        let text = error.to_string();
+        for word in words {
+            assert!(text.contains(word), "no {word:?} in {text:?}");
+        }
+        assert!(!text.contains('\n'));
+    }
+
+    /// A guest whose defaults are filled in.
+    fn guest(
+        stubdomain: bool,
+        edit: impl FnOnce(&mut DomainBuildInfo, &mut DomainBuildInfoHvm),
+    ) -> DomainConfig {
+        let mut config = DomainConfig::default();
+        let mut hvm = DomainBuildInfoHvm::default();
+        config.b_info.device_model_stubdomain = Some(stubdomain);
+        config.b_info.device_model_version = DeviceModelVersion::QemuXen;
+        edit(&mut config.b_info, &mut hvm);
+        config.b_info.u = DomainBuildInfoU::Hvm(hvm);
+        config
+    }
+
+    #[test]
+    fn devices_that_cannot_be_given() {
+        assert!(devices(&DomainConfig::default()).is_ok());
+        let mut config = DomainConfig::default();
+        config.pcidevs.push(DevicePci::default());
+        said(devices(&config), Code::Ni, &["pci=", "leave it out"]);
+        let mut config = DomainConfig::default();
+        config.dtdevs.push(Default::default());
+        said(devices(&config), Code::Ni, &["dtdev=", "leave it out"]);
+        let mut config = DomainConfig::default();
+        config.usbctrls.push(DeviceUsbctrl::default());
+        said(devices(&config), Code::Ni, &["usbctrl=", "usbdevice="]);
+        let mut config = DomainConfig::default();
+        config.usbdevs.push(DeviceUsbdev::default());
+        said(devices(&config), Code::Ni, &["usbdev=", "usbdevice="]);
+    }
+
+    #[test]
+    fn bootloaders() {
+        let pv = DomainBuildInfoU::Pv(DomainBuildInfoPv::default());
+        let pvh = DomainBuildInfoU::Pvh(DomainBuildInfoPvh::default());
+        for u in [pv, pvh] {
+            let mut config = DomainConfig::default();
+            config.b_info.u = u;
+            assert!(others(&config).is_ok());
+            config.b_info.bootloader = Some("pygrub".into());
+            said(others(&config), Code::Ni, &["pygrub", "kernel="]);
+        }
+        // Nobody runs one for an HVM guest.
+        let hvm = guest(false, |info, _| info.bootloader = Some("pygrub".into()));
+        assert!(others(&hvm).is_ok());
+    }
+
+    #[test]
+    fn a_kernel_from_dom0_beside_a_stub_domain() {
+        let kernel = |info: &mut DomainBuildInfo, _: &mut DomainBuildInfoHvm| {
+            info.kernel = Some("/boot/k".into());
+        };
+        assert!(others(&guest(false, kernel)).is_ok());
+        let words = ["/boot/k", "ramdisk=", STUB_DOMAIN];
+        said(others(&guest(true, kernel)), Code::Ni, &words);
+        let minios = guest(true, |info, hvm| {
+            info.device_model_version = DeviceModelVersion::QemuXenTraditional;
+            kernel(info, hvm);
+        });
+        said(others(&minios), Code::Ni, &words);
+    }
+
+    #[test]
+    fn a_restricted_qemu_beside_a_stub_domain() {
+        let restrict = |info: &mut DomainBuildInfo, _: &mut DomainBuildInfoHvm| {
+            info.dm_restrict = Some(true);
+        };
+        assert!(others(&guest(false, restrict)).is_ok());
+        said(
+            others(&guest(true, restrict)),
+            Code::Inval,
+            &["dm_restrict", STUB_DOMAIN],
+        );
+    }
+
+    #[test]
+    fn screens_beside_a_stub_domain() {
+        for what in ["vnc", "sdl", "spice"] {
+            let wanted = |hvm: &mut DomainBuildInfoHvm| {
+                hvm.vnc.enable = Some(what == "vnc");
+                hvm.sdl.enable = Some(what == "sdl");
+                hvm.spice.enable = Some(what == "spice");
+            };
+            assert!(others(&guest(false, |_, hvm| wanted(hvm))).is_ok());
+            let refused = others(&guest(true, |_, hvm| wanted(hvm)));
+            said(
+                refused,
+                Code::Ni,
+                &[&format!("{what}=1"), "xl console", STUB_DOMAIN],
+            );
+            let minios = guest(true, |info, hvm| {
+                info.device_model_version = DeviceModelVersion::QemuXenTraditional;
+                wanted(hvm);
+            });
+            assert!(others(&minios).is_ok(), "{what}");
+        }
+    }
+
+    #[test]
+    fn who_asked_for_no_screen_is_told_nothing() {
+        let open = guest(true, |_, _| {});
+        let off = guest(true, |_, hvm| hvm.vnc.enable = Some(false));
+        let no_card = guest(true, |_, hvm| hvm.vga.kind = VgaInterfaceType::None);
+        let told = missing_screen(&open, &open).expect("a warning");
+        assert!(told.contains("vnc=0"), "{told}");
+        assert_eq!(missing_screen(&off, &off), None);
+        assert_eq!(missing_screen(&no_card, &no_card), None);
+        let local = guest(false, |_, _| {});
+        assert_eq!(missing_screen(&local, &local), None);
+    }
+}
