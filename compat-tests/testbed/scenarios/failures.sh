@@ -76,6 +76,12 @@ destroy taken
 # A QEMU that ends later.
 guest widow hvm "disk=[\"$(qdisk "$work/hvm.img")\"]"
 create widow
+if [ "$bed_lib" = ours ]; then
+    # Commands that this library has not got leave the guest as it is.
+    expect_error 'cannot be saved or moved: shut it down' xl save widow "$work/saved"
+    expect_error 'media cannot be changed while the guest runs' xl cd-insert widow hdc "$work/hvm.img"
+    expect '^widow ' xl list
+fi
 kill -9 "$(xenstore-read "/local/domain/${domid_of[widow]}/image/device-model-pid")"
 expect '^widow ' xl list
 expect_error '' timeout 60 xl qemu-monitor-command widow 'info status'
@@ -93,4 +99,51 @@ if [ "$bed_lib" = ours ] && [ -n "${pid_of[mute]:-}" ]; then
     guest options stubdom "disk=[\"$(qdisk "$work/hvm.img")\"]" 'device_model_args_hvm=["-no-such-option"]'
     refused options 'device model did not start'
     grep -q 'stub domain [0-9]* says: .*QEMU ended' <<<"$output" || fail "no word of the stub domain's: $output"
+fi
+
+# What this library cannot do is refused before there is a domain: no number is used up, no log is begun.
+if [ "$bed_lib" = ours ]; then
+    guest before pvh 'cmdline="idle"'
+    create before
+    destroy before
+    guest ask-pygrub linux-pv 'bootloader="pygrub"'
+    guest ask-pci hvm 'pci=["00:1f.0"]'
+    guest ask-dtdev hvm 'dtdev=["/soc/uart"]'
+    guest ask-usbctrl hvm 'usbctrl=["type=devicemodel,version=2"]'
+    guest ask-usbdev hvm 'usbdev=["hostbus=1,hostaddr=2"]'
+    guest ask-direct stubdom 'kernel="/boot/vmlinuz"'
+    guest ask-confined stubdom 'dm_restrict=1'
+    guest ask-sdl stubdom 'sdl=1'
+    guest ask-spice stubdom 'spice=1' 'spicehost="127.0.0.1"' 'spiceport=6001'
+    guest ask-vnc stubdom
+    sed -i 's/^vnc=0/vnc=1/' "$work/ask-vnc.cfg"
+    while read -r name regex; do
+        step "$name"
+        expect_error "$regex" xl create "$work/ask-$name.cfg"
+        same "logs of $name" "" "$(find /var/log/xen -name "*ask-$name*")"
+    done <<'END'
+pygrub bootloader="pygrub": bootloaders are not implemented .*kernel=
+pci pci= is not implemented .leave it out
+dtdev dtdev= is not implemented .leave it out
+usbctrl usbctrl= is not implemented .*usbdevice=
+usbdev usbdev= is not implemented .*usbdevice=
+direct kernel="/boot/vmlinuz" is not implemented for a guest with a stub domain
+confined dm_restrict= is for a QEMU in dom0
+sdl sdl=1 is not implemented for a guest with a Linux stub domain
+spice spice=1 is not implemented for a guest with a Linux stub domain
+vnc vnc=1 is not implemented for a guest with a Linux stub domain
+END
+    guest after pvh 'cmdline="idle"'
+    create after
+    same "number of the next domain" "$((domid_of[before] + 1))" "${domid_of[after]}"
+    destroy after
+
+    # Nobody asked for a screen, so there is none, and the user is told.
+    guest blank tiny-stubdom
+    sed -i '/^vnc=0/d' "$work/blank.cfg"
+    create blank
+    says 'has no screen' "$bed_out/create.blank.log" || fail "nothing was said about the screen"
+    stub=$(xenstore-read "/local/domain/${domid_of[blank]}/image/device-model-domid")
+    ! xenstore-exists "/local/domain/$stub/device/vfb" || fail "the stub domain has a framebuffer"
+    destroy blank
 fi
