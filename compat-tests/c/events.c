@@ -147,6 +147,9 @@ static void ejected(libxl_ctx *ctx, uint32_t guest)
     CHECK(ours ? disk->vdev && !strcmp(disk->vdev, "xvda") : !disk->vdev);
     SAME(disk->format, LIBXL_DISK_FORMAT_EMPTY);
     CHECK(disk->is_cdrom && disk->removable && !disk->readwrite);
+    /* The kernel's backend. */
+    SAME(disk->backend, LIBXL_DISK_BACKEND_TAP);
+    SAME(disk->backend_domid, 0);
     libxl_event_free(ctx, event);
     libxl_evdisable_disk_eject(ctx, generator);
     no_event(ctx);
