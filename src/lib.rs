@@ -14,6 +14,7 @@ pub mod fuzzing;
 pub mod gate;
 pub mod host;
 pub mod log;
+pub mod paths;
 pub mod qmp;
 pub mod store;
 pub mod sys;

@@ -214,7 +214,7 @@ mod tests {
 
     fn nic(nic_type: NicType, stubdom: bool) -> (Device, Facts) {
         let facts = Facts {
-            script: Some("/etc/xen/scripts/vif-bridge".into()),
+            script: Some("/scripts/vif-bridge".into()),
             nic_type: Some(nic_type),
             gatewaydev: None,
             stubdom,
@@ -226,15 +226,15 @@ mod tests {
     fn a_block_script_gets_its_path_and_four_variables() {
         let device = Device::plain(7, DeviceKind::Vbd, 51712, 0);
         let facts = Facts {
-            script: Some("/etc/xen/scripts/block".into()),
+            script: Some("/scripts/block".into()),
             ..Facts::default()
         };
         let runs = runs(&device, Action::Add, &facts).unwrap();
         assert_eq!(runs.len(), 1);
-        assert_eq!(runs[0].program, "/etc/xen/scripts/block");
+        assert_eq!(runs[0].program, "/scripts/block");
         assert_eq!(runs[0].args, ["add"]);
         let env = [
-            ("script", "/etc/xen/scripts/block"),
+            ("script", "/scripts/block"),
             ("XENBUS_TYPE", "vbd"),
             ("XENBUS_PATH", "backend/vbd/7/51712"),
             ("XENBUS_BASE_PATH", "backend"),

@@ -50,10 +50,8 @@ pub use remove::{Force, none_on_record, remove, remove_all};
 pub use state::XenbusState;
 
 use crate::log::Logger;
+use crate::paths::XEN_SCRIPTDIR;
 use crate::{Domid, Result};
-
-/// Where the host keeps its hotplug scripts.
-pub const SCRIPT_DIR: &str = "/etc/xen/scripts";
 
 /// One kind of device, as its configuration type sees it. Implementations touch neither store nor hypervisor.
 pub trait Kind: Send + Sync {
@@ -79,6 +77,6 @@ fn script_path(script: &str) -> String {
     if script.starts_with('/') {
         script.to_owned()
     } else {
-        format!("{SCRIPT_DIR}/{script}")
+        format!("{XEN_SCRIPTDIR}/{script}")
     }
 }

@@ -13,12 +13,11 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use super::kind::DeviceKind;
 use super::record;
 use crate::engine::{Command, Op};
+use crate::paths::XEN_BINDIR;
 use crate::store::{Tx, layout};
 use crate::types::{ConsoleType, DomainType};
 use crate::{Code, DOM0, Domid, Error, Result};
 
-/// Debian's place for programs that only the toolstack runs.
-const PRIVATE_BIN: &str = "/usr/lib/xen-4.17/bin";
 /// The stub domain's console that carries its guest's first serial port.
 pub const STUBDOM_SERIAL: u32 = 3;
 /// How long xenconsoled may take to open a terminal.
@@ -159,7 +158,7 @@ pub fn client(console: Address, notify_fd: Option<i32>) -> Result<Command> {
             return Err(Error::fail("the console's type is unknown").domain(console.domid));
         }
     };
-    let mut command = Command::new(format!("{PRIVATE_BIN}/xenconsole"))
+    let mut command = Command::new(format!("{XEN_BINDIR}/xenconsole"))
         .arg(console.domid.to_string())
         .arg("--num")
         .arg(console.number.to_string())
@@ -247,7 +246,7 @@ mod tests {
             type_: ConsoleType::Pv,
         };
         let plain = client(console, None).unwrap();
-        let xenconsole = "/usr/lib/xen-4.17/bin/xenconsole";
+        let xenconsole = &*format!("{XEN_BINDIR}/xenconsole");
         assert_eq!(
             words(&plain),
             [xenconsole, "9", "--num", "3", "--type", "pv"]

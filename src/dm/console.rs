@@ -5,11 +5,12 @@ use std::path::Path;
 use super::args::{self, FIRST_SERIAL_CONSOLE};
 use crate::DOM0;
 use crate::device::{Console, Ring};
+use crate::paths::XEN_STATEDIR;
 use crate::types::DomainConfig;
 
 /// Where a stub domain's saved device model ends up in dom0.
 pub(super) fn save_file(guest: crate::Domid) -> String {
-    format!("/var/lib/xen/qemu-save.{guest}")
+    format!("{XEN_STATEDIR}/qemu-save.{guest}")
 }
 
 /// What the consoles are connected to.
@@ -59,7 +60,7 @@ mod tests {
         let mut guest = DomainConfig::default();
         guest.b_info.u = DomainBuildInfoU::Hvm(hvm);
         let ends = Ends {
-            log: Path::new("/var/log/xen/qemu-dm-g.log"),
+            log: Path::new("/log/qemu-dm-g.log"),
             save: &save_file(9),
             restore,
             ring: Ring {
@@ -79,15 +80,15 @@ mod tests {
     #[test]
     fn three_special_consoles_then_the_serial_ports() {
         let plain = outputs(DomainBuildInfoHvm::default(), None);
-        let log = Some("file:/var/log/xen/qemu-dm-g.log".to_owned());
-        let save = Some("file:/var/lib/xen/qemu-save.9".to_owned());
+        let log = Some("file:/log/qemu-dm-g.log".to_owned());
+        let save = Some(format!("file:{XEN_STATEDIR}/qemu-save.9"));
         assert_eq!(plain, [log.clone(), save.clone(), None]);
         let hvm = DomainBuildInfoHvm {
             serial_list: vec!["pty".into(), "null".into()],
             ..Default::default()
         };
-        let state = Path::new("/var/lib/xen/qemu-resume.9");
-        let restore = Some("pipe:/var/lib/xen/qemu-resume.9".to_owned());
+        let state = Path::new("/state/qemu-resume.9");
+        let restore = Some("pipe:/state/qemu-resume.9".to_owned());
         let pty = Some("pty".to_owned());
         let null = Some("null".to_owned());
         assert_eq!(outputs(hvm, Some(state)), [log, save, restore, pty, null]);

@@ -11,6 +11,7 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 use super::{process, proxy, restrict, stubdom_of, target_of, user};
 use crate::engine::{Command, ExitStatus, FileLock, Op};
 use crate::log::Level;
+use crate::paths::XEN_RUNDIR;
 use crate::store::layout;
 use crate::sys::pidfd;
 use crate::types::DomainType;
@@ -19,8 +20,8 @@ use crate::{DOM0, Domid, Error, Result, log_line, qmp};
 /// How often the processes of a user are looked for before one is reported that keeps coming back.
 const KILL_ROUNDS: u32 = 50;
 
-/// Held by whoever kills as the reaper.
-const REAPER_LOCK: &str = "/var/run/xen/dm-reaper-lock";
+/// Held by whoever kills as the reaper, in the directory for locks.
+const REAPER_LOCK: &str = "dm-reaper-lock";
 
 /// Takes down whatever serves `domid` as a device model, but for a stub domain, which is a domain of its own.
 ///
@@ -117,7 +118,7 @@ async fn kill_as_reaper(op: &Op, domid: Domid, uid: u32) -> Result<()> {
         log_line!(op.log(), Level::Warn, domid, "{what}");
         return Ok(());
     };
-    let _lock = FileLock::acquire(op, REAPER_LOCK).await?;
+    let _lock = FileLock::acquire(op, format!("{XEN_RUNDIR}/{REAPER_LOCK}")).await?;
     let mut child = op.spawn(Command {
         kill_user: Some((reaper, uid)),
         ..Command::default()

@@ -12,16 +12,11 @@ use super::{Boxed, START_TIMEOUT, graphics, limit, logfile, restrict, user};
 use crate::device::{self, Kind};
 use crate::engine::{Command, Op, Rollback};
 use crate::log::Level;
+use crate::paths::{QEMU, QEMU_TRADITIONAL, XEN_LOGDIR};
 use crate::qmp;
 use crate::store::{Batch, layout};
 use crate::types::{DeviceDisk, DeviceModelVersion, DomainConfig};
 use crate::{Code, DOM0, Domid, Error, Result, log_line};
-
-/// Debian's QEMU for Xen.
-pub(super) const QEMU: &str = "/usr/libexec/xen-qemu-system-i386";
-
-/// The old device model; Debian does not ship it.
-const QEMU_TRADITIONAL: &str = "/usr/lib/xen-4.17/bin/qemu-dm";
 
 /// How long QEMU may take to answer the questions that follow its start.
 const QUESTIONS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -115,7 +110,7 @@ async fn start(op: &Op, undo: &Rollback, local: Local<'_>) -> Result<()> {
         what: "device model",
         pid_path: layout::dm_pid(domid),
         state_path: layout::dm_state(DOM0, domid),
-        log: format!("/var/log/xen/{log_name}.log"),
+        log: format!("{XEN_LOGDIR}/{log_name}.log"),
     };
     let ready: Boxed<'_, Result<()>> = if restricted {
         Box::pin(answers(op, local))

@@ -5,17 +5,15 @@ use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::paths::XEN_LOGDIR;
 use crate::{Error, Result};
-
-/// Where the C library keeps them too.
-const DIRECTORY: &str = "/var/log/xen";
 
 /// Older files are numbered up to here.
 const KEPT: u32 = 10;
 
 /// Makes way for a new log file: `NAME.log` becomes `NAME.log.1`, and so on. Gives the new file's path, not yet made.
 pub fn rotate(name: &str) -> Result<PathBuf> {
-    rotate_in(Path::new(DIRECTORY), name)
+    rotate_in(Path::new(XEN_LOGDIR), name)
 }
 
 /// Rotates, then opens the new file for a process to write into.

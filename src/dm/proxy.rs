@@ -6,11 +6,9 @@ use super::process::{self, Helper};
 use super::{START_TIMEOUT, destroy, limit, logfile, stubdom, stubdom_of};
 use crate::engine::{Command, Op, Rollback};
 use crate::log::Level;
+use crate::paths::{VCHAN_PROXY, XEN_LOGDIR};
 use crate::store::layout;
 use crate::{Domid, Error, Result, log_line, qmp};
-
-/// Debian's; it hands over to the one of the running Xen version.
-const PROGRAM: &str = "/usr/bin/vchan-socket-proxy";
 
 /// It writes a line when it ends, and can be made to write no more.
 const LARGEST_LOG: u64 = 1 << 20;
@@ -31,7 +29,7 @@ pub(super) async fn start(op: &Op, undo: &Rollback, pair: Pair<'_>) -> Result<()
         guest,
         name,
     } = pair;
-    process::check_executable(PROGRAM, "QMP proxy", guest)?;
+    process::check_executable(VCHAN_PROXY, "QMP proxy", guest)?;
     let log_name = format!("qmp-proxy-{name}");
     let log = logfile::open(&log_name).map_err(|error| error.domain(guest))?;
 
@@ -44,7 +42,7 @@ pub(super) async fn start(op: &Op, undo: &Rollback, pair: Pair<'_>) -> Result<()
     let state_path = layout::qmp_proxy_state(stubdom);
     // A state left by another stub domain of this number would look like readiness.
     op.store()?.rm(&state_path).await?;
-    let mut command = Command::new(PROGRAM).args([
+    let mut command = Command::new(VCHAN_PROXY).args([
         format!("--state-path={state_path}"),
         stubdom.to_string(),
         layout::qmp_vchan(stubdom, guest),
@@ -60,7 +58,7 @@ pub(super) async fn start(op: &Op, undo: &Rollback, pair: Pair<'_>) -> Result<()
         what: "QMP proxy",
         pid_path: layout::qmp_proxy_pid(stubdom),
         state_path,
-        log: format!("/var/log/xen/{log_name}.log"),
+        log: format!("{XEN_LOGDIR}/{log_name}.log"),
     };
     let ready = helper.running(op);
     helper.start(op, command, START_TIMEOUT, ready).await
@@ -110,7 +108,8 @@ pub(super) async fn end(op: &Op, stubdom: Domid, guest: Domid) -> Result<()> {
     let pid_path = layout::qmp_proxy_pid(stubdom);
     let ended = process::end(op, guest, "QMP proxy", &pid_path, |line| {
         // Debian's program of that name is a script that becomes the one of the running Xen.
-        line.iter().any(|arg| arg.ends_with(b"vchan-socket-proxy"))
+        let name = VCHAN_PROXY.rsplit('/').next().unwrap_or_default();
+        line.iter().any(|arg| arg.ends_with(name.as_bytes()))
             && line.iter().any(|arg| arg == vchan.as_bytes())
     })
     .await;

@@ -12,6 +12,7 @@ use rustix::net::{
 
 use super::limit;
 use crate::engine::Command;
+use crate::paths::XEN_RUNDIR;
 use crate::types::DeviceDisk;
 use crate::{Domid, Error, Result, qmp};
 
@@ -20,7 +21,7 @@ const LARGEST_FILE: u64 = 256 * 1024;
 
 /// The empty directory that QEMU takes for its root.
 pub(super) fn root_directory(domid: Domid) -> String {
-    format!("/var/run/xen/qemu-root-{domid}")
+    format!("{XEN_RUNDIR}/qemu-root-{domid}")
 }
 
 /// Makes the root directory anew; nobody may look into it.

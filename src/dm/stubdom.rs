@@ -13,6 +13,7 @@ use super::{
 use crate::device::{self, Guest, Ring, When};
 use crate::engine::{Op, Rollback};
 use crate::log::Level;
+use crate::paths::XEN_LOGDIR;
 use crate::store::{Batch, Perms, layout};
 use crate::types::{
     DeviceModelVersion, DeviceNic, DeviceVfb, DeviceVkb, DomainBuildInfoPv, DomainBuildInfoU,
@@ -401,8 +402,9 @@ async fn wait_until_running(op: &Op, guest: Domid, stubdom: Domid) -> Result<()>
         Some(words) => Error::fail(format!("stub domain {stubdom} says: {words}")),
         None => error,
     };
-    Err(error
-        .hint("its console is in the log qemu-dm-NAME.log of the guest's name, in /var/log/xen"))
+    Err(error.hint(format!(
+        "its console is in the log qemu-dm-NAME.log of the guest's name, in {XEN_LOGDIR}"
+    )))
 }
 
 /// What the stub domain says of its failure. It may write anything there.

@@ -9,12 +9,13 @@ use super::userdata::Userdata;
 use crate::device::{self, Force};
 use crate::engine::{Op, Work};
 use crate::log::Level;
+use crate::paths::XEN_STATEDIR;
 use crate::store::{Batch, layout};
 use crate::types::Uuid;
 use crate::{Code, Domid, Error, Result, dm, log_line, sys};
 
-/// Where the state of a device model lies while its guest is restored, but for the number.
-const RESUME_FILE: &str = "/var/lib/xen/qemu-resume";
+/// The state of a device model while its guest is restored; the guest's number follows.
+const RESUME_FILE: &str = "qemu-resume";
 
 /// Destroys `domid` and the stub domain that serves it. `ERROR_DOMAIN_NOTFOUND` when there is no such domain, nor the
 /// rest of one.
@@ -201,7 +202,10 @@ impl Victim {
             first = first.and(Err(Error::io(path.display(), &error)));
         }
         let domid = self.domid;
-        for path in [dm::save_file(domid), format!("{RESUME_FILE}.{domid}")] {
+        for path in [
+            dm::save_file(domid),
+            format!("{XEN_STATEDIR}/{RESUME_FILE}.{domid}"),
+        ] {
             match std::fs::remove_file(&path) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => {
                     first = first.and(Err(Error::io(path, &e)));

@@ -8,9 +8,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::engine::{FileLock, Op};
+use crate::paths::XEN_RUNDIR;
 use crate::{Domid, Error, Result};
-
-const RUN_DIR: &str = "/var/run/xen";
 
 /// How long a number rests, unless `LIBXL_DOMID_REUSE_TIMEOUT` (seconds) says otherwise.
 const REUSE_SECONDS: u64 = 60;
@@ -29,7 +28,7 @@ impl History {
     pub fn of_host() -> Self {
         let timeout = std::env::var("LIBXL_DOMID_REUSE_TIMEOUT").ok();
         Self {
-            path: Path::new(RUN_DIR).join("domid-history"),
+            path: Path::new(XEN_RUNDIR).join("domid-history"),
             timeout: timeout.map_or(REUSE_SECONDS, |text| parse_timeout(&text)),
         }
     }

@@ -9,11 +9,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::engine::{FileLock, Op};
+use crate::paths::XEN_STATEDIR;
 use crate::types::Uuid;
 use crate::xen::Xen;
 use crate::{Code, Domid, Error, Result};
 
-const LIB_DIR: &str = "/var/lib/xen";
 const LOCK: &str = "domain-userdata-lock";
 
 /// The most that one file may hold; the JSON of a large configuration has some hundred KiB.
@@ -32,7 +32,7 @@ impl Userdata {
     pub fn of(xen: &Xen, domid: Domid) -> Result<Self> {
         let info = super::query::info(xen, domid)?;
         Ok(Self {
-            dir: LIB_DIR.into(),
+            dir: XEN_STATEDIR.into(),
             domid,
             uuid: info.uuid,
         })
@@ -41,7 +41,7 @@ impl Userdata {
     /// The files of a domain that is gone, which had this number and UUID.
     pub(super) fn of_former(domid: Domid, uuid: Uuid) -> Self {
         Self {
-            dir: LIB_DIR.into(),
+            dir: XEN_STATEDIR.into(),
             domid,
             uuid,
         }

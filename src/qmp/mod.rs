@@ -14,23 +14,24 @@ pub use client::Client;
 pub use command::{Chardev, VncServer};
 
 use crate::Domid;
+use crate::paths::{XEN_RUNDIR, XEN_STATEDIR};
 use crate::types::Uuid;
 
 /// The socket on which a domain's QEMU, or the proxy to it, talks to the toolstack.
 pub fn socket_path(domid: Domid) -> String {
-    format!("/var/run/xen/qmp-libxl-{domid}")
+    format!("{XEN_RUNDIR}/qmp-libxl-{domid}")
 }
 
 /// The socket on which a domain's QEMU talks to programs that gather statistics.
 pub fn statistics_socket_path(domid: Domid) -> String {
-    format!("/var/run/xen/qmp-libxenstat-{domid}")
+    format!("{XEN_RUNDIR}/qmp-libxenstat-{domid}")
 }
 
 /// QEMU, and the proxy to a stub domain's QEMU, serve one client at a time; this is the lock that all toolstack
 /// processes take around a conversation, the C library's among them.
 fn lock_path(domid: Domid, uuid: Uuid) -> PathBuf {
     PathBuf::from(format!(
-        "/var/lib/xen/userdata-l.{domid}.{uuid}.qmp-socket-lock"
+        "{XEN_STATEDIR}/userdata-l.{domid}.{uuid}.qmp-socket-lock"
     ))
 }
 

@@ -3,6 +3,7 @@
 use super::guest_of;
 use crate::device::{Console, Kind, Ring, When};
 use crate::log::Logger;
+use crate::paths::XEN_SCRIPTDIR;
 use crate::types::{
     DeviceDisk, DeviceNic, DeviceVfb, DeviceVkb, DeviceVtpm, DiskBackend, DiskFormat,
     DiskSpecification, DiskTransport, DomainType, Mac, NicType, VkbBackend,
@@ -182,7 +183,7 @@ fn a_nic_gets_xens_defaults() {
     assert_eq!(nic.mac.0[..3], [0x00, 0x16, 0x3e]);
     assert_eq!(nic.mac.0[3] & 0x80, 0);
     assert_eq!(nic.bridge.as_deref(), Some("xenbr0"));
-    assert_eq!(nic.script.as_deref(), Some("/etc/xen/scripts/vif-bridge"));
+    assert_eq!(nic.script, Some(format!("{XEN_SCRIPTDIR}/vif-bridge")));
     assert_eq!(nic.model.as_deref(), Some("rtl8139"));
     assert_eq!((nic.mtu, nic.trusted), (1500, Some(true)));
     let mut other = DeviceNic::default();

@@ -1,6 +1,7 @@
 //! Command lines as the C library of Xen 4.17 makes them; the comparison on real Xen covers more configurations.
 
 use super::*;
+use crate::paths::XEN_RUNDIR;
 use crate::types::{
     Bitmap, DeviceChannel, DeviceChannelSocket, DeviceChannelU, DeviceDisk, DeviceNic, DeviceVfb,
     DiskBackend, DiskFormat, DomainBuildInfoPv, DomainType, Hdtype, Mac, NicType, VendorDevice,
@@ -46,7 +47,9 @@ fn line(config: &DomainConfig) -> CommandLine {
 }
 
 fn args(config: &DomainConfig) -> String {
-    line(config).args.join(" ")
+    // As on Debian, wherever this build has its sockets.
+    let line = line(config).args.join(" ");
+    line.replace(XEN_RUNDIR, "/var/run/xen")
 }
 
 fn disk(vdev: &str, edit: impl FnOnce(&mut DeviceDisk)) -> DeviceDisk {

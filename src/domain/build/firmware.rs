@@ -3,15 +3,10 @@
 use std::path::Path;
 
 use crate::log::{Level, Logger};
+use crate::paths::{OVMF, SEABIOS, XEN_BOOTDIR};
 use crate::types::{BiosType, DeviceModelVersion, DomainBuildInfo, DomainBuildInfoHvm};
 use crate::{Domid, Error, Result, log_line};
 
-/// Where Xen's own firmware is installed.
-const FIRMWARE_DIR: &str = "/usr/lib/xen-4.17/boot";
-/// What hvmloader starts for `bios="seabios"`.
-const SEABIOS: &str = "/usr/share/seabios/bios-256k.bin";
-/// What hvmloader starts for `bios="ovmf"`.
-const OVMF: &str = "/usr/share/ovmf/OVMF.fd";
 /// The program that runs first.
 const HVMLOADER: &str = "hvmloader";
 
@@ -20,7 +15,7 @@ fn path(name: &str) -> String {
     if Path::new(name).is_absolute() {
         name.to_owned()
     } else {
-        format!("{FIRMWARE_DIR}/{name}")
+        format!("{XEN_BOOTDIR}/{name}")
     }
 }
 
@@ -135,7 +130,7 @@ mod tests {
 
     #[test]
     fn bare_names_are_xens_own() {
-        assert_eq!(path("hvmloader"), "/usr/lib/xen-4.17/boot/hvmloader");
+        assert_eq!(path("hvmloader"), format!("{XEN_BOOTDIR}/hvmloader"));
         assert_eq!(path("/boot/x"), "/boot/x");
     }
 }

@@ -7,15 +7,11 @@ use super::Host;
 use crate::engine::Op;
 use crate::host::pools;
 use crate::log::Level;
+use crate::paths::{QEMU, XEN_BOOTDIR};
 use crate::store::layout;
 use crate::types::DomainConfig;
 use crate::xen::PhysInfo;
 use crate::{Error, Result, log_line};
-
-/// Where the distribution puts QEMU for dom0.
-const QEMU: &str = "/usr/libexec/xen-qemu-system-i386";
-/// Where it puts firmware, and where stub domain images are looked for.
-const FIRMWARE_DIR: &str = "/usr/lib/xen-4.17/boot";
 
 /// Fills in all of `config` but its devices.
 pub async fn complete(op: &Op, config: &mut DomainConfig) -> Result<()> {
@@ -38,7 +34,7 @@ pub fn host(info: &PhysInfo) -> Host<'static> {
         executable: &executable,
         installed: &|path| std::path::Path::new(path).exists(),
         qemu: QEMU,
-        firmware_dir: FIRMWARE_DIR,
+        firmware_dir: XEN_BOOTDIR,
         paging_defaults: true,
     }
 }
