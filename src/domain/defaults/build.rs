@@ -124,15 +124,17 @@ fn device_model(info: &mut DomainBuildInfo, host: &Host<'_>) -> Result<()> {
                 .hint("remove device_model_stubdomain_override, or set type=\"hvm\""),
         );
     }
+    info.device_model_version = DeviceModelVersion::QemuXen;
     let path = info.device_model.as_deref().unwrap_or(host.qemu);
-    info.device_model_version = match (host.executable)(path) {
-        Ok(()) => DeviceModelVersion::QemuXen,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => DeviceModelVersion::QemuXenTraditional,
-        Err(e) => {
-            return Err(Error::io(format!("cannot use the device model {path}"), &e));
-        }
-    };
-    Ok(())
+    match (host.executable)(path) {
+        // Most PV and PVH guests need none; where one does, the start of its QEMU names what is missing.
+        Err(e) if e.kind() == io::ErrorKind::NotFound && !is_hvm => Ok(()),
+        found => found.map_err(|e| {
+            Error::io(format!("cannot use the device model {path}"), &e).hint(
+                "install QEMU for Xen (Debian: qemu-system-xen), or set device_model_override",
+            )
+        }),
+    }
 }
 
 /// Without a stated version a stub domain is MiniOS with qemu-traditional, as it always was, unless that image is not

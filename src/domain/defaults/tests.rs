@@ -129,7 +129,7 @@ fn a_stub_domain_without_a_version_is_minios() {
 }
 
 #[test]
-fn a_missing_qemu_means_the_traditional_one() {
+fn a_missing_qemu_is_an_error_where_one_is_needed() {
     let missing = |_: &str| Err(io::Error::from(io::ErrorKind::NotFound));
     let denied = |_: &str| Err(io::Error::from(io::ErrorKind::PermissionDenied));
     let mut first = config(DomainType::Hvm);
@@ -137,9 +137,14 @@ fn a_missing_qemu_means_the_traditional_one() {
         executable: &missing,
         ..host()
     };
-    fill(&mut first, &host_without).expect("fill");
-    let version = first.b_info.device_model_version;
-    assert_eq!(version, DeviceModelVersion::QemuXenTraditional);
+    let error = fill(&mut first, &host_without).expect_err("refused");
+    assert!(error.to_string().contains("/q/qemu"), "{error}");
+    let mut without = config(DomainType::Pv);
+    fill(&mut without, &host_without).expect("PV guests need none");
+    let version = without.b_info.device_model_version;
+    assert_eq!(version, DeviceModelVersion::QemuXen);
+    first.b_info.device_model_version = DeviceModelVersion::QemuXenTraditional;
+    fill(&mut first, &host_without).expect("asked for by name");
     let mut second = config(DomainType::Pv);
     let host_denied = Host {
         executable: &denied,
