@@ -10,7 +10,6 @@ PREFIX    ?= /usr
 LIBDIR    ?= $(PREFIX)/lib/$(shell $(CC) -print-multiarch)
 SBINDIR   ?= $(PREFIX)/sbin
 INCLUDEDIR ?= $(PREFIX)/include
-BOOTDIR   ?= $(PREFIX)/lib/xen-$(VERSION)/boot
 DESTDIR   ?=
 
 CC        ?= cc
@@ -19,7 +18,10 @@ BUILD     := build
 LIB       := $(BUILD)/lib
 # PROFILE=dev builds quickly, for work on the library itself.
 PROFILE   ?= release
-OUT       := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+# CARGO_TARGET_DIR or cargo's configuration may have moved it.
+TARGET    := $(or $(CARGO_TARGET_DIR),$(shell $(CARGO) metadata --no-deps --format-version 1 2>/dev/null | \
+    sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'),target)
+OUT       := $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 STATICLIB := $(OUT)/libxenlight_capi.a
 # The library that can be told to fail (docs/faults.md). It shares the tests' dependencies, and integer overflows are caught.
 FAULTS_STATICLIB := $(BUILD)/faults/libxenlight_capi.a
@@ -35,32 +37,37 @@ endif
 # Of the debugging information of Rust's own library nobody gets anything; STRIP= keeps it.
 STRIP     ?= -Wl,--strip-debug
 
-BUILD_PACKAGES := gcc git libc6-dev libclang-dev libxen-dev libyajl-dev make pkg-config
-TEST_PACKAGES  := g++ qemu-system-x86 mmdebstrap e2fsprogs cpio busybox-static kmod binutils valgrind shellcheck xz-utils zstd lz4
+# Where the host has its Xen: `make QEMU=/opt/qemu XEN_BOOTDIR=...` hands on to src/paths.rs, which has the names and Debian's places.
+PLACES    := $(shell sed -n 's/^    \([A-Z_]*\) = "\/.*/\1/p' src/paths.rs)
+$(foreach place,$(PLACES),$(if $(findstring command,$(origin $(place))),$(eval export XENLIGHT_$(place) := $($(place)))))
+BOOTDIR    = $(or $(XENLIGHT_XEN_BOOTDIR),$(shell sed -n 's/^    XEN_BOOTDIR = "\(.*\)";/\1/p' src/paths.rs))
+
+# Cargo, and scripts that call it, take part in --jobs; but a dry run runs what has a plus sign, too.
+SHARING   := $(if $(findstring n,$(firstword -$(MAKEFLAGS))),,+)
+
+# These goals install what they miss, as Debian packages; all others name it and stop.
+INSTALLING := prerequisites check demo test test-without-xen compare test-reference test-long bench faults valgrind
+STEPS     := build $(if $(filter $(INSTALLING),$(MAKECMDGOALS)),check) \
+    $(if $(filter-out check,$(filter $(INSTALLING),$(MAKECMDGOALS))),bed test)
 
 .PHONY: all
 all: $(LIB)/$(REALNAME) $(INSPECT) $(BUILD)/xenlight.pc ## build the library (build/lib), xenlight-inspect (build/bin) and xenlight.pc
 
-# Debian 12's own rustc is too old for the 2024 edition; its rustc-web is kept current.
 .PHONY: prerequisites
-prerequisites:
-	@compat-tests/prerequisites $(BUILD_PACKAGES)
-
-.PHONY: test-prerequisites
-test-prerequisites: prerequisites
-	@compat-tests/prerequisites $(TEST_PACKAGES)
+prerequisites: ## install the Debian packages that build and tests use
+	@compat-tests/prerequisites $(if $(filter $(INSTALLING),$(MAKECMDGOALS)),--install) $(STEPS)
 
 .PHONY: FORCE
 FORCE:
-$(STATICLIB): FORCE
-	$(CARGO) build --profile $(PROFILE) --package xenlight-capi
-$(FAULTS_STATICLIB): FORCE $(if $(filter dev,$(PROFILE)),| $(LIB)/$(REALNAME))
-	$(CARGO) build --features faults --package xenlight-capi
+$(STATICLIB): FORCE | prerequisites
+	$(SHARING)$(CARGO) build --profile $(PROFILE) --package xenlight-capi
+$(FAULTS_STATICLIB): FORCE | prerequisites $(if $(filter dev,$(PROFILE)),$(LIB)/$(REALNAME))
+	$(SHARING)$(CARGO) build --features faults --package xenlight-capi
 	@mkdir -p $(@D)
-	cp target/debug/libxenlight_capi.a $@
+	cp $(TARGET)/debug/libxenlight_capi.a $@
 
-$(INSPECT): FORCE
-	$(CARGO) build --profile $(PROFILE) --package xenlight --bin xenlight-inspect
+$(INSPECT): FORCE | prerequisites
+	$(SHARING)$(CARGO) build --profile $(PROFILE) --package xenlight --bin xenlight-inspect
 	@mkdir -p $(@D)
 	install -s $(OUT)/xenlight-inspect $@
 
@@ -100,64 +107,73 @@ BED := compat-tests/testbed
 ON_BED := XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)
 
 .PHONY: demo
-demo: test-prerequisites all stubdom ## the main job on real Xen: xl on this library, a guest with its QEMU in a stub domain
+demo: prerequisites all stubdom ## the main job on real Xen: xl on this library, a guest with its QEMU in a stub domain
 	$(ON_BED)/demo
 
 # Stub domains that only the test bed uses, made of the real one.
 .PHONY: bed-images
 bed-images: stubdom probe
 	$(BED)/minios-standin/build $(BUILD)/stubdom
-	$(BED)/hostile/build $(BUILD)/stubdom
+	$(SHARING)$(BED)/hostile/build $(BUILD)/stubdom
 	$(BED)/probe/build $(BUILD)/tests/ioreq-probe $(BUILD)/tests/ioreq-peer $(BUILD)/stubdom
 
 # The device model of examples/ioreq-probe, and its peer in C.
 .PHONY: probe
-probe: $(BUILD)/tests/ioreq-peer
-	$(CARGO) build --profile $(PROFILE) --package xenlight --example ioreq-probe
+probe: $(BUILD)/tests/ioreq-peer | prerequisites
+	$(SHARING)$(CARGO) build --profile $(PROFILE) --package xenlight --example ioreq-probe
 	install -s $(OUT)/examples/ioreq-probe $(BUILD)/tests/
 
 .PHONY: bed
 bed: # its dom0 and guests
 	$(BED)/setup images
 
+# Format, lints and all that runs without Xen.
+define tests_without_xen
+	$(MAKE) --no-print-directory check
+	$(SHARING)$(CARGO) run --quiet --package xenlight-compat-tests --bin status -- --check README.md
+	$(SHARING)$(CARGO) test --workspace --no-fail-fast
+endef
+
 # What it is made of is built side by side: much of it waits for downloads, disks and single-threaded compilers.
 .PHONY: test
-test: test-prerequisites ## everything: checks, ABI and JSON against Debian's library, each guest type on real Xen
+test: prerequisites ## everything: checks, ABI and JSON against Debian's library, each guest type on real Xen
 	+$(MAKE) --no-print-directory --jobs=3 --output-sync=target all $(FAULTS_LIB) bed bed-images stage c-programs $(DENY)
-	$(MAKE) --no-print-directory check
-	$(CARGO) run --quiet --package xenlight-compat-tests --bin status -- --check README.md
-	$(CARGO) test --workspace --no-fail-fast
+	$(tests_without_xen)
 	$(ON_BED)/run --noted --timeout 3300
+
+.PHONY: test-without-xen
+test-without-xen: prerequisites all stage stubdom ## the part of make test that needs no Xen
+	$(tests_without_xen)
 
 # Behaviour and costs of both libraries in one boot, to docs/compare.md: what takes turns itself, and every scenario of which the
 # C library's records are kept; they are made anew, for make test to compare with.
 .PHONY: compare
-compare: test-prerequisites all bed-images c-programs ## both libraries in turns on real Xen: what differs, what it costs, to docs/compare.md
+compare: prerequisites all bed-images c-programs ## both libraries in turns on real Xen: what differs, what it costs, to docs/compare.md
 	$(ON_BED)/run --lib both --note --timeout 5000 \
 	    compare/costs $(notdir $(wildcard $(BED)/records/*))
-	$(CARGO) run --quiet --package xenlight-compat-tests --bin compare -- build/testbed/last docs
+	$(SHARING)$(CARGO) run --quiet --package xenlight-compat-tests --bin compare -- build/testbed/last docs
 
 .PHONY: test-reference
-test-reference: test-prerequisites all bed-images c-programs ## the scenarios of make test on Debian's library, which must pass them too
+test-reference: prerequisites all bed-images c-programs ## the scenarios of make test on Debian's library, which must pass them too
 	$(ON_BED)/run --lib c --timeout 5000
 
 .PHONY: test-long
-test-long: test-prerequisites all bed-images c-programs ## on both libraries: Linux as HVM guest (SeaBIOS, OVMF), which takes minutes, save and restore, core dumps
+test-long: prerequisites all bed-images c-programs ## on both libraries: Linux as HVM guest (SeaBIOS, OVMF), which takes minutes, save and restore, core dumps
 	$(ON_BED)/run --lib both --timeout 2400 walk/linux-hvm walk/stubdom-save walk/dump
 
 # VARS="TRIPS=20000" times more of them.
 .PHONY: bench
-bench: test-prerequisites all bed-images c-programs ## round trips of a guest's port reads, on real Xen: median and 99th percentile, ours and C
+bench: prerequisites all bed-images c-programs ## round trips of a guest's port reads, on real Xen: median and 99th percentile, ours and C
 	$(ON_BED)/run --timeout 1800 $(VARS:%=--var '%') bench/ioreq
 
 # VARS="STRIDE=1" walks every point; docs/faults.md lists the variables. LIBS=both has the C library fail as well.
 LIBS ?= ours
 .PHONY: faults
-faults: test-prerequisites all $(FAULTS_LIB) stubdom c-programs ## fail every hypercall, request, process and timer in turn, on real Xen; nothing may be left behind
+faults: prerequisites all $(FAULTS_LIB) stubdom c-programs ## fail every hypercall, request, process and timer in turn, on real Xen; nothing may be left behind
 	$(ON_BED)/run --lib $(LIBS) --timeout 7200 $(VARS:%=--var '%') walk/faults
 
 .PHONY: valgrind
-valgrind: test-prerequisites all c-programs ## the C test programs under valgrind, on real Xen
+valgrind: prerequisites all c-programs ## the C test programs under valgrind, on real Xen
 	XENLIGHT_LIB=$(CURDIR)/$(LIB) $(BED)/run --timeout 2400 walk/valgrind
 
 # With cargo-fuzz (cargo install cargo-fuzz) by libFuzzer, which looks for new paths through the code; without it by the
@@ -166,9 +182,9 @@ FUZZ         := compat-tests/fuzz
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= $(notdir $(wildcard $(FUZZ)/corpus/*))
 .PHONY: fuzz
-fuzz: ## hostile data into every parser, FUZZ_SECONDS (60) for each target
+fuzz: | prerequisites ## hostile data into every parser, FUZZ_SECONDS (60) for each target
 	@mkdir -p $(BUILD)/fuzz
-	@set -e; if $(CARGO) fuzz --version >/dev/null 2>&1; then \
+	@$(SHARING)set -e; if $(CARGO) fuzz --version >/dev/null 2>&1; then \
 	    for target in $(FUZZ_TARGETS); do \
 	        echo "libFuzzer: $$target"; mkdir -p $(BUILD)/fuzz/$$target; \
 	        XENLIGHT_FUZZ_TARGET=$$target RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$(CURDIR)/$(BUILD)/fuzz/build \
@@ -191,17 +207,17 @@ stage: all
 .PHONY: c-programs
 c-programs: $(patsubst compat-tests/c/%.c,$(BUILD)/tests/%,$(wildcard compat-tests/c/*.c))
 c-programs: $(patsubst compat-tests/c/preload/%.c,$(BUILD)/tests/%.so,$(wildcard compat-tests/c/preload/*.c)) ## C test programs for the test bed
-$(BUILD)/tests/%: compat-tests/c/%.c
+$(BUILD)/tests/%: compat-tests/c/%.c | prerequisites
 	@mkdir -p $(@D)
 	$(CC) -Wall -Wextra -Werror -O1 -g -o $@ $< -Wl,--as-needed \
 	    -lxenlight -lxentoollog -lxenctrl -lxendevicemodel -lxenforeignmemory -lxenevtchn -lxenvchan -lpthread
-$(BUILD)/tests/%.so: compat-tests/c/preload/%.c
+$(BUILD)/tests/%.so: compat-tests/c/preload/%.c | prerequisites
 	@mkdir -p $(@D)
 	$(CC) -Wall -Wextra -Werror -O1 -g -fPIC -shared -o $@ $< -ldl
 
 .PHONY: stubdom
-stubdom: ## assemble the stub domain's kernel and ramdisk (build/stubdom)
-	stubdom/build $(BUILD)/stubdom
+stubdom: | prerequisites ## assemble the stub domain's kernel and ramdisk (build/stubdom)
+	$(SHARING)stubdom/build $(BUILD)/stubdom
 
 .PHONY: install-stubdom
 install-stubdom: stubdom ## put the stub domain image where libxl looks for it
@@ -210,31 +226,33 @@ install-stubdom: stubdom ## put the stub domain image where libxl looks for it
 
 # cargo-deny has no Debian package; it is built once and kept.
 DENY := $(or $(shell command -v cargo-deny 2>/dev/null),$(BUILD)/tools/bin/cargo-deny)
-$(BUILD)/tools/bin/cargo-deny:
+$(BUILD)/tools/bin/cargo-deny: | prerequisites
 	@echo "installing cargo-deny from crates.io into $(BUILD)/tools"
-	CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install --quiet --locked --debug --root $(BUILD)/tools cargo-deny@0.20.2
+	$(SHARING)CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install --quiet --locked --debug --root $(BUILD)/tools cargo-deny@0.20.2
 
 SHELL_SCRIPTS = $(shell git ls-files -z | xargs -0 grep -lE '^\#!/bin/(ba)?sh|^\#!/usr/bin/env bash') $(wildcard $(BED)/lib/*.sh $(BED)/scenarios/*.sh $(BED)/scenarios/*/*.sh)
 
 .PHONY: check
-check: $(DENY) ## format, lints, generated files, licences, shell scripts
-	$(CARGO) fmt --all --check
-	@if $(CARGO) clippy --version >/dev/null 2>&1; then \
+check: $(DENY) | prerequisites ## format, lints, generated files, licences, shell scripts
+	$(SHARING)$(CARGO) fmt --all --check
+	@$(SHARING)if $(CARGO) clippy --version >/dev/null 2>&1; then \
 	    set -x; $(CARGO) clippy --workspace --all-targets -- --deny warnings; \
 	else echo "clippy is not part of this Rust toolchain (Debian packages none): skipped"; fi
-	$(CARGO) run --quiet --package xenlight-idl --bin idlgen -- --check
+	$(SHARING)$(CARGO) run --quiet --package xenlight-idl --bin idlgen -- --check
 	$(DENY) --log-level error check licenses bans sources
 	shellcheck --external-sources $(SHELL_SCRIPTS)
 
 .PHONY: status
 status: all ## which functions are real, counted from the code, by area
-	@$(CARGO) run --quiet --package xenlight-compat-tests --bin status
+	@$(SHARING)$(CARGO) run --quiet --package xenlight-compat-tests --bin status
 
 .PHONY: clean
 clean: ## remove what make built, keep the test bed's images
-	$(CARGO) clean
+	$(SHARING)$(CARGO) clean
 	rm -rf $(LIB) $(BUILD)/exports.map $(BUILD)/xenlight.pc
 
 .PHONY: help
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo '  A Xen in other places than Debian 12 has it: make NAME=PATH, with one or more of'
+	@echo '    $(PLACES)'
