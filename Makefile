@@ -145,6 +145,13 @@ test: prerequisites ## everything: checks, ABI and JSON against Debian's library
 test-without-xen: prerequisites all stage stubdom ## the part of make test that needs no Xen
 	$(tests_without_xen)
 
+# FRESH_TARGETS= chooses what is made there; XENLIGHT_TESTBED_CACHE= names a cache of the test bed to share, which otherwise
+# is made anew.
+FRESH_TARGETS ?= demo test
+.PHONY: fresh
+fresh: ## the committed tree on a bare Debian 12, made for it and removed after it: make demo, make test
+	$(BED)/fresh $(FRESH_TARGETS)
+
 # Behaviour and costs of both libraries in one boot, to docs/compare.md: what takes turns itself, and every scenario of which the
 # C library's records are kept; they are made anew, for make test to compare with.
 .PHONY: compare
@@ -224,7 +231,7 @@ install-stubdom: stubdom ## put the stub domain image where libxl looks for it
 	install -d $(DESTDIR)$(BOOTDIR)
 	install -m 644 $(BUILD)/stubdom/qemu-stubdom-linux-kernel $(BUILD)/stubdom/qemu-stubdom-linux-rootfs $(DESTDIR)$(BOOTDIR)/
 
-# cargo-deny has no Debian package; it is built once and kept.
+# cargo-deny has no Debian package; it is built once and kept. This one takes Rust 1.88.
 DENY := $(or $(shell command -v cargo-deny 2>/dev/null),$(BUILD)/tools/bin/cargo-deny)
 $(BUILD)/tools/bin/cargo-deny: | prerequisites
 	@echo "installing cargo-deny from crates.io into $(BUILD)/tools"

@@ -9,6 +9,8 @@ cache_dir=${XENLIGHT_TESTBED_CACHE:-$(git -C "$repo_dir" rev-parse --path-format
 [[ $cache_dir != /build/testbed ]] || cache_dir=$repo_dir/build/testbed
 last_dir=$repo_dir/build/testbed/last
 xen_version=4.17
+# compat-tests/testbed/fresh shares it with the Debian it makes.
+bed_lock=/tmp/xenlight-testbed.lock
 
 say() { printf 'testbed: %s\n' "$*" >&2; }
 
@@ -40,7 +42,7 @@ guests_dir() { echo "$cache_dir/guests-$(root_key)-$(content_key "$bed_dir/guest
 # One bed per machine: two emulated Xens starve each other into time-outs.
 take_machine_lock() {
     [ -z "${bed_lock_fd:-}" ] || return 0
-    exec {bed_lock_fd}>/tmp/xenlight-testbed.lock
+    exec {bed_lock_fd}>"$bed_lock"
     if ! flock -n "$bed_lock_fd"; then
         say "waiting for another test bed on this machine"
         flock "$bed_lock_fd"
