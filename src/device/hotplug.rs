@@ -1,12 +1,12 @@
 //! Hotplug scripts: the host's own programs that attach a backend to a file, a volume or a bridge.
 
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Duration;
 
 use super::kind::{Device, DeviceKind};
 use crate::engine::{Command, ExitStatus, Op};
 use crate::log::Level;
+use crate::sys::standard;
 use crate::types::NicType;
 use crate::{Code, Error, Result, log_line};
 
@@ -151,7 +151,7 @@ async fn execute_one(op: &Op, device: &Device, run: &Run) -> Result<()> {
         command = command.env(*name, value);
     }
     // What a script prints belongs into the log, not between the lines of a caller's own output.
-    let stderr = std::io::stderr().as_fd().try_clone_to_owned();
+    let stderr = standard::error();
     command.stdout = Some(stderr.map_err(|e| Error::io("cannot duplicate standard error", &e))?);
     let mut child = op.spawn(command)?;
     let status = match op.timeout(LIMIT, &what, child.wait()).await {

@@ -8,6 +8,7 @@ use crate::engine::{Command, Op, Rollback};
 use crate::log::Level;
 use crate::paths::{VCHAN_PROXY, XEN_LOGDIR};
 use crate::store::layout;
+use crate::sys::standard;
 use crate::{Domid, Error, Result, log_line, qmp};
 
 /// It writes a line when it ends, and can be made to write no more.
@@ -48,7 +49,8 @@ pub(super) async fn start(op: &Op, undo: &Rollback, pair: Pair<'_>) -> Result<()
         layout::qmp_vchan(stubdom, guest),
         qmp::socket_path(guest),
     ]);
-    command.stdout = Some(null()?);
+    let null = standard::null().map_err(|error| Error::io("cannot open /dev/null", &error))?;
+    command.stdout = Some(null);
     command.stderr = Some(OwnedFd::from(log));
     command.limits.push(limit::of_files(LARGEST_LOG));
     command.setsid = true;
@@ -114,13 +116,4 @@ pub(super) async fn end(op: &Op, stubdom: Domid, guest: Domid) -> Result<()> {
     })
     .await;
     ended.and(op.store()?.rm(&layout::qmp_proxy_state(stubdom)).await)
-}
-
-fn null() -> Result<OwnedFd> {
-    std::fs::File::options()
-        .read(true)
-        .write(true)
-        .open("/dev/null")
-        .map(OwnedFd::from)
-        .map_err(|error| Error::io("cannot open /dev/null", &error))
 }

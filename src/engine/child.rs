@@ -1,7 +1,6 @@
 //! Child processes, watched by pidfd.
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -17,6 +16,7 @@ use super::op::{Op, OpInner};
 use super::reactor::READ;
 use crate::sys::pidfd;
 use crate::sys::spawn::{self, Spec, Work};
+use crate::sys::standard;
 use crate::{Error, Result};
 
 /// How a process ended.
@@ -113,11 +113,19 @@ impl Command {
         };
         let stdin = match self.stdin {
             Some(stdin) => stdin,
-            None => File::open("/dev/null")?.into(),
+            None => standard::null()?,
         };
         let mut fds = vec![(stdin, 0)];
-        fds.extend(self.stdout.map(|fd| (fd, 1)));
-        fds.extend(self.stderr.map(|fd| (fd, 2)));
+        for (given, number) in [(self.stdout, 1), (self.stderr, 2)] {
+            // What it opens first must not become its standard output.
+            let missing = given.is_none() && !standard::is_open(number);
+            let fd = if missing {
+                Some(standard::null()?)
+            } else {
+                given
+            };
+            fds.extend(fd.map(|fd| (fd, number)));
+        }
         fds.extend(self.fds.into_iter().map(|(number, fd)| (fd, number)));
         Ok(Spec {
             work,

@@ -8,6 +8,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
+use super::standard;
+
 const FREE: i32 = -1;
 const PER_BLOCK: usize = 64;
 
@@ -43,9 +45,9 @@ pub struct SensitiveFd {
 }
 
 impl SensitiveFd {
-    /// Takes over `fd`.
+    /// Takes over `fd`, under another number where it has that of a standard stream.
     pub fn new(fd: OwnedFd) -> Self {
-        let raw = fd.into_raw_fd();
+        let raw = standard::not_one_of_them(fd).into_raw_fd();
         let mut block = &TABLE;
         loop {
             for slot in &block.slots {

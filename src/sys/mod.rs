@@ -2,6 +2,8 @@
 #![allow(unsafe_code)]
 
 pub mod clock;
+#[cfg(test)]
+pub(crate) mod elsewhere;
 pub mod evtchn;
 pub mod faults;
 pub mod fork;
@@ -14,6 +16,7 @@ pub mod poll;
 mod raw;
 pub mod sigchld;
 pub mod spawn;
+pub mod standard;
 pub mod thread;
 pub mod xc;
 pub mod yajl;

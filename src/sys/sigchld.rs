@@ -33,8 +33,8 @@ impl Handler {
     pub fn install() -> io::Result<Self> {
         use rustix::event::{EventfdFlags, eventfd};
         let fd: OwnedFd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        let raw = fd.as_raw_fd();
         let fd = SensitiveFd::new(fd);
+        let raw = fd.as_raw_fd();
         let taken = TARGETS.iter().find(|target| {
             target
                 .compare_exchange(FREE, raw, Ordering::AcqRel, Ordering::Relaxed)
