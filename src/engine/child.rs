@@ -15,7 +15,7 @@ use super::hooks::ChildOwner;
 use super::op::{Op, OpInner};
 use super::reactor::READ;
 use crate::sys::pidfd;
-use crate::sys::spawn::{self, Spec, Work};
+use crate::sys::spawn::{self, Held, Spec, Work};
 use crate::sys::standard;
 use crate::{Error, Result};
 
@@ -74,6 +74,8 @@ pub struct Command {
     /// Instead of executing a program: kills all processes of the second user, as which it runs; the first is its
     /// real user, whom the victims cannot signal.
     pub kill_user: Option<(u32, u32)>,
+    /// It is made, and starts only with [`Child::go`].
+    pub held: bool,
 }
 
 impl Command {
@@ -157,8 +159,9 @@ pub(super) struct ChildEntry {
 pub struct Child {
     op: Op,
     pid: i32,
-    pidfd: Option<Arc<OwnedFd>>,
+    pub(super) pidfd: Option<Arc<OwnedFd>>,
     status: Option<ExitStatus>,
+    held: Option<Held>,
 }
 
 impl Child {
@@ -168,18 +171,20 @@ impl Child {
         let hooks = guard.borrow().child_hooks.clone();
         let name = command.program.to_string_lossy().into_owned();
         let failed = |error: io::Error| Error::io(format!("starting {name}"), &error);
+        let waits = command.held;
         let spec = command.into_spec().map_err(failed)?;
         ctx.prepare_sigchld().map_err(failed)?;
         let fork = hooks.fork.as_ref().map(|fork| move || fork());
         let fork = fork.as_ref().map(|fork| fork as spawn::Fork<'_>);
-        let spawned = spawn::spawn(&spec, fork).map_err(failed)?;
+        let held = spawn::hold(&spec, fork).map_err(failed)?;
         let own = !spec.double_fork;
-        let pidfd = spawned.pidfd.map(Arc::new);
-        let child = Self {
+        let (pid, pidfd) = (held.pid(), held.pidfd().cloned());
+        let mut child = Self {
             op: op.clone(),
-            pid: spawned.pid,
+            pid,
             pidfd: pidfd.clone(),
             status: None,
+            held: Some(held),
         };
         let gone = pidfd.is_none() && !(own && hooks.owner == ChildOwner::Mainloop);
         let entry = ChildEntry {
@@ -191,14 +196,32 @@ impl Child {
             unattended: false,
             holds: None,
         };
-        guard.borrow_mut().children.insert(spawned.pid, entry);
+        guard.borrow_mut().children.insert(pid, entry);
         if let (Some(pidfd), true) = (pidfd, !own || hooks.owner != ChildOwner::Mainloop) {
-            let row = ctx.add_fd(pidfd.as_raw_fd(), READ, Target::Child(spawned.pid))?;
-            if let Some(entry) = guard.borrow_mut().children.get_mut(&spawned.pid) {
+            let row = ctx.add_fd(pidfd.as_raw_fd(), READ, Target::Child(pid))?;
+            if let Some(entry) = guard.borrow_mut().children.get_mut(&pid) {
                 entry.row = Some(row);
             }
         }
+        if !waits {
+            child.go().map_err(failed)?;
+        }
         Ok(child)
+    }
+
+    /// Lets a held process start.
+    pub fn go(&mut self) -> io::Result<()> {
+        let gone = self.held.take().map_or(Ok(()), Held::go);
+        if gone.is_err() {
+            self.over();
+        }
+        gone
+    }
+
+    /// It has ended, and its status has been taken.
+    fn over(&mut self) {
+        self.status = Some(ExitStatus::Gone);
+        self.op.ctx().forget_child(self.pid);
     }
 
     /// Its process id.
@@ -249,15 +272,22 @@ impl Child {
         }
     }
 
-    /// Lets it live on its own; its status is collected in the background while the context lives.
+    /// Lets it live on its own. The status of a child is collected in the background while the context lives; a
+    /// grandchild is forgotten.
     pub fn detach(self) {
         self.op.ctx().leave_child(self.pid, None);
-        // The record is unattended now, so dropping finds nothing to kill.
+        // There is no attended record now, so dropping finds nothing to kill.
     }
 }
 
 impl Drop for Child {
     fn drop(&mut self) {
+        if let Some(held) = self.held.take() {
+            // Ends it at once, without help of the reactor.
+            drop(held);
+            self.over();
+            return;
+        }
         let ctx = self.op.ctx();
         if self.status.is_none() && ctx.leave_child(self.pid, Some(self.op.inner())) {
             if let Err(error) = self.kill(libc::SIGKILL) {
@@ -280,7 +310,7 @@ impl Ctx {
         else {
             return false;
         };
-        if entry.status.is_some() {
+        if entry.status.is_some() || (op.is_none() && !entry.own) {
             drop(core);
             self.forget_child(pid);
             return false;

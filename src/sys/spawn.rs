@@ -1,11 +1,18 @@
-//! Starting processes. Between fork and exec only async-signal-safe calls are made, on memory prepared before: other
-//! threads of the application may hold any lock at the moment of the fork.
+//! Starting processes. A new process waits until it is told to work, so that whoever made it can note its number first; it
+//! ends instead when its parent does, or is told not to.
+
+mod child;
+#[cfg(test)]
+mod tests;
 
 use std::ffi::{CString, OsStr, OsString, c_char, c_int};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
+use std::sync::Arc;
+
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, waitpid};
 
 use super::{faults, pidfd};
 
@@ -48,13 +55,15 @@ pub struct Spec {
     pub limits: Vec<(u32, u64)>,
 }
 
-/// A process that was started.
+/// A process that waits to be told to work. Dropping this ends it, and collects it where it is a child.
 #[derive(Debug)]
-pub struct Spawned {
-    /// Its process id.
-    pub pid: i32,
-    /// Its pidfd; `None` when it ended and was reaped by somebody else at once.
-    pub pidfd: Option<OwnedFd>,
+pub struct Held {
+    pid: i32,
+    pidfd: Option<Arc<OwnedFd>>,
+    /// Ours to wait for, not a grandchild.
+    own: bool,
+    report: OwnedFd,
+    go: Option<OwnedFd>,
 }
 
 /// An application's own fork; must behave like fork(2).
@@ -72,6 +81,10 @@ const STAGES: [&str; 8] = [
     "exec",
 ];
 const STAGE_PID: u8 = 0xff;
+/// The one byte after which a new process works.
+const GO: u8 = b'x';
+/// What ends it.
+const NO: u8 = b'-';
 /// Descriptors one process can get; the child has room for them on its stack.
 const MOST_FDS: usize = 64;
 
@@ -130,8 +143,13 @@ struct Prepared<'a> {
     fork: Option<Fork<'a>>,
     argv: Vec<*const c_char>,
     env: Vec<*const c_char>,
+    /// Where it tells of failures, and hears whether to work.
     report: RawFd,
     go: RawFd,
+    /// The parent's ends of the two.
+    not_ours: [RawFd; 2],
+    /// The parent's pidfd.
+    parent: RawFd,
     lowest_free: RawFd,
 }
 
@@ -139,14 +157,15 @@ impl Prepared<'_> {
     fn fork(&self) -> c_int {
         match self.fork {
             Some(fork) => fork(),
-            // SAFETY: the child runs only `child`, which is restricted to async-signal-safe calls.
+            // SAFETY: the child runs only `child::main`, which is restricted to async-signal-safe calls.
             None => unsafe { libc::fork() },
         }
     }
 }
 
-/// Starts a process and waits until it executes. The error names the step that failed.
-pub fn spawn(spec: &Spec, fork: Option<Fork<'_>>) -> io::Result<Spawned> {
+/// Makes a process, which waits for [`Held::go`]. The error names the step that failed; then there is no process.
+pub fn hold(spec: &Spec, fork: Option<Fork<'_>>) -> io::Result<Held> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
     use rustix::pipe::{PipeFlags, pipe_with};
     if spec.fds.len() > MOST_FDS {
         return Err(io::ErrorKind::InvalidInput.into());
@@ -158,7 +177,15 @@ pub fn spawn(spec: &Spec, fork: Option<Fork<'_>>) -> io::Result<Spawned> {
         }
     }
     let (report_ours, report_theirs) = pipe_with(PipeFlags::CLOEXEC)?;
-    let (go_theirs, go_ours) = pipe_with(PipeFlags::CLOEXEC)?;
+    // A socket, because writing to a pipe that nobody reads raises SIGPIPE.
+    let (go_ours, go_theirs) = socketpair(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )?;
+    let ourselves = pidfd::open(rustix::process::getpid(), PidfdFlags::empty())?;
+    let ourselves = ourselves.ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
     let pointers = |list: &[CString]| {
         let mut raw: Vec<_> = list.iter().map(|text| text.as_ptr()).collect();
         raw.push(std::ptr::null());
@@ -176,13 +203,15 @@ pub fn spawn(spec: &Spec, fork: Option<Fork<'_>>) -> io::Result<Spawned> {
         env,
         report: report_theirs.as_raw_fd(),
         go: go_theirs.as_raw_fd(),
+        not_ours: [report_ours.as_raw_fd(), go_ours.as_raw_fd()],
+        parent: ourselves.as_raw_fd(),
         lowest_free: highest.unwrap_or(2).max(2) + 1,
     };
     let signals = BlockedSignals::new();
     let pid = prepared.fork();
     if pid == 0 {
         // SAFETY: this is the child; `prepared` was made before the fork and is not shared with any thread here.
-        unsafe { child(&prepared) }
+        unsafe { child::main(&prepared) }
     }
     let forked = if pid < 0 {
         Err(io::Error::last_os_error())
@@ -190,35 +219,78 @@ pub fn spawn(spec: &Spec, fork: Option<Fork<'_>>) -> io::Result<Spawned> {
         Ok(pid)
     };
     drop(signals);
-    let pid = forked?;
-    drop((report_theirs, go_theirs));
-    finish(pid, spec.double_fork, report_ours.as_fd(), go_ours)
-}
-
-/// The parent's part: learns the grandchild's pid, takes its pidfd while it surely lives, lets it run.
-fn finish(pid: i32, double: bool, report: BorrowedFd<'_>, go: OwnedFd) -> io::Result<Spawned> {
-    let mut spawned = Spawned { pid, pidfd: None };
-    if double {
-        let message = read_report(report)?;
-        reap(pid);
-        match message {
-            Some((STAGE_PID, grandchild)) => spawned.pid = grandchild,
+    let mut held = Held {
+        pid: forked?,
+        pidfd: None,
+        own: !spec.double_fork,
+        report: report_ours,
+        go: Some(go_ours),
+    };
+    drop((report_theirs, go_theirs, ourselves));
+    if spec.double_fork {
+        let message = read_report(held.report.as_fd());
+        collect(held.pid);
+        match message? {
+            Some((STAGE_PID, grandchild)) => held.pid = grandchild,
             Some((stage, errno)) => return Err(failed(stage, errno)),
             None => return Err(io::Error::other("the intermediate process died")),
         }
     }
-    let process = rustix::process::Pid::from_raw(spawned.pid)
-        .ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
-    spawned.pidfd = pidfd::open(process, rustix::process::PidfdFlags::empty())?;
-    rustix::io::write(&go, b"x")?;
-    drop(go);
-    match read_report(report)? {
-        None => Ok(spawned),
-        Some((stage, errno)) => {
-            if !double {
-                reap(pid);
-            }
-            Err(failed(stage, errno))
+    // While it surely lives.
+    let process =
+        Pid::from_raw(held.pid).ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
+    held.pidfd = pidfd::open(process, PidfdFlags::empty())?.map(Arc::new);
+    Ok(held)
+}
+
+impl Held {
+    /// Its process id.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Its pidfd; `None` when it ended and was collected by somebody else at once.
+    pub fn pidfd(&self) -> Option<&Arc<OwnedFd>> {
+        self.pidfd.as_ref()
+    }
+
+    /// Lets it work, and waits until it executes. The error names the step that failed; then there is no process.
+    pub fn go(mut self) -> io::Result<()> {
+        faults::point("go", format_args!("process {}", self.pid))?;
+        self.tell(GO)?;
+        let outcome = match read_report(self.report.as_fd())? {
+            None => Ok(()),
+            Some((stage, errno)) => Err(failed(stage, errno)),
+        };
+        self.go = None;
+        if outcome.is_err() && self.own {
+            collect(self.pid);
+        }
+        outcome
+    }
+
+    fn tell(&self, word: u8) -> io::Result<()> {
+        use rustix::net::{SendFlags, send};
+        if let Some(go) = &self.go {
+            send(go, &[word], SendFlags::NOSIGNAL)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.go.is_none() {
+            return;
+        }
+        // By word as well: the end of the socket may be open in a child that another thread has just forked.
+        let _ = self.tell(NO);
+        self.go = None;
+        if let Some(pidfd) = &self.pidfd {
+            let _ = pidfd::send_signal(pidfd, Signal::KILL);
+        }
+        if self.own {
+            collect(self.pid);
         }
     }
 }
@@ -246,12 +318,13 @@ fn read_report(report: BorrowedFd<'_>) -> io::Result<Option<(u8, i32)>> {
     Ok(Some((message[0], number)))
 }
 
-fn reap(pid: i32) {
-    let Some(pid) = rustix::process::Pid::from_raw(pid) else {
+/// Waits for the end of a child and takes its status.
+fn collect(pid: i32) {
+    let Some(pid) = Pid::from_raw(pid) else {
         return;
     };
-    // ECHILD is fine: an application that reaps everything was faster.
-    let wait = || rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
+    // ECHILD is fine: an application that collects everything was faster.
+    let wait = || waitpid(Some(pid), WaitOptions::empty());
     while matches!(wait(), Err(rustix::io::Errno::INTR)) {}
 }
 
@@ -277,223 +350,5 @@ impl Drop for BlockedSignals {
         unsafe {
             libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, std::ptr::null_mut())
         };
-    }
-}
-
-/// Reports a failure (or a pid) to the parent; async-signal-safe.
-fn report(fd: RawFd, stage: u8, number: i32) {
-    let n = number.to_ne_bytes();
-    let message = [stage, n[0], n[1], n[2], n[3]];
-    // SAFETY: writes five bytes of this stack frame to the parent's pipe, in one piece.
-    unsafe { libc::write(fd, message.as_ptr().cast(), message.len()) };
-}
-
-/// # Safety
-/// Runs in a forked child, and never returns.
-unsafe fn child(prepared: &Prepared<'_>) -> ! {
-    // SAFETY: async-signal-safe calls only, on memory prepared by the parent.
-    unsafe {
-        if prepared.spec.double_fork {
-            let pid = prepared.fork();
-            if pid != 0 {
-                if pid < 0 {
-                    report(prepared.report, 0, *libc::__errno_location());
-                } else {
-                    report(prepared.report, STAGE_PID, pid);
-                }
-                libc::_exit(0);
-            }
-        }
-        let mut byte = 0_u8;
-        while libc::read(prepared.go, (&raw mut byte).cast(), 1) < 0
-            && *libc::__errno_location() == libc::EINTR
-        {}
-        let stage = run(prepared);
-        report(prepared.report, stage, *libc::__errno_location());
-        libc::_exit(127);
-    }
-}
-
-/// Does the child's work; returns the number of the stage that failed, with errno set.
-///
-/// # Safety
-/// As for [`child`].
-unsafe fn run(prepared: &Prepared<'_>) -> u8 {
-    let spec = prepared.spec;
-    // SAFETY: async-signal-safe calls only; every pointer leads to memory that the parent prepared and that this
-    // process has a private copy of.
-    unsafe {
-        if spec.setsid && libc::setsid() < 0 {
-            return 1;
-        }
-        if spec.unshare != 0 && libc::unshare(spec.unshare) < 0 {
-            return 2;
-        }
-        for (resource, limit) in &spec.limits {
-            let both = libc::rlimit {
-                rlim_cur: *limit,
-                rlim_max: *limit,
-            };
-            if libc::setrlimit(*resource, &raw const both) < 0 {
-                return 3;
-            }
-        }
-        // First out of the way of all targets, then to their places.
-        let mut moved = [-1; MOST_FDS];
-        for (at, (fd, _)) in spec.fds.iter().enumerate() {
-            moved[at] = libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, prepared.lowest_free);
-            if moved[at] < 0 {
-                return 4;
-            }
-        }
-        // The pipe to the parent may sit on a target as well.
-        let report_fd = libc::fcntl(prepared.report, libc::F_DUPFD_CLOEXEC, prepared.lowest_free);
-        for (at, (_, target)) in spec.fds.iter().enumerate() {
-            if libc::dup2(moved[at], *target) < 0 {
-                return 4;
-            }
-        }
-        let stage = match &spec.work {
-            Work::Exec { file, .. } => {
-                let mut none = std::mem::zeroed();
-                libc::sigemptyset(&raw mut none);
-                libc::signal(libc::SIGPIPE, libc::SIG_DFL);
-                libc::signal(libc::SIGCHLD, libc::SIG_DFL);
-                if spec
-                    .limits
-                    .iter()
-                    .any(|limit| limit.0 == libc::RLIMIT_FSIZE)
-                {
-                    libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
-                }
-                libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
-                libc::execve(file.as_ptr(), prepared.argv.as_ptr(), prepared.env.as_ptr());
-                7
-            }
-            Work::KillUser { real, effective } => {
-                if libc::setresuid(*real, *effective, 0) < 0 {
-                    5
-                } else if libc::kill(-1, libc::SIGKILL) < 0
-                    && *libc::__errno_location() != libc::ESRCH
-                {
-                    6
-                } else {
-                    libc::_exit(0)
-                }
-            }
-        };
-        report(report_fd, stage, *libc::__errno_location());
-        libc::_exit(127)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn spec(program: &str, args: &[&str]) -> Spec {
-        let args: Vec<_> = args.iter().map(OsString::from).collect();
-        Spec {
-            work: Work::exec(OsStr::new(program), &args, &[]).unwrap(),
-            fds: Vec::new(),
-            setsid: false,
-            double_fork: false,
-            unshare: 0,
-            limits: Vec::new(),
-        }
-    }
-
-    fn status(pid: i32) -> i32 {
-        let pid = rustix::process::Pid::from_raw(pid).unwrap();
-        let (_, status) =
-            rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty())
-                .unwrap()
-                .unwrap();
-        status.exit_status().unwrap()
-    }
-
-    #[test]
-    fn passes_descriptors_and_limits() {
-        let (ours, theirs) = rustix::pipe::pipe().unwrap();
-        let mut spec = spec(
-            "sh",
-            &["-c", "echo hello >&7; ulimit -n; exit $(ulimit -n)"],
-        );
-        spec.fds = vec![(theirs.try_clone().unwrap(), 7), (theirs, 1)];
-        spec.limits = vec![(libc::RLIMIT_NOFILE, 33)];
-        spec.setsid = true;
-        let spawned = spawn(&spec, None).unwrap();
-        drop(spec);
-        assert!(spawned.pidfd.is_some());
-        assert_eq!(status(spawned.pid), 33);
-        let mut text = String::new();
-        io::Read::read_to_string(&mut std::fs::File::from(ours), &mut text).unwrap();
-        assert_eq!(text, "hello\n33\n");
-    }
-
-    #[test]
-    fn a_file_that_may_not_grow_is_an_error_and_no_signal() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let script = r#"exec dd if=/dev/zero of="$1" bs=3000 count=3 2>"$2""#;
-        let path = file.path().to_str().unwrap();
-        let words = tempfile::NamedTempFile::new().unwrap();
-        let words_path = words.path().to_str().unwrap();
-        let mut spec = spec("sh", &["-c", script, "sh", path, words_path]);
-        spec.limits = vec![(libc::RLIMIT_FSIZE, 4096)];
-        assert_eq!(status(spawn(&spec, None).unwrap().pid), 1);
-        let words = std::fs::read_to_string(words.path()).unwrap();
-        let too_large = io::Error::from_raw_os_error(libc::EFBIG).to_string();
-        let too_large = too_large.split(" (os").next().unwrap();
-        assert!(words.contains(too_large), "{words}");
-        assert_eq!(file.as_file().metadata().unwrap().len(), 4096);
-    }
-
-    #[test]
-    fn failed_exec_is_told() {
-        let mut missing = spec("sh", &[]);
-        if let Work::Exec { file, .. } = &mut missing.work {
-            *file = c"/nonexistent".into();
-        }
-        let error = spawn(&missing, None).unwrap_err();
-        assert_eq!(error.raw_os_error(), Some(libc::ENOENT));
-        missing.double_fork = true;
-        let error = spawn(&missing, None).unwrap_err();
-        assert_eq!(error.raw_os_error(), Some(libc::ENOENT));
-        assert!(Work::exec(OsStr::new("no-such-program"), &[], &[]).is_err());
-    }
-
-    #[test]
-    fn grandchild_is_not_ours() {
-        let mut spec = spec("sleep", &["0"]);
-        spec.double_fork = true;
-        let spawned = spawn(&spec, None).unwrap();
-        let pid = rustix::process::Pid::from_raw(spawned.pid).unwrap();
-        let waited = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
-        assert_eq!(waited.unwrap_err(), rustix::io::Errno::CHILD);
-    }
-
-    #[test]
-    fn applications_fork_is_used() {
-        let called = std::cell::Cell::new(0);
-        let fork = || {
-            called.set(called.get() + 1);
-            // SAFETY: plain fork; the child goes on in `child` only.
-            unsafe { libc::fork() }
-        };
-        let spawned = spawn(&spec("true", &[]), Some(&fork)).unwrap();
-        assert_eq!(called.get(), 1);
-        assert_eq!(status(spawned.pid), 0);
-    }
-
-    #[test]
-    fn environment_is_changed() {
-        let env = [
-            (OsString::from("XL_TEST"), Some(OsString::from("3"))),
-            (OsString::from("HOME"), None),
-        ];
-        let args = ["-c".into(), "test -z \"$HOME\" && exit $XL_TEST".into()];
-        let mut spec = spec("true", &[]);
-        spec.work = Work::exec(OsStr::new("sh"), &args, &env).unwrap();
-        assert_eq!(status(spawn(&spec, None).unwrap().pid), 3);
     }
 }
