@@ -118,7 +118,8 @@ async fn kill_as_reaper(op: &Op, domid: Domid, uid: u32) -> Result<()> {
         log_line!(op.log(), Level::Warn, domid, "{what}");
         return Ok(());
     };
-    let _lock = FileLock::acquire(op, format!("{XEN_RUNDIR}/{REAPER_LOCK}")).await?;
+    let path = format!("{XEN_RUNDIR}/{REAPER_LOCK}");
+    let _lock = FileLock::acquire_lasting(op, path).await?;
     let mut child = op.spawn(Command {
         kill_user: Some((reaper, uid)),
         ..Command::default()

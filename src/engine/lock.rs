@@ -1,5 +1,6 @@
-//! Locks between processes: a locked file that is removed when the lock is given back. The scheme is shared with the C
-//! library, so both can run side by side: flock(2), then check that the name still leads to the locked file.
+//! Locks between processes, the same files as the C library's, so both can run side by side: flock(2), then check that the
+//! name still leads to the locked file. Most are removed when the lock is given back. The reaper's stays: there the C library
+//! does not check.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -18,22 +19,32 @@ use crate::{Code, Error, Result};
 const SLOWEST: Duration = Duration::from_millis(50);
 const FASTEST: Duration = Duration::from_millis(1);
 
-/// A held lock; dropping it removes the file and gives it back.
+/// A held lock; dropping it gives it back.
 #[derive(Debug)]
 pub struct FileLock {
-    path: PathBuf,
+    /// The file to remove with it.
+    path: Option<PathBuf>,
     // Closed in a forked child, which would hold the lock otherwise.
     _file: SensitiveFd,
     pid: u32,
 }
 
 impl FileLock {
-    /// Waits for the lock on `path`, making the file (mode 0600) if needed.
+    /// Waits for the lock on `path`, making the file (mode 0600) if needed. It is removed with the lock.
     pub async fn acquire(op: &Op, path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
+        Self::wait(op, path.as_ref(), true).await
+    }
+
+    /// As [`FileLock::acquire`]; the file stays. For a lock that others take without looking whether the file still has
+    /// its name.
+    pub async fn acquire_lasting(op: &Op, path: impl AsRef<Path>) -> Result<Self> {
+        Self::wait(op, path.as_ref(), false).await
+    }
+
+    async fn wait(op: &Op, path: &Path, removed: bool) -> Result<Self> {
         let mut pause = FASTEST;
         loop {
-            if let Some(lock) = Self::try_acquire(path)? {
+            if let Some(lock) = Self::try_acquire_as(path, removed)? {
                 return Ok(lock);
             }
             op.sleep(pause).await?;
@@ -41,8 +52,8 @@ impl FileLock {
         }
     }
 
-    /// Takes the lock if nobody has it.
-    pub fn try_acquire(path: &Path) -> Result<Option<Self>> {
+    /// Takes the lock if nobody has it; `removed` tells whether the file goes with it.
+    pub(super) fn try_acquire_as(path: &Path, removed: bool) -> Result<Option<Self>> {
         let failed = |error: &io::Error| {
             Error::io(format!("locking {}", path.display()), error).code_as(Code::LockFail)
         };
@@ -64,7 +75,7 @@ impl FileLock {
             // Whoever had it before removed the file; then this lock is on a file that nobody finds any more.
             if is_current(&file, path).map_err(|error| failed(&error))? {
                 return Ok(Some(Self {
-                    path: path.to_owned(),
+                    path: removed.then(|| path.to_owned()),
                     _file: SensitiveFd::new(file.into()),
                     pid: std::process::id(),
                 }));
@@ -84,10 +95,15 @@ fn is_current(file: &File, path: &Path) -> io::Result<bool> {
 
 impl Drop for FileLock {
     fn drop(&mut self) {
-        if self.pid == std::process::id() {
-            // First the name, then the lock, so that nobody takes a lock on a file that is about to go. A name that
-            // is gone already, with the directory for instance, is fine.
-            let _ = std::fs::remove_file(&self.path);
-        }
+        let Some(path) = self
+            .path
+            .as_ref()
+            .filter(|_| self.pid == std::process::id())
+        else {
+            return;
+        };
+        // First the name, then the lock, so that nobody takes a lock on a file that is about to go. A name that is gone
+        // already, with the directory for instance, is fine.
+        let _ = std::fs::remove_file(path);
     }
 }

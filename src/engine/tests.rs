@@ -723,6 +723,33 @@ fn file_lock_excludes_and_leaves_nothing() {
 }
 
 #[test]
+fn a_lasting_lock_excludes_those_who_do_not_look_at_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("lock");
+    let ours = FileLock::try_acquire_as(&path, false).unwrap().unwrap();
+    let (tell, hear) = std::sync::mpsc::channel();
+    let (release, wait) = std::sync::mpsc::channel::<()>();
+    let other = std::thread::spawn({
+        let path = path.clone();
+        move || {
+            let file = std::fs::File::open(&path).unwrap();
+            tell.send("opened").unwrap();
+            rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).unwrap();
+            tell.send("locked").unwrap();
+            wait.recv().unwrap();
+        }
+    });
+    assert_eq!(hear.recv().unwrap(), "opened");
+    drop(ours);
+    assert_eq!(hear.recv().unwrap(), "locked");
+    assert!(FileLock::try_acquire_as(&path, false).unwrap().is_none());
+    release.send(()).unwrap();
+    other.join().unwrap();
+    assert!(FileLock::try_acquire_as(&path, false).unwrap().is_some());
+    assert!(path.exists());
+}
+
+#[test]
 fn synchronous_call_inside_an_operation_is_refused() {
     let bench = Bench::new();
     let result = bench.ctx.block_on(async |op: &Op| {
