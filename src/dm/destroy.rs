@@ -28,7 +28,8 @@ const REAPER_LOCK: &str = "dm-reaper-lock";
 /// Goes on where something fails, and gives the first failure.
 pub(super) async fn all(op: &Op, domid: Domid) -> Result<()> {
     let mut outcome = Ok(());
-    if active(op, domid).await? && !serves_elsewhere(op, domid).await? {
+    let here = active(op, domid).await? || !process::processes(serves(domid)).is_empty();
+    if here && !serves_elsewhere(op, domid).await? {
         outcome = local(op, domid).await;
     }
     if let Some(target) = target_of(op, domid).await? {
@@ -37,23 +38,43 @@ pub(super) async fn all(op: &Op, domid: Domid) -> Result<()> {
         // The proxy made them, in the name of the guest.
         outcome = outcome.and(remove_sockets(target));
     }
-    outcome
+    // Last: as long as they run, they write there.
+    outcome.and(op.store()?.rm(&layout::dm(DOM0, domid)).await)
 }
 
 /// Ends the QEMU in dom0 that serves `domid`, and removes its nodes and sockets. Fine when there is none.
 pub(super) async fn local(op: &Op, domid: Domid) -> Result<()> {
-    let store = op.store()?;
-    let nodes = store.rm(&layout::dm(DOM0, domid)).await;
-    let kill_uid = store.read_str(&layout::dm_kill_uid(domid)).await?;
+    let kill_uid = layout::dm_kill_uid(domid);
+    let kill_uid = op.store()?.read_str(&kill_uid).await?;
     let ended = match kill_uid {
         // By user where it has its own: a hostile QEMU may have left, and its process id may be somebody else's.
         Some(uid) => end_user(op, domid, &uid).await,
         None => end_qemu(op, domid).await,
     };
-    nodes
-        .and(ended)
+    ended
+        .and(remove_nodes(op, domid).await)
         .and(remove_sockets(domid))
         .and(restrict::remove_root(domid))
+}
+
+/// Removes what a QEMU that has ended said in dom0's part of the store. The QMP proxy of the same domain may go on, and what
+/// it said stays.
+pub(super) async fn remove_nodes(op: &Op, domid: Domid) -> Result<()> {
+    let (dm, of_proxy) = (layout::dm(DOM0, domid), layout::qmp_proxy_state(domid));
+    let (store, dm, of_proxy) = (op.store()?, &dm, &of_proxy);
+    let removed = store.transaction(|tx| async move {
+        let mut rest = false;
+        for name in tx.list(dm).await? {
+            let path = format!("{dm}/{name}");
+            if path == *of_proxy {
+                rest = true;
+            } else {
+                tx.rm(&path).await?;
+            }
+        }
+        if rest { Ok(()) } else { tx.rm(dm).await }
+    });
+    removed.await.map_err(|error| error.domain(domid))
 }
 
 async fn end_qemu(op: &Op, domid: Domid) -> Result<()> {

@@ -196,9 +196,10 @@ async fn prepare_store(op: &Op, local: Local<'_>, run_as: Option<&user::RunAs>) 
         );
         allow_memory_relocate(&mut batch, domid, config);
     }
-    // A state left by another domain of this number would look like readiness.
+    // A state left by another domain of this number would look like readiness. The rest may be the QMP proxy's, which starts
+    // at the same time.
     let dm = layout::dm(DOM0, domid);
-    batch.rm(&dm).mkdir(&dm);
+    batch.rm(layout::dm_state(DOM0, domid)).mkdir(&dm);
     if let Some(hvm) = args::hvm(build).filter(|_| traditional) {
         let disable = if args::is(hvm.xen_platform_pci) {
             "0"
@@ -315,6 +316,34 @@ mod tests {
     use super::*;
     use crate::engine::testing::Bench;
     use crate::types::DiskBackend;
+
+    #[test]
+    fn what_the_proxy_says_survives_the_start_and_the_end_of_the_qemu_beside_it() {
+        let bench = Bench::new();
+        let (state, proxy) = (layout::dm_state(DOM0, 5), layout::qmp_proxy_state(5));
+        bench.store.set(&state, "running");
+        bench.store.set(&proxy, "running");
+        let config = DomainConfig::default();
+        let local = Local {
+            domid: 5,
+            config: &config,
+            saved_state: None,
+        };
+        let run = |end| {
+            bench.ctx.block_on(async |op: &Op| match end {
+                false => prepare_store(op, local, None).await,
+                true => super::super::destroy::remove_nodes(op, 5).await,
+            })
+        };
+        run(false).unwrap();
+        assert_eq!(bench.store.get(&state), None);
+        assert!(bench.store.get(&proxy).is_some());
+        run(true).unwrap();
+        assert!(bench.store.get(&proxy).is_some());
+        bench.store.remove(&proxy);
+        run(true).unwrap();
+        assert_eq!(bench.store.get(&layout::dm(DOM0, 5)), None);
+    }
 
     fn chardev(label: &str, filename: &str) -> qmp::Chardev {
         qmp::Chardev {

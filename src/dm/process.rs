@@ -22,10 +22,6 @@ const END_TIMEOUT: Duration = Duration::from_secs(3);
 /// What a process writes to its state node when it serves.
 const RUNNING: &str = "running";
 
-/// Recorded in place of a process id while there may be a process whose id nobody has recorded yet: a toolstack that is
-/// killed right then must not lose it.
-const STARTING: &str = "starting";
-
 /// A process that serves a domain.
 pub(super) struct Helper<'a> {
     /// The domain it serves, for messages.
@@ -43,16 +39,17 @@ pub(super) struct Helper<'a> {
 impl Helper<'_> {
     /// Starts the process and waits until `ready`; it outlives this library. When it fails, no process is left.
     ///
-    /// The process id is recorded before anything else can fail, and before the start that there will be one.
+    /// Its id is recorded before it executes, so that nobody loses it: a process that waits for that ends with this one.
+    /// The C library signals the number it finds there, so there is never anything but this process's.
     pub(super) async fn start(
         &self,
         op: &Op,
-        command: Command,
+        mut command: Command,
         limit: Duration,
         ready: impl Future<Output = Result<()>>,
     ) -> Result<()> {
         let store = op.store()?;
-        store.write(&self.pid_path, STARTING).await?;
+        command.held = true;
         let mut child = op.spawn(command).map_err(|error| self.about(error))?;
         let pid = child.pid();
         log_line!(
@@ -63,6 +60,9 @@ impl Helper<'_> {
             self.what
         );
         store.write(&self.pid_path, pid.to_string()).await?;
+        child
+            .go()
+            .map_err(|error| self.about(Error::io("letting it execute", &error)))?;
         let waiting = format!("waiting for the {} of domain {}", self.what, self.domid);
         let run = async {
             let ended = self.ended(&mut child);
@@ -126,8 +126,9 @@ pub(super) async fn first<T>(one: impl Future<Output = T>, other: impl Future<Ou
     .await
 }
 
-/// Ends the process whose id is recorded at `pid_path`, if it is still the one that `is_it` describes; where only its start
-/// was recorded, all that it describes.
+/// Ends the process whose id is recorded at `pid_path`, if it is still the one that `is_it` describes.
+///
+/// Without a record all that it describes: the C library writes the record after the start, and may have been killed.
 pub(super) async fn end(
     op: &Op,
     domid: Domid,
@@ -135,17 +136,14 @@ pub(super) async fn end(
     pid_path: &str,
     is_it: impl Fn(&[Vec<u8>]) -> bool,
 ) -> Result<()> {
-    let Some(recorded) = op.store()?.read_str(pid_path).await? else {
-        return Ok(());
-    };
-    let pids = match recorded.as_str() {
-        STARTING => processes(&is_it),
-        number => {
-            let pid = layout::parse_number(number)
+    let pids = match op.store()?.read_str(pid_path).await? {
+        None => processes(&is_it),
+        Some(number) => {
+            let pid = layout::parse_number(&number)
                 .and_then(|number| i32::try_from(number).ok())
                 .and_then(Pid::from_raw)
                 .ok_or_else(|| {
-                    let what = format!("{pid_path} holds {recorded:?}, not a process id");
+                    let what = format!("{pid_path} holds {number:?}, not a process id");
                     Error::fail(what).domain(domid)
                 })?;
             vec![pid]
@@ -223,7 +221,7 @@ async fn end_one(
 }
 
 /// All processes whose command line is one that `is_it` describes.
-fn processes(is_it: impl Fn(&[Vec<u8>]) -> bool) -> Vec<Pid> {
+pub(super) fn processes(is_it: impl Fn(&[Vec<u8>]) -> bool) -> Vec<Pid> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| {
         let number = entry.file_name().to_str()?.parse().ok()?;
@@ -270,6 +268,77 @@ pub(super) fn check_executable(program: &str, what: &str, domid: Domid) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::testing::Bench;
+    use crate::store::fake::{Fault, WRITE};
+
+    fn helper() -> Helper<'static> {
+        Helper {
+            domid: 5,
+            what: "device model",
+            pid_path: layout::dm_pid(5),
+            state_path: layout::dm_state(crate::DOM0, 5),
+            log: "/dev/null".into(),
+        }
+    }
+
+    /// Starts a program that leaves a file and stays; gives what was written for its process id.
+    fn start(bench: &Bench, file: &Path) -> (Vec<String>, Result<()>) {
+        let words = format!("touch {}; exec sleep 1000", file.display());
+        let mut command = Command::new("sh").args(["-c", &words]);
+        command.double_fork = true;
+        let outcome = bench.ctx.block_on(async |op: &Op| {
+            let ready = async {
+                while !file.exists() {
+                    op.sleep(Duration::from_millis(1)).await?;
+                }
+                Ok(())
+            };
+            let limit = Duration::from_secs(20);
+            helper().start(op, command, limit, ready).await
+        });
+        (bench.store.values_of(&layout::dm_pid(5)), outcome)
+    }
+
+    #[test]
+    fn what_is_recorded_of_a_process_is_its_number_alone() {
+        let (bench, dir) = (Bench::new(), tempfile::tempdir().unwrap());
+        let (values, outcome) = start(&bench, &dir.path().join("ran"));
+        outcome.unwrap();
+        let number = bench.store.get(&layout::dm_pid(5)).unwrap();
+        assert_eq!(values, [String::from_utf8(number).unwrap()]);
+        let pid = Pid::from_raw(values[0].parse().unwrap()).unwrap();
+        let line = command_line(pid).unwrap();
+        assert!(line.iter().any(|arg| arg.ends_with(b"1000")), "{line:?}");
+        rustix::process::kill_process(pid, Signal::KILL).unwrap();
+    }
+
+    #[test]
+    fn a_process_that_cannot_be_recorded_never_executes() {
+        let (bench, dir) = (Bench::new(), tempfile::tempdir().unwrap());
+        let file = dir.path().join("ran");
+        bench.store.fault(WRITE, Fault::Error("ENOSPC"));
+        let (values, outcome) = start(&bench, &file);
+        assert_eq!(outcome.unwrap_err().errno(), Some(libc::ENOSPC));
+        assert_eq!(values.len(), 1);
+        assert!(values[0].parse::<i32>().is_ok_and(|pid| pid > 1));
+        assert!(!file.exists());
+    }
+
+    #[test]
+    fn a_process_without_a_record_is_found_and_ended() {
+        let bench = Bench::new();
+        let mut child = std::process::Command::new("sleep")
+            .arg("1000.5")
+            .spawn()
+            .unwrap();
+        let is_it = |line: &[Vec<u8>]| line.last().is_some_and(|arg| arg == b"1000.5");
+        let end = async |op: &Op| super::end(op, 5, "device model", "/nowhere", is_it).await;
+        bench.ctx.block_on(end).unwrap();
+        let ended = child.try_wait().unwrap();
+        child.kill().unwrap();
+        use std::os::unix::process::ExitStatusExt;
+        assert_eq!(ended.and_then(|status| status.signal()), Some(libc::SIGHUP));
+    }
 
     #[test]
     fn a_command_line_is_read_back() {

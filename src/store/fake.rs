@@ -7,6 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::conn::{Conn, Transport};
 
+/// The type of a request that sets a value.
+pub(crate) const WRITE: u32 = 11;
+
 type Tree = BTreeMap<String, (Vec<u8>, Vec<u8>)>;
 
 #[derive(Default)]
@@ -18,6 +21,7 @@ struct State {
     watches: Vec<(String, String, usize)>,
     writers: Vec<Arc<Mutex<UnixStream>>>,
     log: Vec<(u32, String)>,
+    writes: Vec<(String, String)>,
     faults: VecDeque<(u32, Fault)>,
     events: VecDeque<(String, String, usize)>,
 }
@@ -104,6 +108,13 @@ impl Fake {
         self.state().tree.keys().cloned().collect()
     }
 
+    /// All values that were asked to be written to a node, in their order.
+    pub(crate) fn values_of(&self, path: &str) -> Vec<String> {
+        let state = self.state();
+        let writes = state.writes.iter().filter(|(at, _)| at == path);
+        writes.map(|(_, value)| value.clone()).collect()
+    }
+
     /// All requests so far: type and first string.
     pub(crate) fn log(&self) -> Vec<(u32, String)> {
         self.state().log.clone()
@@ -148,6 +159,10 @@ impl Fake {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             let first = payload.split(|byte| *byte == 0).next().unwrap_or(b"");
             state.log.push((kind, text(first)));
+            if kind == WRITE {
+                let value = payload.get(first.len() + 1..).unwrap_or_default();
+                state.writes.push((text(first), text(value)));
+            }
             let planned = state.faults.iter().position(|(of, _)| *of == kind);
             match planned.and_then(|at| state.faults.remove(at)) {
                 Some((_, Fault::Error(name))) => {
