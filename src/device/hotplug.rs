@@ -4,11 +4,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::kind::{Device, DeviceKind};
+use super::running::{self, Recorded};
 use crate::engine::{Command, ExitStatus, Op};
 use crate::log::Level;
-use crate::sys::standard;
+use crate::sys::{faults, standard};
 use crate::types::NicType;
-use crate::{Code, Error, Result, log_line};
+use crate::{Code, DOM0, Error, Result, log_line};
 
 /// A script that takes longer is killed.
 const LIMIT: Duration = Duration::from_secs(40);
@@ -107,12 +108,10 @@ fn run(
     let program = script.ok_or_else(|| {
         Error::fail(format!("{} names no hotplug script", device.record())).domain(device.domid)
     })?;
-    let kind = device.backend_kind.name();
-    let path = format!("backend/{kind}/{}/{}", device.domid, device.devid);
     let mut env = vec![
         ("script", program.clone()),
-        ("XENBUS_TYPE", kind.to_owned()),
-        ("XENBUS_PATH", path),
+        ("XENBUS_TYPE", device.backend_kind.name().to_owned()),
+        ("XENBUS_PATH", running::xenbus_path(device)),
         ("XENBUS_BASE_PATH", "backend".to_owned()),
     ];
     env.extend(extra);
@@ -153,11 +152,30 @@ async fn execute_one(op: &Op, device: &Device, run: &Run) -> Result<()> {
     // What a script prints belongs into the log, not between the lines of a caller's own output.
     let stderr = standard::error();
     command.stdout = Some(stderr.map_err(|e| Error::io("cannot duplicate standard error", &e))?);
-    let mut child = op.spawn(command)?;
-    let status = match op.timeout(LIMIT, &what, child.wait()).await {
-        Ok(status) => status,
+    let recorded = Recorded::new(op, device, &mut command).await?;
+    let mut child = match op.spawn(command) {
+        Ok(child) => child,
+        Err(error) => {
+            recorded.ended();
+            return Err(error);
+        }
+    };
+    let work = async {
+        faults::point("script", format_args!("{what}"))
+            .map_err(|error| Error::io("waiting for a script", &error))?;
+        child.wait().await
+    };
+    let status = match op.timeout(LIMIT, &what, work).await {
+        Ok(status) => {
+            recorded.ended();
+            status
+        }
         Err(error) => {
             child.kill(libc::SIGKILL)?;
+            // With what it has started.
+            if let Err(error) = running::none(&op.shielded(), device, None, Duration::ZERO).await {
+                op.log().failure(&error);
+            }
             let error = match error.code() {
                 Code::Timedout => Error::new(
                     Code::Timedout,
@@ -179,6 +197,17 @@ async fn execute_one(op: &Op, device: &Device, run: &Run) -> Result<()> {
         text.push_str(&format!(": {reason}"));
     }
     Err(Error::fail(text).domain(device.domid))
+}
+
+/// Waits for scripts of `device` that still run, of a toolstack that was killed or of another that is at work.
+pub(super) async fn settle(op: &Op, device: &Device) -> Result<()> {
+    let scripts = matches!(device.backend_kind, DeviceKind::Vbd | DeviceKind::Vif);
+    if !scripts || device.backend_domid != DOM0 {
+        return Ok(());
+    }
+    let program = format!("{}/script", device.record());
+    let program = op.store()?.read_str(&program).await?;
+    running::none(op, device, program.as_deref(), LIMIT).await
 }
 
 /// What the script itself left in the store about its failure; shown, never acted on.

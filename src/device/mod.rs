@@ -21,6 +21,7 @@ mod p9;
 mod pvcalls;
 mod record;
 mod remove;
+mod running;
 mod state;
 #[cfg(test)]
 mod tests;

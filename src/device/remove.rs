@@ -42,6 +42,10 @@ pub async fn remove(op: &Op, device: &Device, force: Force) -> Result<()> {
 /// guest brings that about by spoiling its side before it is destroyed: the driver has let go then, and says no more.
 async fn take_down(op: &Op, device: &Device, force: Force, patient: bool) -> Result<()> {
     let mut force = force;
+    match hotplug::settle(op, device).await {
+        Err(error) if force != Force::On || error.code() == Code::Aborted => return Err(error),
+        settled => drop(logged(op, settled)),
+    }
     let mut closed = close(op, device, force).await;
     if force == Force::Auto && matches!(&closed, Err(e) if e.code() == Code::Timedout) {
         log_line!(

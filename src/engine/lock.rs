@@ -4,7 +4,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub struct FileLock {
     /// The file to remove with it.
     path: Option<PathBuf>,
     // Closed in a forked child, which would hold the lock otherwise.
-    _file: SensitiveFd,
+    file: SensitiveFd,
     pid: u32,
 }
 
@@ -52,7 +52,18 @@ impl FileLock {
         }
     }
 
-    /// Takes the lock if nobody has it; `removed` tells whether the file goes with it.
+    /// Takes the lock if nobody has it.
+    pub fn try_acquire(path: &Path) -> Result<Option<Self>> {
+        Self::try_acquire_as(path, true)
+    }
+
+    /// Makes it the lock of all who get a copy of the descriptor; the file stays.
+    pub fn into_fd(mut self) -> io::Result<OwnedFd> {
+        self.path = None;
+        let fd = self.file.get().ok_or(io::ErrorKind::NotFound)?;
+        fd.try_clone_to_owned()
+    }
+
     pub(super) fn try_acquire_as(path: &Path, removed: bool) -> Result<Option<Self>> {
         let failed = |error: &io::Error| {
             Error::io(format!("locking {}", path.display()), error).code_as(Code::LockFail)
@@ -76,7 +87,7 @@ impl FileLock {
             if is_current(&file, path).map_err(|error| failed(&error))? {
                 return Ok(Some(Self {
                     path: removed.then(|| path.to_owned()),
-                    _file: SensitiveFd::new(file.into()),
+                    file: SensitiveFd::new(file.into()),
                     pid: std::process::id(),
                 }));
             }

@@ -22,13 +22,13 @@ const BACKEND: &str = "/local/domain/0/backend/vbd/7/51712";
 const RECORD: &str = "/libxl/7/device/vbd/51712";
 
 /// Plays the kernel's block backend: goes to state 2 when a device appears, to 6 when it is told to close.
-struct Backend {
+pub(super) struct Backend {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Backend {
-    fn start(store: &Fake, dirs: &'static [&'static str]) -> Self {
+    pub(super) fn start(store: &Fake, dirs: &'static [&'static str]) -> Self {
         let (store, stop) = (store.clone(), Arc::new(AtomicBool::new(false)));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
@@ -61,10 +61,10 @@ impl Drop for Backend {
 }
 
 /// A script in a directory of its own, which also gets what it prints.
-struct Script(PathBuf);
+pub(super) struct Script(pub(super) PathBuf);
 
 impl Script {
-    fn new(name: &str, body: &str) -> Self {
+    pub(super) fn new(name: &str, body: &str) -> Self {
         let dir =
             std::env::temp_dir().join(format!("xenlight-script-{}-{name}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
@@ -81,11 +81,11 @@ impl Script {
         )
     }
 
-    fn log(&self) -> String {
+    pub(super) fn log(&self) -> String {
         fs::read_to_string(self.0.join("log")).unwrap_or_default()
     }
 
-    fn disk(&self, vdev: &str) -> DeviceDisk {
+    pub(super) fn disk(&self, vdev: &str) -> DeviceDisk {
         DeviceDisk {
             vdev: Some(vdev.into()),
             pdev_path: Some("/dev/vg/disk".into()),
@@ -103,11 +103,11 @@ impl Drop for Script {
     }
 }
 
-fn run<T>(bench: &Bench, body: impl AsyncFnOnce(&Op) -> Result<T>) -> Result<T> {
+pub(super) fn run<T>(bench: &Bench, body: impl AsyncFnOnce(&Op) -> Result<T>) -> Result<T> {
     bench.ctx.block_on(body)
 }
 
-fn left(bench: &Bench, part: &str) -> Vec<String> {
+pub(super) fn left(bench: &Bench, part: &str) -> Vec<String> {
     let paths = bench.store.paths().into_iter();
     paths.filter(|path| path.contains(part)).collect()
 }

@@ -3,6 +3,7 @@
 mod defaults;
 mod lifecycle;
 mod nodes;
+mod running;
 mod tree;
 
 use super::guest::Guest;
