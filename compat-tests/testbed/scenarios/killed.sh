@@ -6,6 +6,18 @@ export XENLIGHT_FAULT_KILL=1
 cp "$guests/hvm-idle.img" "$work/hvm.img"
 guest tiny pvh 'cmdline="idle"' 'vif=["mac=00:16:3e:01:02:03,bridge=xenbr0"]'
 guest box tiny-stubdom "disk=[\"$(qdisk "$work/hvm.img")\"]"
+# One whose script writes into the store long after xl was killed.
+cat >"$work/slow" <<'SCRIPT'
+#!/bin/sh
+[ "$1" = add ] || exit 0
+sleep 2
+xenstore-write "$XENBUS_PATH/hotplug-status" connected
+SCRIPT
+chmod +x "$work/slow"
+guest slow pvh 'cmdline="idle"' "disk=[\"format=raw,vdev=xvda,access=w,script=$work/slow,target=$work/hvm.img\"]"
 walk_create tiny 71
 walk_create box 199
-walked tiny box
+# When a process is made and has not executed, and while a script runs.
+KINDS='go|script' walk_create slow 1
+KINDS=go walk_create box 1
+walked tiny box slow
