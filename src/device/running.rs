@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use rustix::process::{Pid, PidfdFlags, Signal, getsid};
+use rustix::process::{Pid, PidfdFlags, Signal};
 
 use super::kind::Device;
 use crate::engine::{Command, FileLock, Op};
@@ -72,7 +72,7 @@ impl Recorded {
         };
         let mut file = File::from(lock.into_fd().map_err(failed)?);
         // What leaves this session is left running on purpose.
-        let session = getsid(None).map_err(|error| failed(error.into()))?;
+        let session = session("self").unwrap_or_default();
         write!(file, "{session}").map_err(failed)?;
         command.fds.push((LOCK_FD, file.into()));
         Ok(Self(path))
@@ -153,7 +153,7 @@ impl Names {
 
 /// A script that runs.
 struct Record {
-    session: Option<Pid>,
+    session: Option<u32>,
     age: Duration,
 }
 
@@ -185,7 +185,7 @@ impl Record {
         let text = fs::read_to_string(path).unwrap_or_default();
         let written = fs::metadata(path).and_then(|file| file.modified());
         Self {
-            session: text.parse().ok().and_then(Pid::from_raw),
+            session: text.parse().ok(),
             age: written
                 .ok()
                 .and_then(|time| time.elapsed().ok())
@@ -220,11 +220,19 @@ fn runs_for(device: &Device, program: Option<&str>, records: &[Record], pid: Pid
     ) {
         return false;
     }
-    let session = getsid(Some(pid)).ok();
+    let session = session(&pid.to_string());
     let recorded = records
         .iter()
-        .any(|record| record.session.is_some() && record.session == session);
+        .any(|record| session.is_some() && record.session == session);
     recorded || program.is_some_and(|program| has(&read("cmdline"), program))
+}
+
+/// The session of a process; 0 where the kernel's first one started none.
+fn session(pid: &str) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything; state, parent, group and session follow the last one.
+    let (_, numbers) = stat.rsplit_once(')')?;
+    numbers.split_whitespace().nth(3)?.parse().ok()
 }
 
 /// Kills a process that still runs for the device.
