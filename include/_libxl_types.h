@@ -338,7 +338,7 @@ typedef struct libxl_iomem_range {
 } libxl_iomem_range;
 
 typedef struct libxl_vga_interface_info {
-  enum libxl_vga_interface_type kind;
+  libxl_vga_interface_type kind;
 } libxl_vga_interface_info;
 
 typedef struct libxl_vnc_info {
@@ -372,7 +372,7 @@ typedef struct libxl_sdl_info {
 } libxl_sdl_info;
 
 typedef struct libxl_domain_create_info {
-  enum libxl_domain_type type;
+  libxl_domain_type type;
   libxl_defbool hap;
   libxl_defbool oos;
   uint32_t ssidref;
@@ -386,7 +386,7 @@ typedef struct libxl_domain_create_info {
   char *pool_name;
   libxl_defbool run_hotplug_scripts;
   libxl_defbool driver_domain;
-  enum libxl_passthrough passthrough;
+  libxl_passthrough passthrough;
   libxl_defbool xend_suspend_evtchn_compat;
 } libxl_domain_create_info;
 
@@ -406,12 +406,12 @@ typedef struct libxl_vnode_info {
 } libxl_vnode_info;
 
 typedef struct libxl_rdm_reserve {
-  enum libxl_rdm_reserve_strategy strategy;
-  enum libxl_rdm_reserve_policy policy;
+  libxl_rdm_reserve_strategy strategy;
+  libxl_rdm_reserve_policy policy;
 } libxl_rdm_reserve;
 
 typedef struct libxl_domain_sched_params {
-  enum libxl_scheduler sched;
+  libxl_scheduler sched;
   int weight;
   int cap;
   int period;
@@ -423,7 +423,7 @@ typedef struct libxl_domain_sched_params {
 
 typedef struct libxl_domain_build_info_hvm {
   char *firmware;
-  enum libxl_bios_type bios;
+  libxl_bios_type bios;
   libxl_defbool pae;
   libxl_defbool apic;
   libxl_defbool acpi;
@@ -438,21 +438,21 @@ typedef struct libxl_domain_build_info_hvm {
   libxl_defbool hpet;
   libxl_defbool vpt_align;
   uint64_t mmio_hole_memkb;
-  enum libxl_timer_mode timer_mode;
+  libxl_timer_mode timer_mode;
   libxl_defbool nested_hvm;
   libxl_defbool altp2m;
   char *system_firmware;
   char *smbios_firmware;
   char *acpi_firmware;
-  enum libxl_hdtype hdtype;
+  libxl_hdtype hdtype;
   libxl_defbool nographic;
-  struct libxl_vga_interface_info vga;
-  struct libxl_vnc_info vnc;
+  libxl_vga_interface_info vga;
+  libxl_vnc_info vnc;
   char *keymap;
-  struct libxl_sdl_info sdl;
-  struct libxl_spice_info spice;
+  libxl_sdl_info sdl;
+  libxl_spice_info spice;
   libxl_defbool gfx_passthru;
-  enum libxl_gfx_passthru_kind gfx_passthru_kind;
+  libxl_gfx_passthru_kind gfx_passthru_kind;
   char *serial;
   char *boot;
   libxl_defbool usb;
@@ -462,10 +462,10 @@ typedef struct libxl_domain_build_info_hvm {
   char *soundhw;
   libxl_defbool xen_platform_pci;
   libxl_string_list usbdevice_list;
-  enum libxl_vendor_device vendor_device;
+  libxl_vendor_device vendor_device;
   libxl_ms_vm_genid ms_vm_genid;
   libxl_string_list serial_list;
-  struct libxl_rdm_reserve rdm;
+  libxl_rdm_reserve rdm;
   uint64_t rdm_mem_boundary_memkb;
   uint64_t mca_caps;
 } libxl_domain_build_info_hvm;
@@ -489,14 +489,14 @@ typedef struct libxl_domain_build_info_pvh {
 } libxl_domain_build_info_pvh;
 
 typedef union libxl_domain_build_info_u {
-  struct libxl_domain_build_info_hvm hvm;
-  struct libxl_domain_build_info_pv pv;
-  struct libxl_domain_build_info_pvh pvh;
+  libxl_domain_build_info_hvm hvm;
+  libxl_domain_build_info_pv pv;
+  libxl_domain_build_info_pvh pvh;
 } libxl_domain_build_info_u;
 
 typedef struct libxl_domain_build_info_arch_arm {
-  enum libxl_gic_version gic_version;
-  enum libxl_vuart_type vuart;
+  libxl_gic_version gic_version;
+  libxl_vuart_type vuart;
 } libxl_domain_build_info_arch_arm;
 
 typedef struct libxl_domain_build_info_arch_x86 {
@@ -513,7 +513,7 @@ typedef struct libxl_domain_build_info {
   int num_vcpu_soft_affinity;
   libxl_bitmap *vcpu_soft_affinity;
   libxl_defbool numa_placement;
-  enum libxl_tsc_mode tsc_mode;
+  libxl_tsc_mode tsc_mode;
   uint64_t max_memkb;
   uint64_t target_memkb;
   uint64_t video_memkb;
@@ -527,11 +527,11 @@ typedef struct libxl_domain_build_info {
   libxl_cpuid_policy_list cpuid;
   char *blkdev_start;
   int num_vnuma_nodes;
-  struct libxl_vnode_info *vnuma_nodes;
+  libxl_vnode_info *vnuma_nodes;
   uint32_t max_grant_frames;
   uint32_t max_maptrack_frames;
   int max_grant_version;
-  enum libxl_device_model_version device_model_version;
+  libxl_device_model_version device_model_version;
   libxl_defbool device_model_stubdomain;
   uint64_t stubdomain_memkb;
   char *stubdomain_kernel;
@@ -544,13 +544,13 @@ typedef struct libxl_domain_build_info {
   libxl_string_list extra;
   libxl_string_list extra_pv;
   libxl_string_list extra_hvm;
-  struct libxl_domain_sched_params sched_params;
+  libxl_domain_sched_params sched_params;
   int num_ioports;
-  struct libxl_ioport_range *ioports;
+  libxl_ioport_range *ioports;
   int num_irqs;
   uint32_t *irqs;
   int num_iomem;
-  struct libxl_iomem_range *iomem;
+  libxl_iomem_range *iomem;
   libxl_defbool claim_mode;
   uint32_t event_channels;
   char *kernel;
@@ -560,16 +560,16 @@ typedef struct libxl_domain_build_info {
   libxl_defbool acpi;
   char *bootloader;
   libxl_string_list bootloader_args;
-  enum libxl_timer_mode timer_mode;
+  libxl_timer_mode timer_mode;
   libxl_defbool nested_hvm;
   libxl_defbool apic;
   libxl_defbool dm_restrict;
-  enum libxl_tee_type tee;
-  enum libxl_domain_type type;
-  union libxl_domain_build_info_u u;
-  struct libxl_domain_build_info_arch_arm arch_arm;
-  struct libxl_domain_build_info_arch_x86 arch_x86;
-  enum libxl_altp2m_mode altp2m;
+  libxl_tee_type tee;
+  libxl_domain_type type;
+  libxl_domain_build_info_u u;
+  libxl_domain_build_info_arch_arm arch_arm;
+  libxl_domain_build_info_arch_x86 arch_x86;
+  libxl_altp2m_mode altp2m;
   int vmtrace_buf_kb;
   libxl_defbool vpmu;
 } libxl_domain_build_info;
@@ -579,16 +579,16 @@ typedef struct libxl_device_disk {
   char *backend_domname;
   char *pdev_path;
   char *vdev;
-  enum libxl_disk_backend backend;
-  enum libxl_disk_format format;
+  libxl_disk_backend backend;
+  libxl_disk_format format;
   char *script;
   int removable;
   int readwrite;
   int is_cdrom;
   bool direct_io_safe;
   libxl_defbool discard_enable;
-  enum libxl_disk_specification specification;
-  enum libxl_disk_transport transport;
+  libxl_disk_specification specification;
+  libxl_disk_transport transport;
   uint32_t irq;
   uint64_t base;
   libxl_defbool colo_enable;
@@ -612,7 +612,7 @@ typedef struct libxl_device_nic {
   char *bridge;
   char *ifname;
   char *script;
-  enum libxl_nic_type nictype;
+  libxl_nic_type nictype;
   uint64_t rate_bytes_per_interval;
   uint32_t rate_interval_usecs;
   char *gatewaydev;
@@ -679,14 +679,14 @@ typedef struct libxl_device_pci {
   bool power_mgmt;
   bool permissive;
   bool seize;
-  enum libxl_rdm_reserve_policy rdm_policy;
+  libxl_rdm_reserve_policy rdm_policy;
   char *name;
 } libxl_device_pci;
 
 typedef struct libxl_device_rdm {
   uint64_t start;
   uint64_t size;
-  enum libxl_rdm_reserve_policy policy;
+  libxl_rdm_reserve_policy policy;
 } libxl_device_rdm;
 
 typedef struct libxl_device_dtdev {
@@ -697,8 +697,8 @@ typedef struct libxl_device_vfb {
   libxl_domid backend_domid;
   char *backend_domname;
   libxl_devid devid;
-  struct libxl_vnc_info vnc;
-  struct libxl_sdl_info sdl;
+  libxl_vnc_info vnc;
+  libxl_sdl_info sdl;
   char *keymap;
 } libxl_device_vfb;
 
@@ -706,7 +706,7 @@ typedef struct libxl_device_vkb {
   libxl_domid backend_domid;
   char *backend_domname;
   libxl_devid devid;
-  enum libxl_vkb_backend backend_type;
+  libxl_vkb_backend backend_type;
   char *unique_id;
   bool feature_disable_keyboard;
   bool feature_disable_pointer;
@@ -754,14 +754,14 @@ typedef struct libxl_device_vdispl {
   libxl_devid devid;
   bool be_alloc;
   int num_connectors;
-  struct libxl_connector_param *connectors;
+  libxl_connector_param *connectors;
 } libxl_device_vdispl;
 
 typedef struct libxl_vsnd_params {
   int num_sample_rates;
   uint32_t *sample_rates;
   int num_sample_formats;
-  enum libxl_vsnd_pcm_format *sample_formats;
+  libxl_vsnd_pcm_format *sample_formats;
   uint32_t channels_min;
   uint32_t channels_max;
   uint32_t buffer_size;
@@ -769,15 +769,15 @@ typedef struct libxl_vsnd_params {
 
 typedef struct libxl_vsnd_stream {
   char *unique_id;
-  enum libxl_vsnd_stream_type type;
-  struct libxl_vsnd_params params;
+  libxl_vsnd_stream_type type;
+  libxl_vsnd_params params;
 } libxl_vsnd_stream;
 
 typedef struct libxl_vsnd_pcm {
   char *name;
-  struct libxl_vsnd_params params;
+  libxl_vsnd_params params;
   int num_vsnd_streams;
-  struct libxl_vsnd_stream *streams;
+  libxl_vsnd_stream *streams;
 } libxl_vsnd_pcm;
 
 typedef struct libxl_device_vsnd {
@@ -786,9 +786,9 @@ typedef struct libxl_device_vsnd {
   libxl_devid devid;
   char *short_name;
   char *long_name;
-  struct libxl_vsnd_params params;
+  libxl_vsnd_params params;
   int num_vsnd_pcms;
-  struct libxl_vsnd_pcm *pcms;
+  libxl_vsnd_pcm *pcms;
 } libxl_device_vsnd;
 
 typedef struct libxl_device_channel_socket {
@@ -796,7 +796,7 @@ typedef struct libxl_device_channel_socket {
 } libxl_device_channel_socket;
 
 typedef union libxl_device_channel_u {
-  struct libxl_device_channel_socket socket;
+  libxl_device_channel_socket socket;
 } libxl_device_channel_u;
 
 typedef struct libxl_device_channel {
@@ -804,12 +804,12 @@ typedef struct libxl_device_channel {
   char *backend_domname;
   libxl_devid devid;
   char *name;
-  enum libxl_channel_connection connection;
-  union libxl_device_channel_u u;
+  libxl_channel_connection connection;
+  libxl_device_channel_u u;
 } libxl_device_channel;
 
 typedef struct libxl_device_usbctrl {
-  enum libxl_usbctrl_type type;
+  libxl_usbctrl_type type;
   libxl_devid devid;
   int version;
   int ports;
@@ -823,54 +823,54 @@ typedef struct libxl_device_usbdev_hostdev {
 } libxl_device_usbdev_hostdev;
 
 typedef union libxl_device_usbdev_u {
-  struct libxl_device_usbdev_hostdev hostdev;
+  libxl_device_usbdev_hostdev hostdev;
 } libxl_device_usbdev_u;
 
 typedef struct libxl_device_usbdev {
   libxl_devid ctrl;
   int port;
-  enum libxl_usbdev_type type;
-  union libxl_device_usbdev_u u;
+  libxl_usbdev_type type;
+  libxl_device_usbdev_u u;
 } libxl_device_usbdev;
 
 typedef struct libxl_domain_config {
-  struct libxl_domain_create_info c_info;
-  struct libxl_domain_build_info b_info;
+  libxl_domain_create_info c_info;
+  libxl_domain_build_info b_info;
   int num_disks;
-  struct libxl_device_disk *disks;
+  libxl_device_disk *disks;
   int num_nics;
-  struct libxl_device_nic *nics;
+  libxl_device_nic *nics;
   int num_pcidevs;
-  struct libxl_device_pci *pcidevs;
+  libxl_device_pci *pcidevs;
   int num_rdms;
-  struct libxl_device_rdm *rdms;
+  libxl_device_rdm *rdms;
   int num_dtdevs;
-  struct libxl_device_dtdev *dtdevs;
+  libxl_device_dtdev *dtdevs;
   int num_vfbs;
-  struct libxl_device_vfb *vfbs;
+  libxl_device_vfb *vfbs;
   int num_vkbs;
-  struct libxl_device_vkb *vkbs;
+  libxl_device_vkb *vkbs;
   int num_vtpms;
-  struct libxl_device_vtpm *vtpms;
+  libxl_device_vtpm *vtpms;
   int num_p9s;
-  struct libxl_device_p9 *p9s;
+  libxl_device_p9 *p9s;
   int num_pvcallsifs;
-  struct libxl_device_pvcallsif *pvcallsifs;
+  libxl_device_pvcallsif *pvcallsifs;
   int num_vdispls;
-  struct libxl_device_vdispl *vdispls;
+  libxl_device_vdispl *vdispls;
   int num_vsnds;
-  struct libxl_device_vsnd *vsnds;
+  libxl_device_vsnd *vsnds;
   int num_channels;
-  struct libxl_device_channel *channels;
+  libxl_device_channel *channels;
   int num_usbctrls;
-  struct libxl_device_usbctrl *usbctrls;
+  libxl_device_usbctrl *usbctrls;
   int num_usbdevs;
-  struct libxl_device_usbdev *usbdevs;
-  enum libxl_action_on_shutdown on_poweroff;
-  enum libxl_action_on_shutdown on_reboot;
-  enum libxl_action_on_shutdown on_watchdog;
-  enum libxl_action_on_shutdown on_crash;
-  enum libxl_action_on_shutdown on_soft_reset;
+  libxl_device_usbdev *usbdevs;
+  libxl_action_on_shutdown on_poweroff;
+  libxl_action_on_shutdown on_reboot;
+  libxl_action_on_shutdown on_watchdog;
+  libxl_action_on_shutdown on_crash;
+  libxl_action_on_shutdown on_soft_reset;
 } libxl_domain_config;
 
 typedef struct libxl_domain_remus_info {
@@ -895,9 +895,9 @@ typedef struct libxl_sched_params {
 } libxl_sched_params;
 
 typedef struct libxl_vcpu_sched_params {
-  enum libxl_scheduler sched;
+  libxl_scheduler sched;
   int num_vcpus;
-  struct libxl_sched_params *vcpus;
+  libxl_sched_params *vcpus;
 } libxl_vcpu_sched_params;
 
 typedef struct libxl_sched_credit_params {
@@ -921,7 +921,7 @@ typedef struct libxl_dominfo {
   bool shutdown;
   bool dying;
   bool never_stop;
-  enum libxl_shutdown_reason shutdown_reason;
+  libxl_shutdown_reason shutdown_reason;
   uint64_t outstanding_memkb;
   uint64_t current_memkb;
   uint64_t shared_memkb;
@@ -932,7 +932,7 @@ typedef struct libxl_dominfo {
   uint32_t vcpu_online;
   uint32_t cpupool;
   uint8_t gpaddr_bits;
-  enum libxl_domain_type domain_type;
+  libxl_domain_type domain_type;
 } libxl_dominfo;
 
 typedef struct libxl_vminfo {
@@ -954,7 +954,7 @@ typedef struct libxl_vcpuinfo {
 typedef struct libxl_cpupoolinfo {
   uint32_t poolid;
   char *pool_name;
-  enum libxl_scheduler sched;
+  libxl_scheduler sched;
   uint32_t n_dom;
   libxl_bitmap cpumap;
 } libxl_cpupoolinfo;
@@ -1042,14 +1042,14 @@ typedef struct libxl_psr_hw_info_mba {
 } libxl_psr_hw_info_mba;
 
 typedef union libxl_psr_hw_info_u {
-  struct libxl_psr_hw_info_cat cat;
-  struct libxl_psr_hw_info_mba mba;
+  libxl_psr_hw_info_cat cat;
+  libxl_psr_hw_info_mba mba;
 } libxl_psr_hw_info_u;
 
 typedef struct libxl_psr_hw_info {
   uint32_t id;
-  enum libxl_psr_feat_type type;
-  union libxl_psr_hw_info_u u;
+  libxl_psr_feat_type type;
+  libxl_psr_hw_info_u u;
 } libxl_psr_hw_info;
 
 typedef struct libxl_diskinfo {
@@ -1094,7 +1094,7 @@ typedef struct libxl_vdisplinfo {
   int state;
   bool be_alloc;
   int num_connectors;
-  struct libxl_connectorinfo *connectors;
+  libxl_connectorinfo *connectors;
 } libxl_vdisplinfo;
 
 typedef struct libxl_vkbinfo {
@@ -1115,7 +1115,7 @@ typedef struct libxl_streaminfo {
 
 typedef struct libxl_pcminfo {
   int num_vsnd_streams;
-  struct libxl_streaminfo *streams;
+  libxl_streaminfo *streams;
 } libxl_pcminfo;
 
 typedef struct libxl_vsndinfo {
@@ -1126,11 +1126,11 @@ typedef struct libxl_vsndinfo {
   libxl_devid devid;
   int state;
   int num_vsnd_pcms;
-  struct libxl_pcminfo *pcms;
+  libxl_pcminfo *pcms;
 } libxl_vsndinfo;
 
 typedef struct libxl_usbctrlinfo {
-  enum libxl_usbctrl_type type;
+  libxl_usbctrl_type type;
   libxl_devid devid;
   int version;
   int ports;
@@ -1149,7 +1149,7 @@ typedef struct libxl_channelinfo_pty {
 } libxl_channelinfo_pty;
 
 typedef union libxl_channelinfo_u {
-  struct libxl_channelinfo_pty pty;
+  libxl_channelinfo_pty pty;
 } libxl_channelinfo_u;
 
 typedef struct libxl_channelinfo {
@@ -1161,8 +1161,8 @@ typedef struct libxl_channelinfo {
   int state;
   int evtch;
   int rref;
-  enum libxl_channel_connection connection;
-  union libxl_channelinfo_u u;
+  libxl_channel_connection connection;
+  libxl_channelinfo_u u;
 } libxl_channelinfo;
 
 typedef struct libxl_vtpminfo {
@@ -1183,7 +1183,7 @@ typedef struct libxl_event_domain_shutdown {
 
 typedef struct libxl_event_disk_eject {
   char *vdev;
-  struct libxl_device_disk disk;
+  libxl_device_disk disk;
 } libxl_event_disk_eject;
 
 typedef struct libxl_event_operation_complete {
@@ -1191,18 +1191,18 @@ typedef struct libxl_event_operation_complete {
 } libxl_event_operation_complete;
 
 typedef union libxl_event_u {
-  struct libxl_event_domain_shutdown domain_shutdown;
-  struct libxl_event_disk_eject disk_eject;
-  struct libxl_event_operation_complete operation_complete;
+  libxl_event_domain_shutdown domain_shutdown;
+  libxl_event_disk_eject disk_eject;
+  libxl_event_operation_complete operation_complete;
 } libxl_event_u;
 
 typedef struct libxl_event {
   libxl_ev_link link;
   libxl_domid domid;
   libxl_uuid domuuid;
-  libxl_ev_user for_user;
-  enum libxl_event_type type;
-  union libxl_event_u u;
+  uint64_t for_user;
+  libxl_event_type type;
+  libxl_event_u u;
 } libxl_event;
 
 char *libxl_error_to_json(libxl_ctx *ctx, libxl_error p);

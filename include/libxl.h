@@ -261,8 +261,6 @@ typedef struct libxl_ms_vm_genid {
 #define ERROR_REMUS_DEVICE_NOT_SUPPORTED ERROR_CHECKPOINT_DEVICE_NOT_SUPPORTED
 #endif
 
-typedef uint64_t libxl_ev_user;
-
 typedef union libxl_asyncop_how_u {
   libxl_ev_user for_event;
   void *for_callback;
@@ -270,7 +268,7 @@ typedef union libxl_asyncop_how_u {
 
 typedef struct libxl_asyncop_how {
   void (*callback)(libxl_ctx *ctx, int rc, void *for_callback);
-  union libxl_asyncop_how_u u;
+  libxl_asyncop_how_u u;
 } libxl_asyncop_how;
 
 typedef struct libxl_asyncprogress_how {
@@ -851,7 +849,7 @@ int libxl_psr_get_hw_info(libxl_ctx *ctx,
 
 int libxl_psr_get_val(libxl_ctx *ctx,
                       uint32_t domid,
-                      libxl_psr_cbm_type type,
+                      libxl_psr_type type,
                       unsigned int target,
                       uint64_t *val);
 
@@ -859,7 +857,7 @@ void libxl_psr_hw_info_list_free(libxl_psr_hw_info *list, unsigned int nr);
 
 int libxl_psr_set_val(libxl_ctx *ctx,
                       uint32_t domid,
-                      libxl_psr_cbm_type type,
+                      libxl_psr_type type,
                       libxl_bitmap *target_map,
                       uint64_t val);
 

@@ -52,7 +52,7 @@ typedef struct libxl_osevent_hooks {
 } libxl_osevent_hooks;
 
 typedef struct libxl_childproc_hooks {
-  enum libxl_sigchld_owner chldowner;
+  libxl_sigchld_owner chldowner;
   pid_t (*fork_replacement)(void *user);
   int (*reaped_callback)(pid_t pid, int status, void *user);
 } libxl_childproc_hooks;

@@ -33,9 +33,9 @@ yajl_gen_status libxl_uuid_gen_json(yajl_gen hand, libxl_uuid *p);
 typedef size_t libxl_yajl_length;
 
 /* A generator set up as the library sets up its own. */
-static inline yajl_gen libxl_yajl_gen_alloc(const yajl_alloc_funcs *alloc_funcs)
+static inline yajl_gen libxl_yajl_gen_alloc(const yajl_alloc_funcs *allocFuncs)
 {
-    yajl_gen hand = yajl_gen_alloc(alloc_funcs);
+    yajl_gen hand = yajl_gen_alloc(allocFuncs);
 
     if (hand)
         yajl_gen_config(hand, yajl_gen_beautify, 1);
@@ -43,9 +43,9 @@ static inline yajl_gen libxl_yajl_gen_alloc(const yajl_alloc_funcs *alloc_funcs)
 }
 
 static inline yajl_handle libxl__yajl_alloc(
-    const yajl_callbacks *callbacks, yajl_alloc_funcs *alloc_funcs, void *ctx)
+    const yajl_callbacks *callbacks, yajl_alloc_funcs *allocFuncs, void *ctx)
 {
-    yajl_handle hand = yajl_alloc(callbacks, alloc_funcs, ctx);
+    yajl_handle hand = yajl_alloc(callbacks, allocFuncs, ctx);
 
     if (hand)
         yajl_config(hand, yajl_allow_trailing_garbage, 1);

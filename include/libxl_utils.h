@@ -5,6 +5,10 @@
 
 #include "libxl.h"
 
+/* The caller frees the result, which interfaces before 4.5 call const all the same. */
+#ifndef LIBXL_HAVE_NONCONST_LIBXL_BASENAME_RETURN_VALUE
+const
+#endif
 char *libxl_basename(const char *name);
 
 int libxl_bitmap_alloc(libxl_ctx *ctx, libxl_bitmap *bitmap, int n_bits);

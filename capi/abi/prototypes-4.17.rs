@@ -886,7 +886,7 @@ unsafe extern "C" {
     fn libxl_psr_get_val(
         ctx: *mut libxl_ctx,
         domid: u32,
-        r#type: libxl_psr_cbm_type,
+        r#type: libxl_psr_type,
         target: c_uint,
         val: *mut u64,
     ) -> c_int;
@@ -894,7 +894,7 @@ unsafe extern "C" {
     fn libxl_psr_set_val(
         ctx: *mut libxl_ctx,
         domid: u32,
-        r#type: libxl_psr_cbm_type,
+        r#type: libxl_psr_type,
         target_map: *mut libxl_bitmap,
         val: u64,
     ) -> c_int;

@@ -14,6 +14,9 @@ use crate::types::{
     libxl_psr_feat_type, libxl_psr_hw_info,
 };
 
+/// The newer name of the enumeration, since it is about more than cache bit masks.
+pub type libxl_psr_type = libxl_psr_cbm_type;
+
 /// Frees a list of what caches can do.
 ///
 /// # Safety
@@ -224,7 +227,7 @@ unsafe fn get(
 pub unsafe extern "C" fn libxl_psr_set_val(
     ctx: *mut libxl_ctx,
     domid: u32,
-    type_: libxl_psr_cbm_type,
+    type_: libxl_psr_type,
     target_map: *mut libxl_bitmap,
     val: u64,
 ) -> c_int {
@@ -256,7 +259,7 @@ pub unsafe extern "C" fn libxl_psr_cat_set_cbm(
 pub unsafe extern "C" fn libxl_psr_get_val(
     ctx: *mut libxl_ctx,
     domid: u32,
-    type_: libxl_psr_cbm_type,
+    type_: libxl_psr_type,
     target: c_uint,
     val: *mut u64,
 ) -> c_int {

@@ -5,7 +5,13 @@
 
 #include "libxl.h"
 
-@functions@
+/* The caller frees the result, which interfaces before 4.5 call const all the same. */
+#ifndef LIBXL_HAVE_NONCONST_LIBXL_BASENAME_RETURN_VALUE
+const
+#endif
+char *libxl_basename(const char *name);
+
+@functions without libxl_basename@
 
 static inline void libxl_bitmap_set_any(libxl_bitmap *bitmap)
 {

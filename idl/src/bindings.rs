@@ -121,7 +121,7 @@ fn union(out: &mut String, owner: &str, name: &str, arms: &[(String, Option<Vec<
 fn c_type(name: &str) -> String {
     match name {
         "int" => "c_int".to_owned(),
-        "memkb" => "u64".to_owned(),
+        "memkb" | "ev_user" => "u64".to_owned(),
         "bool" | "u8" | "u16" | "u32" | "u64" => name.to_owned(),
         "string" => "*mut c_char".to_owned(),
         _ => format!("libxl_{name}"),

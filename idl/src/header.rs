@@ -13,7 +13,8 @@ use crate::signatures::{Signature, declared, defined};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// What stands where a generated part goes: `@types NAME…@` and `@functions@`, each alone on a line.
+/// What stands where a generated part goes: `@types@`, `@handwritten TYPE…@`, `@functions@` and `@functions without NAME…@`
+/// (those that the template itself declares), each alone on a line.
 const MARK: char = '@';
 
 /// The files to write: names relative to `include`, and contents.
@@ -74,9 +75,18 @@ fn fill(template: &str, idl: &Idl, types: &str, functions: &[Signature]) -> Resu
             ["types"] => text.push_str(&bind(types, &bindings::type_names(idl))?),
             ["handwritten", names @ ..] => {
                 let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-                text.push_str(&bind(bindings::HANDWRITTEN, &names)?);
+                let bound = bind(bindings::HANDWRITTEN, &names)?;
+                // What an earlier mark has brought is a dependency of this one's.
+                let new = bound.split("\n\n").filter(|block| !text.contains(block.trim()));
+                text.push_str(&new.collect::<Vec<_>>().join("\n\n"));
             }
             ["tables"] => text.push_str(&bindings::tables(idl)),
+            ["functions", "without", written @ ..] => {
+                let generated = functions.iter();
+                let generated = generated.filter(|function| !written.contains(&&*function.name));
+                let generated: Vec<_> = generated.cloned().collect();
+                text.push_str(&bind(&bindings::source(&generated), &[])?);
+            }
             ["functions"] => text.push_str(&bind(&bindings::source(functions), &[])?),
             _ => return Err(format!("unknown mark: {line}").into()),
         }
@@ -181,6 +191,25 @@ fn header_of(name: &str) -> &'static str {
     }
 }
 
+/// Members by the names of their types alone, as libxl's programs know them. cgo takes `enum libxl_x` and the `libxl_x`
+/// that is defined as it for two types.
+fn without_tags(text: &str) -> String {
+    let mut out = String::new();
+    for line in text.lines() {
+        let member = line.trim_start();
+        let indent = &line[..line.len() - member.len()];
+        let tagless = ["enum ", "struct ", "union "]
+            .iter()
+            .find_map(|tag| member.strip_prefix(tag))
+            .filter(|rest| {
+                let name = rest.split([' ', '{']).next().unwrap_or_default();
+                text.contains(&format!("\n}} {name};\n"))
+            });
+        let _ = writeln!(out, "{indent}{}", tagless.unwrap_or(member));
+    }
+    out
+}
+
 /// What cbindgen makes of a source: its functions, and the types called `wanted`.
 fn bind(source: &str, wanted: &[String]) -> Result<String> {
     let file = std::env::temp_dir().join(format!("idlgen-{}.rs", std::process::id()));
@@ -210,5 +239,5 @@ fn bind(source: &str, wanted: &[String]) -> Result<String> {
     let _ = std::fs::remove_file(&file);
     let mut text = Vec::new();
     bound?.write(&mut text);
-    Ok(String::from_utf8(text)?)
+    Ok(without_tags(&String::from_utf8(text)?))
 }
