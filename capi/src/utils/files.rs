@@ -111,14 +111,14 @@ fn read_plain_file(name: &str) -> Result<Vec<u8>> {
     if about.len() > c_int::MAX as u64 {
         return Err(refuse(libc::EFBIG));
     }
+    // What was appended since does not count, nor what a file has that says to be empty, as those in /proc do.
     let mut data = Vec::new();
-    let limit = about.len() + 1;
     file.by_ref()
-        .take(limit)
+        .take(about.len())
         .read_to_end(&mut data)
         .map_err(fail)?;
     if data.len() as u64 != about.len() {
-        return Err(refuse(libc::EAGAIN).hint("it changed size while it was read"));
+        return Err(refuse(libc::EAGAIN).hint("it became shorter while it was read"));
     }
     Ok(data)
 }
