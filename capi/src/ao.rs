@@ -191,14 +191,16 @@ pub(crate) unsafe fn native<T: CType>(what: &str, value: *const T) -> Result<T::
     }
 }
 
-/// Puts `native` where an initialised value is, whose memory is freed.
+/// Puts `native` where an initialised value is, whose memory is freed. Members that are the caller's alone stay.
 ///
 /// # Safety
 /// `value` is an initialised value that nobody else uses.
 pub(crate) unsafe fn replace<T: CType>(value: *mut T, native: &T::Native) {
     // SAFETY: the same contract.
     unsafe {
+        let mut new = T::from_native(native);
+        new.keep_unmanaged(&*value);
         (*value).dispose();
-        value.write(T::from_native(native));
+        value.write(new);
     }
 }

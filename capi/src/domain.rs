@@ -9,6 +9,7 @@ use xenlight::domain::make::INVALID_DOMID;
 use xenlight::domain::power::{self, Request};
 use xenlight::domain::{destroy, dump, rename, retrieve};
 use xenlight::engine::Op;
+use xenlight::types::DomainBuildInfoU;
 
 use crate::ao::{self, Kept};
 use crate::boundary::{self, OK, required_str, status, store_out};
@@ -31,10 +32,15 @@ pub unsafe extern "C" fn libxl_domain_create_new(
     console: *const libxl_asyncprogress_how,
 ) -> c_int {
     status(ctx, "libxl_domain_create_new", |this| {
-        // SAFETY: NULL or initialised by the caller's promise.
-        let mut config = unsafe { ao::native("d_config", d_config) }?;
         // SAFETY: NULL or writable by the caller's promise.
         unsafe { store_out("domid", domid, INVALID_DOMID) }?;
+        // SAFETY: NULL or initialised by the caller's promise.
+        let mut config = unsafe { ao::native("d_config", d_config) }?;
+        if let DomainBuildInfoU::Pv(pv) = &mut config.b_info.u {
+            // SAFETY: not NULL, as was checked, and this arm holds. Here alone a member counts that is the caller's own: NULL
+            // or a C string.
+            pv.features = unsafe { (*d_config).b_info.u.pv.features.to_native() }?;
+        }
         for disk in &mut config.disks {
             disk.colo_restore_enable = Some(false);
         }

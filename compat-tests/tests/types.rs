@@ -139,16 +139,18 @@ plain: written
 unknown enumerator: refused
 unknown key: refused
 not UTF-8: refused
+0 that is no enumerator: written
 count without array: refused
 negative count: refused
 size without map: refused
+creation: -6 1
 key set twice: hvm
 above the signed range: 0 9223372036854775809
 unset defbool: 0
 NULL: 1 -6 -6 3 -6
 no context: -3
 ";
-    assert_same(expected, &text(&["quirks"], true), 12);
+    assert_same(expected, &text(&["quirks"], true), 14);
 }
 
 /// Runs a mode under valgrind on our library; says whether it found an error or a leak.

@@ -25,6 +25,9 @@
 
 #define VARIANTS 6
 
+/* For pointers that the library must not follow: reading there ends the process. */
+#define POISON ((void *)16)
+
 static libxl_ctx *ctx;
 static int variant, arm;
 static unsigned counter;

@@ -58,11 +58,12 @@ fn fill(idl: &Idl, out: &mut String, name: &str, s: &Struct) {
 }
 
 fn members(idl: &Idl, out: &mut String, pad: &str, at: &str, init: &str, fields: &[Field]) {
-    for field in fields
-        .iter()
-        .filter(|field| !field.private && !field.unmanaged)
-    {
+    for field in fields.iter().filter(|field| !field.private) {
         let place = format!("{at}{}", field.name);
+        if field.unmanaged {
+            let _ = writeln!(out, "{pad}{place} = POISON;");
+            continue;
+        }
         match &field.ty {
             FieldType::Named(ty) => value(idl, out, pad, &place, ty),
             FieldType::Array { element, length } => {

@@ -4,7 +4,7 @@ use super::prelude::*;
 
 c_enum! {
     /// `libxl_domain_type`.
-    libxl_domain_type => DomainType
+    libxl_domain_type => DomainType zero Invalid
 }
 
 export_enum! {
@@ -84,7 +84,7 @@ export_enum! {
 
 c_enum! {
     /// `libxl_action_on_shutdown`.
-    libxl_action_on_shutdown => ActionOnShutdown
+    libxl_action_on_shutdown => ActionOnShutdown zero Destroy
 }
 
 export_enum! {
@@ -262,7 +262,7 @@ export_enum! {
 
 c_enum! {
     /// `libxl_hdtype`.
-    libxl_hdtype => Hdtype
+    libxl_hdtype => Hdtype zero Ide
 }
 
 export_enum! {

@@ -34,6 +34,9 @@ pub(crate) trait CType: Copy {
     /// # Safety
     /// As for [`CType::to_native`]; `dst` is valid for writing.
     unsafe fn deep_copy(&self, dst: *mut Self);
+
+    /// Takes over from the value that this one replaces what the library neither sets nor frees.
+    fn keep_unmanaged(&mut self, _old: &Self) {}
 }
 
 /// Types without memory of their own, the same on both sides.

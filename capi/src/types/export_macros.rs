@@ -107,13 +107,12 @@ macro_rules! export_struct {
             // SAFETY: an initialised value.
             let moved = unsafe { p.to_native() }.and_then(|mut native| {
                 native.move_deprecated()?;
-                Ok($name::from_native(&native))
+                Ok(native)
             });
             match moved {
                 Ok(moved) => {
                     // SAFETY: the caller's value, which is replaced as a whole.
-                    unsafe { p.dispose() };
-                    *p = moved;
+                    unsafe { $crate::ao::replace(p, &moved) };
                     0
                 }
                 Err(_) => -libc::EINVAL,

@@ -1,8 +1,10 @@
 //! How the generated files spell the C side of a type: one macro for each of the three sorts the description knows.
 
 /// An enumeration: `libxl_name => Native`. In C it is an `int`, which can hold any number.
+///
+/// `zero Variant` says what a 0 means that is no enumerator: programs that never called `init` leave it there.
 macro_rules! c_enum {
-    ($(#[$meta:meta])* $name:ident => $native:ident) => {
+    ($(#[$meta:meta])* $name:ident => $native:ident $(zero $zero:ident)?) => {
         $(#[$meta])*
         #[repr(transparent)]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +14,9 @@ macro_rules! c_enum {
             type Native = types::$native;
 
             unsafe fn to_native(&self) -> Result<types::$native> {
+                $(if self.0 == 0 {
+                    return Ok(types::$native::$zero);
+                })?
                 types::$native::from_raw(self.0).ok_or_else(|| {
                     Error::inval(format!(concat!("{} is not a ", stringify!($name)), self.0))
                 })
@@ -46,7 +51,7 @@ macro_rules! c_enum {
 /// A struct: `libxl_name => Native { member: Type, … }`.
 ///
 /// `(count)` is the length of an array and `(key)` says which arm of a union holds; `(array N)` and `(union K)` name
-/// them. `(unmanaged)` is only read, `(private)` is the library's own.
+/// them. `(unmanaged)` is the caller's alone, `(private)` the library's own.
 macro_rules! c_struct {
     ($(#[$meta:meta])* $name:ident => $native:ident {
         $($field:ident $(($($how:tt)+))? : $ty:ty,)*
@@ -99,6 +104,11 @@ macro_rules! c_struct {
                     $(c_struct!(@copy [$($($how)+)?] self dst $field);)*
                 }
             }
+
+            fn keep_unmanaged(&mut self, old: &Self) {
+                $(c_struct!(@keep [$($($how)+)?] self old $field);)*
+                let _ = old;
+            }
         }
     };
 
@@ -110,9 +120,6 @@ macro_rules! c_struct {
     };
     (@to_native [union $key:ident] $c:ident $native:ident $field:ident) => {
         $native.$field = $c.$field.read_arm($c.$key)?
-    };
-    (@to_native [unmanaged] $c:ident $native:ident $field:ident) => {
-        c_struct!(@to_native [] $c $native $field)
     };
     (@to_native [$other:ident] $c:ident $native:ident $field:ident) => {};
 
@@ -143,6 +150,16 @@ macro_rules! c_struct {
         (&raw mut (*$dst).$field).write($c.$field.copy($c.$key))
     };
     (@copy [$other:ident] $c:ident $dst:ident $field:ident) => {};
+
+    (@keep [] $c:ident $old:ident $field:ident) => { $c.$field.keep_unmanaged(&$old.$field) };
+    (@keep [union $key:ident] $c:ident $old:ident $field:ident) => {
+        if $c.$key == $old.$key {
+            // SAFETY: both hold the arm that the key says, or zeros.
+            unsafe { $c.$field.keep_unmanaged($c.$key, &$old.$field) }
+        }
+    };
+    (@keep [unmanaged] $c:ident $old:ident $field:ident) => { $c.$field = $old.$field };
+    (@keep [$other:ident $($more:ident)?] $c:ident $old:ident $field:ident) => {};
 }
 
 /// A union: `libxl_name_u by key_type (KeyEnum) => Native { member: Type = Arm, … } bare { Arm, … }`.
@@ -201,6 +218,16 @@ macro_rules! c_union {
                     _ => {}
                 }
                 copy
+            }
+
+            /// # Safety
+            /// The arm for `key` is initialised in both.
+            unsafe fn keep_unmanaged(&mut self, key: $key, old: &Self) {
+                match types::$key_native::from_raw(key.0) {
+                    // SAFETY: the key says that this arm holds, in both.
+                    $(Some(types::$key_native::$arm) => unsafe { self.$field.keep_unmanaged(&old.$field) },)*
+                    _ => { let _ = old; }
+                }
             }
 
             fn from_native(native: &types::$native) -> ($key, Self) {
