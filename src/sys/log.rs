@@ -12,6 +12,11 @@ use crate::log::{Level, Sink};
 /// The name under which C applications filter the library's lines.
 const CONTEXT: &CStr = c"libxl";
 
+unsafe extern "C" {
+    /// stdio's own stream, which is unbuffered; a copy would be one more descriptor for each logger.
+    static stderr: *mut libc::FILE;
+}
+
 /// A logger of libxentoollog: the application's own or one made here. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct CLogger(Arc<Inner>);
@@ -52,17 +57,9 @@ impl CLogger {
 
     /// A logger that writes lines of at least `level` to stderr, the way C programs without their own logger do.
     pub fn stderr(level: Level) -> Result<Self, Error> {
-        // SAFETY: fd 2 is only duplicated; the stream made from the copy lives as long as the process.
-        let stream = unsafe { libc::fdopen(libc::dup(2), c"w".as_ptr()) };
-        if stream.is_null() {
-            let error = std::io::Error::last_os_error();
-            return Err(Error::io("opening a stream on stderr", &error));
-        }
-        // SAFETY: `stream` was checked and is unbuffered, so that lines come out as they are written.
-        unsafe { libc::setvbuf(stream, std::ptr::null_mut(), libc::_IONBF, 0) };
-        // SAFETY: the stream is live; the function copies its other arguments.
+        // SAFETY: the C library's stream lives as long as the process, and the logger does not close it.
         let raw = unsafe {
-            guest::xtl_createlogger_stdiostream(stream.cast(), level as guest::xentoollog_level, 0)
+            guest::xtl_createlogger_stdiostream(stderr.cast(), level as guest::xentoollog_level, 0)
         };
         let raw = NonNull::new(raw.cast::<guest::xentoollog_logger>()).ok_or_else(|| {
             Error::fail("libxentoollog made no logger").code_as(crate::Code::Nomem)
@@ -180,5 +177,30 @@ pub(crate) mod testing {
             lines: Arc::clone(lines),
         }));
         CLogger::of(NonNull::from(noting).cast(), false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Descriptors of this process on the file that stderr is.
+    fn on_stderr() -> usize {
+        let target = |path: &str| std::fs::read_link(path).ok();
+        let second = target("/proc/self/fd/2");
+        let fds = std::fs::read_dir("/proc/self/fd").expect("the descriptors");
+        fds.flatten()
+            .filter(|fd| target(&fd.path().to_string_lossy()) == second)
+            .count()
+    }
+
+    #[test]
+    fn loggers_keep_no_descriptor() {
+        let before = on_stderr();
+        let loggers: Vec<_> = (0..100).map(|_| CLogger::stderr(Level::Error)).collect();
+        assert!(loggers.iter().all(Result::is_ok));
+        assert!(on_stderr() < before + 50, "one for each logger");
+        drop(loggers);
+        assert!(on_stderr() < before + 50, "one for each logger that was");
     }
 }
