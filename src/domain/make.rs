@@ -26,6 +26,9 @@ pub async fn hypervisor(op: &Op, config: &DomainConfig) -> Result<Domid> {
     loop {
         let number = match wanted {
             RANDOM_DOMID => random_guest()?,
+            given if given != INVALID_DOMID && u16::try_from(given).is_err() => {
+                return Err(Error::inval(format!("{given} is no domain's number")));
+            }
             given => given,
         };
         let create = CreateDomain {

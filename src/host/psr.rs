@@ -31,18 +31,18 @@ fn explain(doing: &str, error: &io::Error, meanings: &[(i32, &'static str)]) -> 
     }
 }
 
-fn monitoring<T>(xen: &Xen, call: impl FnOnce(&Xc) -> io::Result<T>) -> Result<T> {
+fn monitoring<T>(xc: Result<&Xc>, call: impl FnOnce(&Xc) -> io::Result<T>) -> Result<T> {
     const MEANINGS: [(i32, &str); 4] = [
         (libc::ENODEV, "CMT is not supported in this system"),
         (libc::EEXIST, "CMT is already attached to this domain"),
         (libc::ENOENT, "CMT is not attached to this domain"),
         (libc::EOVERFLOW, "no free RMID available"),
     ];
-    call(xen.xc()?).map_err(|error| explain("cache monitoring", &error, &MEANINGS))
+    call(xc?).map_err(|error| explain("cache monitoring", &error, &MEANINGS))
 }
 
 fn allocation<T>(
-    xen: &Xen,
+    xc: Result<&Xc>,
     kind: PsrCbmType,
     call: impl FnOnce(&Xc) -> io::Result<T>,
 ) -> Result<T> {
@@ -69,22 +69,25 @@ fn allocation<T>(
         PsrCbmType::L2Cbm => "L2 CAT",
         PsrCbmType::MbaThrtl => "MBA",
     };
-    call(xen.xc()?).map_err(|error| explain(feature, &error, &MEANINGS))
+    call(xc?).map_err(|error| explain(feature, &error, &MEANINGS))
 }
 
 /// Starts monitoring a domain.
 pub fn attach(xen: &Xen, domid: Domid) -> Result<()> {
-    monitoring(xen, |xc| xc.psr_cmt_attach(domid)).map_err(|error| error.domain(domid))
+    monitoring(xen.xc_about(domid), |xc| xc.psr_cmt_attach(domid))
+        .map_err(|error| error.domain(domid))
 }
 
 /// Stops monitoring a domain.
 pub fn detach(xen: &Xen, domid: Domid) -> Result<()> {
-    monitoring(xen, |xc| xc.psr_cmt_detach(domid)).map_err(|error| error.domain(domid))
+    monitoring(xen.xc_about(domid), |xc| xc.psr_cmt_detach(domid))
+        .map_err(|error| error.domain(domid))
 }
 
 /// Whether the domain is monitored; not, where nothing can be.
 pub fn attached(xen: &Xen, domid: Domid) -> Result<bool> {
-    Ok(xen.xc()?.psr_cmt_domain_rmid(domid).is_ok_and(|id| id != 0))
+    let monitored = xen.xc_about(domid)?.psr_cmt_domain_rmid(domid);
+    Ok(monitored.is_ok_and(|id| id != 0))
 }
 
 /// Whether domains can be monitored.
@@ -94,32 +97,34 @@ pub fn enabled(xen: &Xen) -> Result<bool> {
 
 /// How many domains can be monitored at a time.
 pub fn total_ids(xen: &Xen) -> Result<u32> {
-    monitoring(xen, Xc::psr_cmt_total_rmid)
+    monitoring(xen.xc(), Xc::psr_cmt_total_rmid)
 }
 
 /// KiB of a socket's third-level cache.
 pub fn cache_size(xen: &Xen, socket: u32) -> Result<u32> {
     let cpu = cpu_of(xen, socket)?;
-    monitoring(xen, |xc| xc.psr_cmt_l3_cache_size(cpu))
+    monitoring(xen.xc(), |xc| xc.psr_cmt_l3_cache_size(cpu))
 }
 
 /// Which counters there are: bit N for counter N + 1.
 pub fn counters(xen: &Xen) -> Result<u32> {
-    monitoring(xen, Xc::psr_cmt_l3_event_mask)
+    monitoring(xen.xc(), Xc::psr_cmt_l3_event_mask)
 }
 
 /// A counter of a monitored domain on a socket, in bytes, and the time stamp counter when it was read.
 pub fn sample(xen: &Xen, domid: Domid, counter: PsrCmtType, socket: u32) -> Result<(u64, u64)> {
     let of_domain = |error: Error| error.domain(domid);
-    let id = monitoring(xen, |xc| xc.psr_cmt_domain_rmid(domid)).map_err(of_domain)?;
+    let id =
+        monitoring(xen.xc_about(domid), |xc| xc.psr_cmt_domain_rmid(domid)).map_err(of_domain)?;
     if id == 0 {
         return Err(of_domain(
             Error::fail("the domain is not monitored").hint("attach it with xl psr-cmt-attach"),
         ));
     }
     let cpu = cpu_of(xen, socket).map_err(of_domain)?;
-    let (data, tsc) = monitoring(xen, |xc| xc.psr_cmt_data(id, cpu, counter)).map_err(of_domain)?;
-    let factor = monitoring(xen, Xc::psr_cmt_l3_upscaling_factor).map_err(of_domain)?;
+    let (data, tsc) =
+        monitoring(xen.xc(), |xc| xc.psr_cmt_data(id, cpu, counter)).map_err(of_domain)?;
+    let factor = monitoring(xen.xc(), Xc::psr_cmt_l3_upscaling_factor).map_err(of_domain)?;
     Ok((data.wrapping_mul(factor.into()), tsc))
 }
 
@@ -150,7 +155,9 @@ pub fn set(
         if socket >= count {
             break;
         }
-        if let Err(error) = allocation(xen, kind, |xc| xc.psr_set(domid, kind, socket, value)) {
+        if let Err(error) = allocation(xen.xc_about(domid), kind, |xc| {
+            xc.psr_set(domid, kind, socket, value)
+        }) {
             log.failure(&error.context(format!("socket {socket}")).domain(domid));
             failed += 1;
         }
@@ -163,7 +170,10 @@ pub fn set(
 
 /// What a domain gets on a socket.
 pub fn get(xen: &Xen, domid: Domid, kind: PsrCbmType, socket: u32) -> Result<u64> {
-    allocation(xen, kind, |xc| xc.psr_get(domid, kind, socket)).map_err(|error| error.domain(domid))
+    allocation(xen.xc_about(domid), kind, |xc| {
+        xc.psr_get(domid, kind, socket)
+    })
+    .map_err(|error| error.domain(domid))
 }
 
 /// What each socket that has a CPU can do; `level` is that of the cache.

@@ -25,7 +25,7 @@ impl Xen {
 
     /// Gives a domain that has not run yet a policy; leaves and registers that are not in it stay.
     pub fn set_cpu_policy(&self, domid: Domid, policy: &CpuPolicy) -> Result<()> {
-        let set = self.xc()?.set_domain_cpu_policy(domid, policy);
+        let set = self.xc_about(domid)?.set_domain_cpu_policy(domid, policy);
         set.map_err(|(error, culprit)| {
             let what = match culprit {
                 None => String::new(),

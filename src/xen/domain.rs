@@ -366,6 +366,7 @@ impl Xen {
 
     /// Lets `domid` act on `target` like its device model.
     pub fn set_target(&self, domid: Domid, target: Domid) -> Result<()> {
+        self.xc_about(target)?;
         self.domctl(domid, "setting the domain's target", |xc| {
             xc.domain_set_target(domid, target)
         })
@@ -394,6 +395,7 @@ impl Xen {
 
     /// An event channel of `domid` that `remote` may bind; its port.
     pub fn evtchn_alloc_unbound(&self, domid: Domid, remote: Domid) -> Result<u32> {
+        self.xc_about(remote)?;
         self.domctl(domid, "allocating an event channel", |xc| {
             xc.evtchn_alloc_unbound(domid, remote)
         })

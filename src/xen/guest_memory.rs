@@ -152,7 +152,7 @@ impl<'a> GuestMemory<'a> {
     /// Maps pages one after the other: guest frames, for PV machine frames. All of them or an error.
     pub fn map(&self, frames: &[u64]) -> Result<ForeignMemory<'a>> {
         self.xen
-            .xc()?
+            .xc_about(self.domid)?
             .map_frames(self.domid, frames)
             .map_err(|error| {
                 let first = frames.first().copied().unwrap_or(0);
@@ -191,7 +191,7 @@ impl<'a> GuestMemory<'a> {
 
     /// Maps the first page of the domain's grant table.
     pub fn map_grant_table(&self) -> Result<ForeignMemory<'a>> {
-        let mapped = self.xen.xc()?.map_grant_table(self.domid);
+        let mapped = self.xen.xc_about(self.domid)?.map_grant_table(self.domid);
         mapped.map_err(|error| {
             Error::io("mapping the guest's grant table", &error)
                 .domain(self.domid)

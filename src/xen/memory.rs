@@ -193,7 +193,7 @@ impl Xen {
 
     /// Those of a domain's frames that there are, for reading: guest frames, for PV machine frames.
     pub fn map_readable(&self, domid: Domid, frames: &[u64]) -> Result<ReadableFrames<'_>> {
-        let mapped = self.xc()?.map_readable(domid, frames);
+        let mapped = self.xc_about(domid)?.map_readable(domid, frames);
         mapped.map_err(|error| Error::io("mapping pages for reading", &error).domain(domid))
     }
 

@@ -106,6 +106,16 @@ impl Xen {
         })
     }
 
+    /// The interface for a call about one domain. Calls carry its number in 16 bits, so a longer one would mean another
+    /// domain; it is refused as that of a domain that does not exist.
+    pub(crate) fn xc_about(&self, domid: Domid) -> Result<&Xc> {
+        if u16::try_from(domid).is_err() {
+            let none = io::Error::from_raw_os_error(libc::ESRCH);
+            return Err(Error::io("no domain has such a number", &none).domain(domid));
+        }
+        self.xc()
+    }
+
     /// A call about one domain; `doing` reads like "pausing the domain".
     fn domctl<T>(
         &self,
@@ -113,11 +123,42 @@ impl Xen {
         doing: &str,
         call: impl FnOnce(&Xc) -> io::Result<T>,
     ) -> Result<T> {
-        call(self.xc()?).map_err(|error| Error::io(doing, &error).domain(domid))
+        call(self.xc_about(domid)?).map_err(|error| Error::io(doing, &error).domain(domid))
     }
 
     /// A call about the machine.
     fn sysctl<T>(&self, doing: &str, call: impl FnOnce(&Xc) -> io::Result<T>) -> Result<T> {
         call(self.xc()?).map_err(|error| Error::io(doing, &error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The machine of a test may have no Xen: a number that a call would cut is refused before the interface is opened.
+    #[test]
+    fn long_numbers_are_no_other_domains() {
+        let xen = Xen::new(None);
+        let long = 65536 + 5;
+        let refused = |failed: Option<Error>| {
+            let failed = failed.expect("refused");
+            assert_eq!(failed.errno(), Some(libc::ESRCH), "{failed}");
+            assert_eq!(failed.domid(), Some(long));
+        };
+        refused(xen.pause(long).err());
+        refused(xen.destroy_domain(long).err());
+        refused(xen.evtchn_alloc_unbound(5, long).err());
+        refused(xen.set_target(5, long).err());
+        refused(xen.hvm_param_get(long, HvmParam::CallbackIrq).err());
+        refused(xen.set_pod_target(long, 1).err());
+        refused(xen.map_pirq(long, 1).err());
+        refused(xen.map_readable(long, &[0]).err());
+        refused(xen.guest_memory(long).map(&[0]).err());
+        refused(xen.guest_memory(long).map_grant_table().err());
+        refused(xen.set_cpu_policy(long, &CpuPolicy::default()).err());
+        refused(xen.ioreq_servers(long).err());
+        refused(crate::host::psr::attach(&xen, long).err());
+        refused(crate::host::psr::attached(&xen, long).err());
     }
 }

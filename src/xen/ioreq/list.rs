@@ -18,7 +18,7 @@ pub enum Owner {
 impl Xen {
     /// The ioreq servers of an HVM or PVH guest by number. Changes nothing.
     pub fn ioreq_servers(&self, domid: Domid) -> Result<Vec<(u16, Owner)>> {
-        let xc = self.xc()?;
+        let xc = self.xc_about(domid)?;
         let mut servers = Vec::new();
         for id in 0..MAX_SERVERS {
             match xc.ioreq_server_ring_port(domid, id) {

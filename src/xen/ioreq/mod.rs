@@ -126,7 +126,7 @@ impl<'a> Server<'a> {
     ///
     /// Fails for a PV domain, and where there are eight servers.
     pub fn new(xen: &'a Xen, domid: Domid, buffered: bool) -> Result<Self> {
-        let xc = xen.xc()?;
+        let xc = xen.xc_about(domid)?;
         let id = xc.ioreq_server_create(domid, buffered).map_err(|error| {
             Error::io("creating an ioreq server", &error)
                 .domain(domid)
