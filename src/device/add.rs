@@ -174,11 +174,11 @@ pub async fn connect(op: &Op, device: &Device) -> Result<()> {
     hotplug::execute(op, device, Action::Add, &runs).await
 }
 
-/// QEMU connects by itself, consoles have no handshake, and a mere record has no backend.
+/// QEMU connects by itself, consoles have no handshake, a mere record has no backend, and a keyboard's may start later.
 fn waits_for_backend(kind: DeviceKind) -> bool {
     let silent = matches!(
         kind,
-        DeviceKind::None | DeviceKind::Console | DeviceKind::Vuart
+        DeviceKind::None | DeviceKind::Console | DeviceKind::Vuart | DeviceKind::Vinput
     );
     !silent && !kind.is_qemu_backend()
 }

@@ -15,7 +15,7 @@ use crate::device::{
 use crate::engine::testing::Bench;
 use crate::engine::{EventKind, Op};
 use crate::store::fake::Fake;
-use crate::types::{DeviceDisk, DeviceVkb, DiskBackend, DiskFormat, DomainType};
+use crate::types::{DeviceDisk, DeviceVkb, DiskBackend, DiskFormat, DomainType, VkbBackend};
 use crate::{Code, Result};
 
 const BACKEND: &str = "/local/domain/0/backend/vbd/7/51712";
@@ -311,6 +311,22 @@ fn numbers_follow_the_highest_one() {
     assert_eq!(found.len(), 4);
     let none = run(&bench, async |op| list::vkb(op, 7, 3).await);
     assert_eq!(none.unwrap_err().code(), Code::Notfound);
+}
+
+#[test]
+fn a_keyboards_backend_outside_qemu_may_start_later() {
+    let bench = Bench::new();
+    let guest = guest_of(7, DomainType::Hvm);
+    let mut keyboard = DeviceVkb {
+        backend_type: VkbBackend::Linux,
+        ..DeviceVkb::default()
+    };
+    run(&bench, async |op| {
+        add(op, &guest, &mut keyboard, When::Hotplug).await
+    })
+    .expect("nobody is waited for");
+    let state = bench.store.get("/local/domain/0/backend/vinput/7/0/state");
+    assert_eq!(state.as_deref(), Some(&b"1"[..]));
 }
 
 #[test]
