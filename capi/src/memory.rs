@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_uint, c_ulong};
 
 use xenlight::domain::{defaults, memory};
-use xenlight::engine::Op;
+use xenlight::engine::{Counted, Op};
 use xenlight::types::DomainType;
 use xenlight::{Error, Result};
 
@@ -24,6 +24,7 @@ pub unsafe extern "C" fn libxl_domain_need_memory(
     need_memkb: *mut u64,
 ) -> c_int {
     status(ctx, "libxl_domain_need_memory", |this| {
+        this.core.counted_memory(Counted::All);
         // SAFETY: the same contract.
         let mut native = unsafe { ao::native("config", config) }?;
         this.core
@@ -77,10 +78,11 @@ pub unsafe extern "C" fn libxl_domain_need_memory_0x040700(
 /// # Safety
 /// `b_info` is NULL or initialised.
 unsafe fn need_of(this: &libxl_ctx, b_info: *const libxl_domain_build_info) -> Result<u64> {
+    this.core.counted_memory(Counted::WithoutPaging);
     // SAFETY: the same contract.
     let mut info = unsafe { ao::native("b_info", b_info) }?;
     let machine = this.core.xen()?.physinfo()?;
-    defaults::fill_build_info(&mut info, &defaults::host(&machine))?;
+    defaults::fill_build_info(&mut info, &defaults::host(&machine, false))?;
     memory::need_kb(&info)
 }
 

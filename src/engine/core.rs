@@ -107,6 +107,8 @@ pub(super) struct Core {
     pub(super) deaths: Deaths,
     pub(super) callbacks: VecDeque<Callback>,
     pub(super) hooks: Option<Arc<dyn OsEvents>>,
+    /// How the application learned what memory a guest needs: with page tables, without them.
+    pub(super) counted: [bool; 2],
     /// A thread sleeps in poll(2) for everybody.
     pub(super) leader: bool,
     pub(super) followers: Vec<Arc<Parker>>,

@@ -47,6 +47,15 @@ pub struct How {
     pub domid: Domid,
 }
 
+/// What an application had counted when it asked how much memory a guest needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// All that the guest takes.
+    All,
+    /// As before Xen 4.13, without memory for shadow page tables and the IOMMU's.
+    WithoutPaging,
+}
+
 /// A context, cheap to clone. [`Ctx::close`] ends it.
 #[derive(Clone, Debug)]
 pub struct Ctx {
@@ -96,6 +105,18 @@ impl Ctx {
     /// context: daemon(3) forks, and xl goes on in the child.
     fn is_ours(&self) -> bool {
         self.shared.generation == crate::sys::fork::generation()
+    }
+
+    /// Notes how the application asked for the memory that a guest needs.
+    pub fn counted_memory(&self, counted: Counted) {
+        self.shared.lock().borrow_mut().counted[counted as usize] = true;
+    }
+
+    /// Whether a guest's memory for page tables may default to more than nothing: not for an application that only ever
+    /// asked without it, for it has not made room for that.
+    pub fn paging_defaults(&self) -> bool {
+        let [all, without] = self.shared.lock().borrow().counted;
+        all || !without
     }
 
     fn check_process(&self) -> Result<()> {
@@ -313,5 +334,21 @@ struct Listed<'a>(&'a Op);
 impl Drop for Listed<'_> {
     fn drop(&mut self) {
         self.0.ctx().forget_op(self.0.inner().id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing::Bench;
+
+    #[test]
+    fn page_tables_default_to_nothing_for_old_callers_alone() {
+        let ctx = Bench::new().ctx;
+        assert!(ctx.paging_defaults());
+        ctx.counted_memory(Counted::WithoutPaging);
+        assert!(!ctx.paging_defaults());
+        ctx.counted_memory(Counted::All);
+        assert!(ctx.paging_defaults(), "who does both knows of them");
     }
 }

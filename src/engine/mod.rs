@@ -22,7 +22,7 @@ mod wake;
 pub use blocking::Work;
 pub use child::{Child, Command, ExitStatus};
 pub use core::Life;
-pub use ctx::{Ctx, How, Notify};
+pub use ctx::{Counted, Ctx, How, Notify};
 pub use event::{DISK_EJECT, Event, EventKind, ProgressHow};
 pub use hooks::{
     ChildHooks, ChildOwner, Disaster, EventSink, ForkCallback, OsEvents, Reaped, ReapedCallback,

@@ -91,6 +91,7 @@ fn per_type(info: &mut DomainBuildInfo, host: &Host<'_>) -> Result<()> {
         }
         DomainBuildInfoU::Pvh(pvh) => {
             default_kb(&mut info.video_memkb, 0);
+            default_kb(&mut info.shadow_memkb, 0);
             if *pvh.pvshim.get_or_insert(false) {
                 pvh.pvshim_path
                     .get_or_insert_with(|| format!("{}/{SHIM}", host.firmware_dir));

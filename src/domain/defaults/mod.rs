@@ -46,8 +46,7 @@ pub struct Host<'a> {
     pub qemu: &'a str,
     /// Directory of firmware and stub domain images.
     pub firmware_dir: &'a str,
-    /// Shadow and IOMMU memory may default to more than nothing: false only for callers that computed the need of memory
-    /// through the interface of Xen before 4.13, which did not count them.
+    /// Shadow and IOMMU memory may default to more than nothing; see [`crate::engine::Ctx::paging_defaults`].
     pub paging_defaults: bool,
 }
 

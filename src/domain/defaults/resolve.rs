@@ -18,11 +18,11 @@ pub async fn complete(op: &Op, config: &mut DomainConfig) -> Result<()> {
     labels(op, config)?;
     pool(op, config).await?;
     let info = op.xen()?.physinfo()?;
-    super::fill(config, &host(&info))
+    super::fill(config, &host(&info, op.ctx().paging_defaults()))
 }
 
-/// The machine that `info` describes, with the programs that are installed on it.
-pub fn host(info: &PhysInfo) -> Host<'static> {
+/// The machine that `info` describes, with the programs that are installed on it; `paging_defaults` as in [`Host`].
+pub fn host(info: &PhysInfo, paging_defaults: bool) -> Host<'static> {
     Host {
         hap: info.cap_hap(),
         shadow: info.cap_shadow(),
@@ -35,7 +35,7 @@ pub fn host(info: &PhysInfo) -> Host<'static> {
         installed: &|path| std::path::Path::new(path).exists(),
         qemu: QEMU,
         firmware_dir: XEN_BOOTDIR,
-        paging_defaults: true,
+        paging_defaults,
     }
 }
 

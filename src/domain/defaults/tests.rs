@@ -254,3 +254,20 @@ fn a_stub_domain_is_linux_where_only_that_is_installed() {
     );
     assert_eq!(hvm(&mut config).bios, BiosType::Seabios);
 }
+
+#[test]
+fn who_counted_no_page_tables_gets_none_by_default() {
+    let shadow = |paging_defaults, type_| {
+        let mut config = config(type_);
+        let host = Host {
+            paging_defaults,
+            ..host()
+        };
+        fill(&mut config, &host).expect("fill");
+        config.b_info.shadow_memkb
+    };
+    for type_ in [DomainType::Hvm, DomainType::Pvh, DomainType::Pv] {
+        assert_eq!(shadow(false, type_), 0, "{type_:?}");
+        assert!((1..MEMKB_DEFAULT).contains(&shadow(true, type_)));
+    }
+}
