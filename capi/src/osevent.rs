@@ -82,10 +82,11 @@ pub unsafe extern "C" fn libxl_osevent_afterpoll(
     });
 }
 
-/// Registers the library's descriptors and timers with the application's event loop. Once, before the first use.
+/// Registers the library's descriptors and timers with the application's event loop: those that the context has already, as
+/// after a call that used xenstore, and those to come. NULL ends that.
 ///
 /// # Safety
-/// `hooks` is valid while the context lives, and its functions may be called with `user`.
+/// `hooks` is NULL or valid while the context lives, and its functions may be called with `user`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libxl_osevent_register_hooks(
     ctx: *mut libxl_ctx,
@@ -94,11 +95,14 @@ pub unsafe extern "C" fn libxl_osevent_register_hooks(
 ) {
     boundary::value(ctx, "libxl_osevent_register_hooks", (), |ctx| {
         // SAFETY: NULL or valid by this function's contract.
-        let hooks = unsafe { hooks.as_ref() }.ok_or_else(|| Error::inval("the hooks are NULL"))?;
-        ctx.core.set_os_events(Arc::new(Loop {
-            hooks: *hooks,
-            user: Kept(user),
-        }))
+        let hooks = unsafe { hooks.as_ref() };
+        let hooks = hooks.map(|hooks| -> Arc<dyn OsEvents> {
+            Arc::new(Loop {
+                hooks: *hooks,
+                user: Kept(user),
+            })
+        });
+        ctx.core.set_os_events(hooks)
     });
 }
 

@@ -11,18 +11,27 @@ use crate::sys::poll::{PollFd, poll};
 use crate::{Code, Error, Result};
 
 impl Ctx {
-    /// Registers all descriptors and timers with the application's event loop from now on. Only once, and before
-    /// there is any.
-    pub fn set_os_events(&self, hooks: Arc<dyn OsEvents>) -> Result<()> {
+    /// Registers all descriptors and timers with the application's event loop, those that there are and those to come;
+    /// `None` ends that. An error while a timer is with the hooks before these: it cannot be taken back.
+    pub fn set_os_events(&self, hooks: Option<Arc<dyn OsEvents>>) -> Result<()> {
+        self.not_inside()?;
         let guard = self.shared.lock();
-        let mut core = guard.borrow_mut();
-        if core.hooks.is_some() || !core.fds.is_empty() || !core.timers.is_empty() {
-            return Err(Error::inval(
-                "event hooks can be registered once, before the context is used",
-            ));
+        if guard
+            .borrow()
+            .timers
+            .values()
+            .any(|timer| timer.theirs.is_some())
+        {
+            return Err(Error::inval("the event hooks before these have a timer"));
         }
-        core.hooks = Some(hooks);
-        Ok(())
+        self.take_fds_back(&guard);
+        guard.borrow_mut().hooks = hooks;
+        let registered = self.register_all(&guard);
+        if registered.is_err() {
+            self.take_fds_back(&guard);
+            guard.borrow_mut().hooks = None;
+        }
+        registered
     }
 
     /// What the application is to poll for, and for how long at most.
@@ -99,5 +108,105 @@ impl Ctx {
             ));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::os::fd::RawFd;
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::engine::testing::Bench;
+    use crate::engine::wake::lock;
+
+    /// An application's loop that notes what it has: descriptors and times of day, by our numbers.
+    #[derive(Default)]
+    struct Noted {
+        fds: Mutex<BTreeMap<u64, RawFd>>,
+        timers: Mutex<Vec<u64>>,
+        refuses: bool,
+    }
+
+    fn mark(ours: u64) -> Result<usize> {
+        usize::try_from(ours).map_err(|_| Error::fail("too large for a mark"))
+    }
+
+    impl OsEvents for Noted {
+        fn fd_register(&self, fd: RawFd, _: i16, ours: u64) -> Result<usize> {
+            lock(&self.fds).insert(ours, fd);
+            mark(ours)
+        }
+        fn fd_modify(&self, _: RawFd, _: &mut usize, _: i16) -> Result<()> {
+            Ok(())
+        }
+        fn fd_deregister(&self, fd: RawFd, theirs: usize) {
+            assert_eq!(lock(&self.fds).remove(&(theirs as u64)), Some(fd));
+        }
+        fn timeout_register(&self, _: Duration, ours: u64) -> Result<usize> {
+            if self.refuses {
+                return Err(Error::new(Code::OseventRegFail, "no timers"));
+            }
+            lock(&self.timers).push(ours);
+            mark(ours)
+        }
+        fn timeout_modify(&self, _: &mut usize) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Long enough that only the application's word ends it.
+    const LONG: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn late_hooks_get_what_there_is() {
+        let bench = Bench::new();
+        let results = Arc::default();
+        bench
+            .ctx
+            .block_on(async |op| op.store()?.read("/").await)
+            .expect("the store is connected");
+        let sleeping = async |op: crate::engine::Op| op.sleep(LONG).await;
+        bench
+            .ctx
+            .start(Bench::how(1, &results), sleeping)
+            .expect("started");
+
+        let refusing = Arc::new(Noted {
+            refuses: true,
+            ..Noted::default()
+        });
+        let refused = bench.ctx.set_os_events(Some(refusing.clone()));
+        assert_eq!(refused.unwrap_err().code(), Code::OseventRegFail);
+        assert!(lock(&refusing.fds).is_empty(), "what it took is taken back");
+
+        let hooks = Arc::new(Noted::default());
+        bench
+            .ctx
+            .set_os_events(Some(hooks.clone()))
+            .expect("late, but good");
+        assert_eq!(lock(&hooks.fds).len(), 1, "the connection to xenstored");
+        let timers = lock(&hooks.timers).clone();
+        assert_eq!(timers.len(), 1);
+        assert!(
+            bench.ctx.set_os_events(None).is_err(),
+            "the loop has a timer"
+        );
+        bench
+            .ctx
+            .occurred_timeout(timers[0])
+            .expect("its time has come");
+        assert_eq!(*lock(&results), [(1, 0)]);
+
+        let others = Arc::new(Noted::default());
+        bench
+            .ctx
+            .set_os_events(Some(others.clone()))
+            .expect("another loop");
+        assert!(lock(&hooks.fds).is_empty());
+        assert_eq!(lock(&others.fds).len(), 1);
+        bench.ctx.set_os_events(None).expect("no loop");
+        assert!(lock(&others.fds).is_empty());
     }
 }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::Ctx;
-use super::core::{Core, FdEntry, Target, TimerEntry};
+use super::core::{Core, FdEntry, Guard, Target, TimerEntry};
 use crate::sys::faults;
 use crate::sys::poll::PollFd;
 use crate::{Error, Result};
@@ -78,6 +78,49 @@ impl Ctx {
             hooks.fd_deregister(entry.fd, theirs);
         }
         self.shared.wakeups.kick();
+    }
+
+    /// Gives the application's event loop what the tables hold.
+    pub(super) fn register_all(&self, guard: &Guard<'_>) -> Result<()> {
+        let Some(hooks) = guard.borrow().hooks.clone() else {
+            return Ok(());
+        };
+        let fds: Vec<_> = {
+            let core = guard.borrow();
+            let rows = core.fds.iter();
+            rows.map(|(id, entry)| (*id, entry.fd, entry.events))
+                .collect()
+        };
+        for (id, fd, events) in fds {
+            let theirs = hooks.fd_register(fd, events, id)?;
+            if let Some(entry) = guard.borrow_mut().fds.get_mut(&id) {
+                entry.theirs = Some(theirs);
+            }
+        }
+        let deadlines = guard.borrow().deadlines.clone();
+        for (at, id) in deadlines {
+            let theirs = hooks.timeout_register(time_of_day(at), id)?;
+            if let Some(entry) = guard.borrow_mut().timers.get_mut(&id) {
+                entry.theirs = Some(theirs);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes all descriptors from the application's event loop.
+    pub(super) fn take_fds_back(&self, guard: &Guard<'_>) {
+        let (hooks, fds): (_, Vec<_>) = {
+            let mut core = guard.borrow_mut();
+            let hooks = core.hooks.clone();
+            let rows = core.fds.values_mut();
+            let taken = rows.filter_map(|entry| Some((entry.fd, entry.theirs.take()?)));
+            (hooks, taken.collect())
+        };
+        for (fd, theirs) in fds {
+            if let Some(hooks) = &hooks {
+                hooks.fd_deregister(fd, theirs);
+            }
+        }
     }
 
     fn add_timer(&self, at: Instant, waker: &Waker) -> Result<u64> {

@@ -214,7 +214,7 @@ fn the_applications_event_loop_serves_it() {
     let bench = Bench::new();
     let events = Arc::new(Loop::default());
     let hooks = Arc::clone(&events) as Arc<dyn OsEvents>;
-    bench.ctx.set_os_events(hooks).unwrap();
+    bench.ctx.set_os_events(Some(hooks)).unwrap();
     bench
         .ctx
         .start(Bench::event(1), async |op: Op| {
@@ -242,7 +242,7 @@ fn an_event_loop_that_refuses_leaves_nothing() {
     let bench = Bench::new();
     let events = Arc::new(Loop::default());
     events.refuses.store(true, Ordering::SeqCst);
-    bench.ctx.set_os_events(events).unwrap();
+    bench.ctx.set_os_events(Some(events)).unwrap();
     let ran = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&ran);
     let result = bench.ctx.start(Bench::event(1), async |op: Op| {
