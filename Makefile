@@ -214,7 +214,7 @@ stage: all
 .PHONY: c-programs
 c-programs: $(patsubst compat-tests/c/%.c,$(BUILD)/tests/%,$(wildcard compat-tests/c/*.c))
 c-programs: $(patsubst compat-tests/c/preload/%.c,$(BUILD)/tests/%.so,$(wildcard compat-tests/c/preload/*.c)) ## C test programs for the test bed
-$(BUILD)/tests/%: compat-tests/c/%.c | prerequisites
+$(BUILD)/tests/%: compat-tests/c/%.c compat-tests/c/check.h | prerequisites
 	@mkdir -p $(@D)
 	$(CC) -Wall -Wextra -Werror -O1 -g -o $@ $< -Wl,--as-needed \
 	    -lxenlight -lxentoollog -lxenctrl -lxendevicemodel -lxenforeignmemory -lxenevtchn -lxenvchan -lpthread

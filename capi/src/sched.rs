@@ -79,7 +79,7 @@ pub unsafe extern "C" fn libxl_set_vcpuaffinity(
     })
 }
 
-/// [`libxl_set_vcpuaffinity`], over a pin that the guest or the host's own software set.
+/// [`libxl_set_vcpuaffinity`], over a temporary pin, as dom0's drivers ask for; without a map only that is undone.
 ///
 /// # Safety
 /// Both maps are NULL or initialised.
@@ -93,7 +93,7 @@ pub unsafe extern "C" fn libxl_set_vcpuaffinity_force(
 ) -> c_int {
     status(ctx, "libxl_set_vcpuaffinity_force", |this| {
         // SAFETY: the same contract.
-        let maps = unsafe { maps(cpumap_hard, cpumap_soft) }?;
+        let maps = unsafe { optional_maps(cpumap_hard, cpumap_soft) }?;
         affinity(this, domid, vcpuid, &maps, true)?;
         Ok(OK)
     })
@@ -133,9 +133,16 @@ type Maps = (Option<Bitmap>, Option<Bitmap>);
 
 /// # Safety
 /// Both maps are NULL or initialised.
+unsafe fn optional_maps(hard: *const libxl_bitmap, soft: *const libxl_bitmap) -> Result<Maps> {
+    // SAFETY: the same contract.
+    unsafe { Ok((optional_bitmap(hard)?, optional_bitmap(soft)?)) }
+}
+
+/// # Safety
+/// Both maps are NULL or initialised.
 unsafe fn maps(hard: *const libxl_bitmap, soft: *const libxl_bitmap) -> Result<Maps> {
     // SAFETY: the same contract.
-    let maps = unsafe { (optional_bitmap(hard)?, optional_bitmap(soft)?) };
+    let maps = unsafe { optional_maps(hard, soft) }?;
     if maps == (None, None) {
         return Err(Error::inval("neither a hard nor a soft affinity is given"));
     }

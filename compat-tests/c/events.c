@@ -25,34 +25,9 @@
 #include <libxl_utils.h>
 #include <xentoollog.h>
 
-static xentoollog_logger *logger;
+#include "check.h"
+
 static bool ours;
-
-#define CHECK(cond) \
-    do { if (!(cond)) { fprintf(stderr, "FAILED: line %d: %s\n", __LINE__, #cond); exit(1); } } while (0)
-#define SAME(got, want) \
-    do { long g_ = (long)(got), w_ = (long)(want); \
-         if (g_ != w_) { fprintf(stderr, "FAILED: line %d: %s is %ld, not %ld\n", __LINE__, #got, g_, w_); exit(1); } } while (0)
-
-static libxl_ctx *new_ctx(void)
-{
-    libxl_ctx *ctx = NULL;
-    SAME(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, logger), 0);
-    CHECK(ctx);
-    return ctx;
-}
-
-static char *file_text(const char *name)
-{
-    static char text[1 << 16];
-    FILE *file = fopen(name, "r");
-    CHECK(file);
-    size_t length = fread(text, 1, sizeof text - 1, file);
-    CHECK(length > 0);
-    text[length] = 0;
-    fclose(file);
-    return strchr(text, '{');
-}
 
 static double now(void)
 {
@@ -299,6 +274,8 @@ static void hooks(uint32_t guest)
     libxl_ctx *ctx = new_ctx();
     libxl_evgen_domain_death *generator = NULL;
     libxl_event *event = NULL;
+    /* Not the context's first use: the connection to xenstore is there already. */
+    free(libxl_domid_to_name(ctx, guest));
     libxl_osevent_register_hooks(ctx, &table, NULL);
     SAME(libxl_evenable_domain_death(ctx, guest, 31, &generator), 0);
     CHECK(registered > 0);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::query;
+use super::userdata::Userdata;
 use crate::engine::Op;
 use crate::store::{Tx, layout};
 use crate::types::{DomainBuildInfo, DomainBuildInfoU, DomainType, Uuid};
@@ -227,6 +228,8 @@ pub async fn wait_for_target(op: &Op, domid: Domid, seconds: u32) -> Result<()> 
 
 /// Sets the most that the domain can be asked to have, in the hypervisor and in the store.
 pub async fn set_max(op: &Op, domid: Domid, kb: u64) -> Result<()> {
+    let files = Userdata::of(op.xen()?, domid).map_err(|e| e.code_as(Code::LockFail))?;
+    let _locked = files.lock(op).await?;
     let target = target(op, domid).await?.target_kb;
     if kb < target {
         let what = format!("{kb} KiB is less than the domain's target of {target} KiB");

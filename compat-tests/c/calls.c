@@ -1,0 +1,212 @@
+/*
+ * Calls that xl does not make, or not this way, on either library: calls [ours] GUEST PVH.json HVM.json
+ *
+ * GUEST is the domid of a paused guest, the files are configurations of others. "ours" adds what the C library cannot do.
+ * A failed check ends the program with its line; success prints one line for each part.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <libxl.h>
+#include <libxl_utils.h>
+#include <xentoollog.h>
+
+#include "check.h"
+
+static bool ours;
+
+static void read_config(libxl_ctx *ctx, libxl_domain_config *config, const char *name)
+{
+    libxl_domain_config_init(config);
+    SAME(libxl_domain_config_from_json(ctx, config, file_text(name)), 0);
+    libxl_uuid_generate(&config->c_info.uuid);
+}
+
+static bool is_paused(libxl_ctx *ctx, uint32_t domid)
+{
+    libxl_dominfo info;
+    libxl_dominfo_init(&info);
+    SAME(libxl_domain_info(ctx, &info, domid), 0);
+    bool paused = info.paused;
+    libxl_dominfo_dispose(&info);
+    return paused;
+}
+
+/* A number of more than 16 bits is no other domain's. The C library cuts it. */
+static void long_numbers(libxl_ctx *ctx, uint32_t guest)
+{
+    uint32_t alias = guest + 65536;
+    libxl_bitmap map;
+    CHECK(libxl_domain_info(ctx, NULL, alias) < 0);
+    CHECK(libxl_domain_unpause(ctx, alias, NULL) < 0);
+    CHECK(libxl_domain_destroy(ctx, alias, NULL) < 0);
+    CHECK(libxl_set_memory_target(ctx, alias, 4096, 0, 1) < 0);
+    CHECK(libxl_domain_setmaxmem(ctx, alias, 4096) < 0);
+    CHECK(libxl_send_trigger(ctx, alias, LIBXL_TRIGGER_NMI, 0, NULL) < 0);
+    CHECK(libxl_domain_rename(ctx, alias, NULL, "alias") < 0);
+    SAME(libxl_cpu_bitmap_alloc(ctx, &map, 0), 0);
+    libxl_bitmap_set(&map, 0);
+    CHECK(libxl_set_vcpuaffinity(ctx, alias, 0, &map, NULL) < 0);
+    libxl_bitmap_dispose(&map);
+    CHECK(is_paused(ctx, guest));
+    puts("long numbers");
+}
+
+/* Without a map, "force" undoes a temporary pin, of which there is none here. */
+static void affinity(libxl_ctx *ctx, uint32_t guest)
+{
+    SAME(libxl_set_vcpuaffinity(ctx, guest, 0, NULL, NULL), ERROR_INVAL);
+    SAME(libxl_set_vcpuaffinity_force(ctx, guest, 0, NULL, NULL), 0);
+    puts("affinity");
+}
+
+static struct { libxl_ctx *ctx; uint32_t guest; uint64_t max; int rc, ended; } setting;
+
+static void *set_max(void *unused)
+{
+    (void)unused;
+    setting.rc = libxl_domain_setmaxmem(setting.ctx, setting.guest, setting.max);
+    __atomic_store_n(&setting.ended, 1, __ATOMIC_SEQ_CST);
+    return NULL;
+}
+
+/* The limit is not changed below the target, nor while somebody else has the lock of the domain's files. */
+static void memory_limit(libxl_ctx *ctx, uint32_t guest)
+{
+    uint64_t target = 0;
+    SAME(libxl_get_memory_target(ctx, guest, &target), 0);
+    /* The C library gives 1. */
+    SAME(libxl_domain_setmaxmem(ctx, guest, target - 1), ours ? ERROR_NONSPECIFIC : 1);
+
+    char *path = NULL;
+    libxl_dominfo info;
+    libxl_dominfo_init(&info);
+    SAME(libxl_domain_info(ctx, &info, guest), 0);
+    CHECK(asprintf(&path, "/var/lib/xen/userdata-l.%u." LIBXL_UUID_FMT ".domain-userdata-lock", guest,
+                   LIBXL_UUID_BYTES(info.uuid)) > 0);
+    libxl_dominfo_dispose(&info);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    CHECK(fd >= 0);
+    SAME(flock(fd, LOCK_EX), 0);
+    setting.ctx = new_ctx();
+    setting.guest = guest;
+    setting.max = target + 1024;
+    pthread_t id;
+    SAME(pthread_create(&id, NULL, set_max, NULL), 0);
+    sleep(2);
+    SAME(__atomic_load_n(&setting.ended, __ATOMIC_SEQ_CST), 0);
+    close(fd);
+    SAME(pthread_join(id, NULL), 0);
+    SAME(setting.rc, 0);
+    libxl_ctx_free(setting.ctx);
+    free(path);
+    puts("memory limit");
+}
+
+/* No bytes remove the file; that there is none is a failure, for the C library an errno. */
+static void userdata(libxl_ctx *ctx, uint32_t guest)
+{
+    SAME(libxl_userdata_store(ctx, guest, "calls", (const uint8_t *)"x", 1), 0);
+    SAME(libxl_userdata_store(ctx, guest, "calls", NULL, 0), 0);
+    SAME(libxl_userdata_store(ctx, guest, "calls", NULL, 0), ours ? ERROR_FAIL : ENOENT);
+    puts("userdata");
+}
+
+/* Nobody waits for a backend outside QEMU: it may be started later. */
+static void keyboard(libxl_ctx *ctx, uint32_t guest)
+{
+    libxl_device_vkb vkb;
+    int count = 0;
+    libxl_device_vkb_init(&vkb);
+    vkb.backend_type = LIBXL_VKB_BACKEND_LINUX;
+    SAME(libxl_device_vkb_add(ctx, guest, &vkb, NULL), 0);
+    libxl_device_vkb *list = libxl_device_vkb_list(ctx, guest, &count);
+    SAME(count, 1);
+    libxl_device_vkb_list_free(list, count);
+    libxl_device_vkb_dispose(&vkb);
+    puts("keyboard");
+}
+
+/* What a creation fills in for page tables; it fails, because the name is in use. */
+static uint64_t shadow_default(libxl_ctx *ctx, const char *json)
+{
+    libxl_domain_config config;
+    uint32_t domid = 0;
+    read_config(ctx, &config, json);
+    free(config.c_info.name);
+    config.c_info.name = strdup("Domain-0");
+    config.b_info.shadow_memkb = LIBXL_MEMKB_DEFAULT;
+    CHECK(libxl_domain_create_new(ctx, &config, &domid, NULL, NULL) < 0);
+    uint64_t filled_in = config.b_info.shadow_memkb;
+    CHECK(filled_in != LIBXL_MEMKB_DEFAULT);
+    libxl_domain_config_dispose(&config);
+    return filled_in;
+}
+
+/* Who counted a guest's memory without page tables gets none by default; who counted both ways does. */
+static void page_tables(const char *json)
+{
+    libxl_ctx *ctx = new_ctx();
+    libxl_domain_config config;
+    uint64_t kb = 0;
+    CHECK(shadow_default(ctx, json) > 0);
+    read_config(ctx, &config, json);
+    SAME(libxl_domain_need_memory_0x041200(ctx, &config.b_info, &kb), 0);
+    CHECK(kb > 0);
+    SAME(shadow_default(ctx, json), 0);
+    SAME(libxl_domain_need_memory(ctx, &config, 0, &kb), 0);
+    CHECK(shadow_default(ctx, json) > 0);
+    libxl_domain_config_dispose(&config);
+    libxl_ctx_free(ctx);
+    puts("page tables");
+}
+
+/* Programs that never call init leave 0 where no enumerator has that number. */
+static void zero_enumerators(libxl_ctx *ctx, const char *json)
+{
+    libxl_domain_config config;
+    uint32_t domid = ~0;
+    read_config(ctx, &config, json);
+    config.on_poweroff = config.on_reboot = config.on_watchdog = config.on_crash = config.on_soft_reset = 0;
+    SAME(libxl_domain_create_new(ctx, &config, &domid, NULL, NULL), 0);
+    CHECK(is_paused(ctx, domid));
+    SAME(libxl_domain_destroy(ctx, domid, NULL), 0);
+    libxl_domain_config_dispose(&config);
+    puts("zero enumerators");
+}
+
+int main(int argc, char **argv)
+{
+    ours = argc > 1 && !strcmp(argv[1], "ours");
+    argv += ours;
+    argc -= ours;
+    CHECK(argc == 4);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    logger = (xentoollog_logger *)xtl_createlogger_stdiostream(stderr, XTL_CRITICAL, 0);
+    CHECK(logger);
+    alarm(150);
+    uint32_t guest = strtoul(argv[1], NULL, 10);
+    libxl_ctx *ctx = new_ctx();
+    if (ours)
+        long_numbers(ctx, guest);
+    affinity(ctx, guest);
+    memory_limit(ctx, guest);
+    userdata(ctx, guest);
+    keyboard(ctx, guest);
+    page_tables(argv[3]);
+    zero_enumerators(ctx, argv[2]);
+    libxl_ctx_free(ctx);
+    xtl_logger_destroy(logger);
+    puts("all");
+    return 0;
+}
