@@ -328,6 +328,7 @@ mod tests {
             domid: 5,
             config: &config,
             saved_state: None,
+            file_limit: None,
         };
         let run = |end| {
             bench.ctx.block_on(async |op: &Op| match end {

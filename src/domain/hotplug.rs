@@ -124,8 +124,8 @@ async fn first_device_model(op: &Op, domid: Domid, mut config: DomainConfig) -> 
     let name = query::name(&store, domid).await?.unwrap_or_default();
     config.c_info.name = Some(String::from_utf8_lossy(&name).into_owned());
     // Which program it is was left open in what is stored.
-    defaults::fill(&mut config, &defaults::host(&op.xen()?.physinfo()?))
-        .map_err(|e| e.domain(domid))?;
+    let (machine, paging) = (op.xen()?.physinfo()?, op.ctx().paging_defaults());
+    defaults::fill(&mut config, &defaults::host(&machine, paging)).map_err(|e| e.domain(domid))?;
     let request = dm::Request {
         domid,
         config: &config,

@@ -368,7 +368,7 @@ fn an_operation_ends_when_the_application_refuses_to_watch_its_child() {
         std::thread::spawn(move || {
             let bench = Bench::new();
             let hooks = Arc::new(Refusing::default());
-            bench.ctx.set_os_events(hooks.clone()).unwrap();
+            bench.ctx.set_os_events(Some(hooks.clone())).unwrap();
             let result = bench.ctx.block_on(async |op: &Op| {
                 hooks.0.store(true, Ordering::SeqCst);
                 let mut command = Command::new("sleep").arg("100");
