@@ -197,7 +197,7 @@ fuzz: | prerequisites ## hostile data into every parser, FUZZ_SECONDS (60) for e
 	        XENLIGHT_FUZZ_TARGET=$$target RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$(CURDIR)/$(BUILD)/fuzz/build \
 	            $(CARGO) fuzz run --sanitizer none --fuzz-dir $(FUZZ)/libfuzzer target \
 	            $(CURDIR)/$(BUILD)/fuzz/$$target $(CURDIR)/$(FUZZ)/corpus/$$target -- \
-	            -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=256 -verbosity=0 -artifact_prefix=$(CURDIR)/$(BUILD)/fuzz/; \
+	            -max_total_time=$(FUZZ_SECONDS) -timeout=60 -rss_limit_mb=256 -verbosity=0 -artifact_prefix=$(CURDIR)/$(BUILD)/fuzz/; \
 	    done; \
 	else \
 	    $(CARGO) build --quiet --release --package xenlight-fuzz; \

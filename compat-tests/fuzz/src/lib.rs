@@ -1,33 +1,48 @@
 //! Every parser that guests, stub domains and device models reach, against hostile data.
 //!
-//! A target takes any bytes and returns; a panic, or more memory than [`MEMORY`], is a finding. `cargo test` replays the
-//! corpus and a bounded number of mutations of it; `make fuzz` looks for new inputs. An input that found something is
-//! kept in `corpus/TARGET/`.
+//! A target takes any bytes and returns; a panic is a finding, and so is an input that costs more time or memory than the
+//! target's limit. `cargo test` replays the corpus and a bounded number of mutations of it; `make fuzz` looks for new
+//! inputs. An input that found something is kept in `corpus/TARGET/`.
 
 mod agent;
+mod cost;
 mod mutate;
 /// What the agent's relay knows of the agent's other half.
 mod save {
     /// As in the agent.
     pub(crate) const STATE_FILE: &str = "/run/qemu.state";
 }
+mod sys;
 mod targets;
 
 use std::path::{Path, PathBuf};
 
+pub use cost::{Cost, measured};
 pub use mutate::Mutator;
 pub use targets::TARGETS;
 
-/// What one input may make the process hold at its peak, in KiB.
-pub const MEMORY: u64 = 64 << 10;
+/// A way in.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Its name, and that of its corpus.
+    pub name: &'static str,
+    /// Takes any bytes and returns.
+    pub run: fn(&[u8]),
+    /// What one input may cost.
+    pub limit: Cost,
+}
 
-/// Takes any bytes and returns.
-pub type Target = fn(&[u8]);
+impl Target {
+    /// Runs it and gives what `input` cost, or says how much too much that was.
+    pub fn check(&self, input: &[u8]) -> Result<Cost, String> {
+        let ((), cost) = measured(|| (self.run)(input));
+        cost.within(self.limit)
+    }
+}
 
 /// The target called `name`.
 pub fn target(name: &str) -> Option<Target> {
-    let found = TARGETS.iter().find(|(known, _)| *known == name);
-    found.map(|(_, target)| *target)
+    TARGETS.into_iter().find(|target| target.name == name)
 }
 
 /// Where the kept inputs of a target are.
@@ -45,28 +60,4 @@ pub fn corpus(name: &str) -> std::io::Result<Vec<(PathBuf, Vec<u8>)>> {
     files.sort();
     let read = |path: PathBuf| std::fs::read(&path).map(|bytes| (path, bytes));
     files.into_iter().map(read).collect()
-}
-
-/// The process's memory, present or at its peak since [`forget_peak`], in KiB; `None` where the kernel does not tell.
-fn memory(key: &str) -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix(key))?;
-    line.trim_start_matches(':')
-        .trim()
-        .strip_suffix(" kB")?
-        .parse()
-        .ok()
-}
-
-fn forget_peak() {
-    // Where the kernel does not allow it the peak is that of the whole process, which only makes the limit stricter.
-    let _ = std::fs::write("/proc/self/clear_refs", "5");
-}
-
-/// Runs `target` and gives the memory that it needed at its peak, in KiB; 0 where the kernel does not tell.
-pub fn measured(target: Target, input: &[u8]) -> u64 {
-    forget_peak();
-    let before = memory("VmRSS").unwrap_or(0);
-    target(input);
-    memory("VmHWM").unwrap_or(0).saturating_sub(before)
 }

@@ -5,12 +5,14 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
-use xenlight_fuzz::{MEMORY, Mutator, TARGETS, corpus, measured, target};
+use xenlight_fuzz::{Cost, Mutator, TARGETS, corpus, target};
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     if words == ["--list"] {
-        TARGETS.iter().for_each(|(name, _)| println!("{name}"));
+        TARGETS
+            .iter()
+            .for_each(|target| println!("{}", target.name));
         return ExitCode::SUCCESS;
     }
     let seconds = words.first().and_then(|word| word.parse().ok());
@@ -20,7 +22,7 @@ fn main() -> ExitCode {
     };
     let mut names: Vec<&str> = words[1..].iter().map(String::as_str).collect();
     if names.is_empty() {
-        names = TARGETS.iter().map(|(name, _)| *name).collect();
+        names = TARGETS.iter().map(|target| target.name).collect();
     }
     for name in names {
         if let Err(error) = run(name, Duration::from_secs(seconds)) {
@@ -38,16 +40,16 @@ fn run(name: &str, time: Duration) -> Result<(), String> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let seed = now.map_or(0, |now| now.as_secs());
     let (mut mutator, began, mut count) = (Mutator::new(seed), Instant::now(), 0_u64);
-    let file = format!("{name}.input");
+    let (file, mut worst) = (format!("{name}.input"), Cost::default());
     while began.elapsed() < time {
         let input = mutator.mutation(&inputs);
         std::fs::write(&file, &input).map_err(|error| format!("{file}: {error}"))?;
-        let peak = measured(target, &input);
-        if peak > MEMORY {
-            return Err(format!("{file} takes {peak} KiB"));
-        }
+        let cost = target
+            .check(&input)
+            .map_err(|over| format!("{file} {over}"))?;
+        worst = worst.max(cost);
         count += 1;
     }
-    println!("{name}: {count} inputs from seed {seed}, nothing found");
+    println!("{name}: {count} inputs from seed {seed}, at most {worst}, nothing found");
     std::fs::remove_file(&file).map_err(|error| format!("{file}: {error}"))
 }

@@ -1,5 +1,7 @@
 //! One function for each way in. Their inputs are what a domain could send, as it is sent.
 
+use std::time::Duration;
+
 use flate2::Crc;
 use xenlight::device::vdev::{self, Vdev};
 use xenlight::fuzzing;
@@ -8,30 +10,39 @@ use xenlight::types::{
     CpuidPolicyList, DeviceDisk, DeviceNic, DomainConfig, Mac, Uuid, from_json_str, to_json_string,
 };
 
-use crate::{Target, agent};
+use crate::{Cost, Target, agent};
 
-/// All targets by name.
-pub const TARGETS: [(&str, Target); 19] = [
-    ("agent_relay", agent::relay),
-    ("cpuid", cpuid),
-    ("guest_frames", fuzzing::guest_frames),
-    ("identifiers", identifiers),
-    ("ioreq", fuzzing::ioreq),
-    ("json_config", json_config),
-    ("kernel_bzimage", fuzzing::kernel_image),
-    ("kernel_elf", fuzzing::kernel_image),
-    ("kernel_notes", fuzzing::kernel_notes),
-    ("kernel_payload", kernel_payload),
-    ("log_line", fuzzing::log_line),
-    ("numbers", fuzzing::numbers),
-    ("qmp_conversation", fuzzing::qmp_conversation),
-    ("qmp_message", qmp_message),
-    ("store_conversation", fuzzing::store_conversation),
-    ("store_nodes", fuzzing::store_nodes),
-    ("store_perms", fuzzing::store_perms),
-    ("store_wire", fuzzing::store_wire),
-    ("vdev", vdev),
+/// All targets by name, each with the milliseconds and MiB that one input may cost. The times are for slow machines and
+/// for builds that nothing is optimised in; what goes wrong here takes a hundred times as long.
+pub const TARGETS: [Target; 19] = [
+    target("agent_relay", agent::relay, 5000, 48),
+    target("cpuid", cpuid, 1000, 1),
+    target("guest_frames", fuzzing::guest_frames, 1000, 8),
+    target("identifiers", identifiers, 1000, 1),
+    target("ioreq", fuzzing::ioreq, 5000, 8),
+    target("json_config", json_config, 5000, 64),
+    target("kernel_bzimage", fuzzing::kernel_image, 2000, 24),
+    target("kernel_elf", fuzzing::kernel_image, 2000, 24),
+    target("kernel_notes", fuzzing::kernel_notes, 1000, 1),
+    target("kernel_payload", kernel_payload, 2000, 24),
+    target("log_line", fuzzing::log_line, 1000, 32),
+    target("numbers", fuzzing::numbers, 1000, 8),
+    target("qmp_conversation", fuzzing::qmp_conversation, 2000, 64),
+    target("qmp_message", qmp_message, 5000, 64),
+    target("store_conversation", fuzzing::store_conversation, 1000, 8),
+    target("store_nodes", fuzzing::store_nodes, 1000, 8),
+    target("store_perms", fuzzing::store_perms, 2000, 32),
+    target("store_wire", fuzzing::store_wire, 1000, 8),
+    target("vdev", vdev, 2000, 16),
 ];
+
+const fn target(name: &'static str, run: fn(&[u8]), milliseconds: u64, mib: usize) -> Target {
+    let limit = Cost {
+        time: Duration::from_millis(milliseconds),
+        memory: mib << 20,
+    };
+    Target { name, run, limit }
+}
 
 /// Lines of QMP in pieces of any size; the same messages come out whatever the pieces.
 fn qmp_message(data: &[u8]) {

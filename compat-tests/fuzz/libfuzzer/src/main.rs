@@ -8,4 +8,6 @@ static TARGET: LazyLock<xenlight_fuzz::Target> = LazyLock::new(|| {
     xenlight_fuzz::target(&name).expect("a target of that name; fuzz --list lists them")
 });
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| TARGET(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    TARGET.check(data).expect("an input costs no more than the target's limit");
+});
