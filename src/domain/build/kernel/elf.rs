@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::bytes::{range, u16_at, u32_at, u64_at, until_nul};
+use super::bytes::{range, u16_at, u32_at, u64_at};
 use super::{Segment, bad};
 use crate::Result;
 
@@ -248,10 +248,11 @@ impl Elf {
         let mut all = self.section_headers(image);
         let names = all.clone().nth(self.section_names.into())?;
         let names = &image[self.section_bytes(image, names)?];
+        // Many sections may share one long text: no more of it is read than `name` is long.
         let found = all.find(|header| {
             let start = u32_at(header, 0).and_then(|start| usize::try_from(start).ok());
-            let rest = start.and_then(|start| names.get(start..));
-            rest.map(until_nul) == Some(name)
+            let rest = start.and_then(|start| names.get(start..)?.strip_prefix(name));
+            rest.is_some_and(|rest| rest.first().is_none_or(|byte| *byte == 0))
         })?;
         Some(&image[self.section_bytes(image, found)?])
     }

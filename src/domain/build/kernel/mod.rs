@@ -146,6 +146,14 @@ fn bad(what: impl std::fmt::Display) -> Error {
     Error::fail(format!("not a kernel that Xen can boot: {what}"))
 }
 
+/// A kernel's own words, for a log line.
+fn quoted(text: &str) -> String {
+    const MAX: usize = 80;
+    let cut: String = text.chars().take(MAX).collect();
+    let more = if cut.len() < text.len() { "..." } else { "" };
+    format!("{cut:?}{more}")
+}
+
 /// For fuzzing: notes, and the string that stood for them.
 #[cfg(feature = "fuzzing")]
 pub fn fuzzing_notes(data: &[u8]) {

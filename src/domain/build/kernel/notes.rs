@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::bad;
 use super::bytes::{range, u16_at, u32_at, u64_at, until_nul};
 use super::elf::Elf;
+use super::{bad, quoted};
 use crate::Result;
 
 /// Types of notes (`XEN_ELFNOTE_*`).
@@ -37,7 +37,11 @@ const FEATURES: [(&str, u32); 7] = [
 
 /// The C library's bound on all notes of a file.
 const MAX_NOTES: usize = 65_536;
-/// What it keeps of a name.
+/// Segments or sections with notes. Linux has one, other kernels one for each of their notes.
+const MAX_PLACES: usize = 16;
+/// Bytes of one text. Linux's longest has 45.
+const MAX_TEXT: usize = 4096;
+/// What the C library keeps of a name.
 const MAX_NAME: usize = 15;
 /// Type, length of the name and of the description.
 const NOTE_HEADER: usize = 12;
@@ -87,7 +91,7 @@ impl Notes {
         }
         if !notes.present {
             if let Some(text) = elf.section(image, b"__xen_guest") {
-                notes.legacy_text(until_nul(text))?;
+                notes.legacy_text(text)?;
             }
         }
         Ok(notes)
@@ -99,6 +103,7 @@ impl Notes {
     }
 
     fn collect(&mut self, image: &[u8], places: &[Range<usize>]) -> Result<()> {
+        apart(places)?;
         let mut left = MAX_NOTES;
         for place in places {
             let mut rest = &image[place.clone()];
@@ -156,7 +161,8 @@ impl Notes {
                     self.required |= u32::from(required) << bit;
                 }
                 None if required => {
-                    return Err(bad(format_args!("it needs the unknown feature {word:?}")));
+                    let word = quoted(word);
+                    return Err(bad(format_args!("it needs the unknown feature {word}")));
                 }
                 None => {}
             }
@@ -245,7 +251,7 @@ impl<'a> Note<'a> {
     }
 
     fn text(&self) -> Result<&'a str> {
-        ascii(until_nul(self.data))
+        ascii(self.data)
     }
 
     /// The first word of a set of features.
@@ -256,8 +262,30 @@ impl<'a> Note<'a> {
     }
 }
 
+/// Every byte of the file is in one place at most, so that reading the notes takes no longer than reading the file.
+fn apart(places: &[Range<usize>]) -> Result<()> {
+    if places.len() > MAX_PLACES {
+        return Err(bad(format_args!(
+            "more than {MAX_PLACES} segments or sections with notes"
+        )));
+    }
+    let mut sorted = places.to_vec();
+    sorted.sort_by_key(|place| (place.start, place.end));
+    if sorted.windows(2).any(|pair| pair[0].end > pair[1].start) {
+        return Err(bad("segments or sections with notes overlap"));
+    }
+    Ok(())
+}
+
+/// The text up to the first NUL.
 fn ascii(bytes: &[u8]) -> Result<&str> {
-    let text = std::str::from_utf8(bytes).ok();
+    let text = until_nul(&bytes[..bytes.len().min(MAX_TEXT + 1)]);
+    if text.len() > MAX_TEXT {
+        return Err(bad(format_args!(
+            "a note has more than {MAX_TEXT} bytes of text"
+        )));
+    }
+    let text = std::str::from_utf8(text).ok();
     text.filter(|text| {
         text.bytes()
             .all(|byte| byte == b' ' || byte.is_ascii_graphic())
@@ -280,7 +308,10 @@ fn number(text: &str) -> Result<u64> {
     };
     let plain = digits.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let value = u64::from_str_radix(digits, radix).ok().filter(|_| plain);
-    value.ok_or_else(|| bad(format_args!("__xen_guest has a bad number: {text:?}")))
+    value.ok_or_else(|| {
+        let text = quoted(text);
+        bad(format_args!("__xen_guest has a bad number: {text}"))
+    })
 }
 
 #[cfg(feature = "fuzzing")]
@@ -289,7 +320,9 @@ pub(super) fn fuzzing(data: &[u8]) {
     // One range, as the file has it.
     let whole = std::iter::once(0..data.len()).collect::<Vec<_>>();
     let read = notes.collect(data, &whole);
-    let string = Notes::default().legacy_text(until_nul(data));
+    let string = Notes::default().legacy_text(data);
     assert!(notes.guest_os.len() <= MAX_NAME && notes.loader.len() <= MAX_NAME);
-    drop((read, string));
+    for error in [read, string].into_iter().filter_map(Result::err) {
+        assert!(error.to_string().len() <= 400, "{error}");
+    }
 }

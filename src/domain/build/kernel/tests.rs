@@ -355,6 +355,52 @@ fn notes_are_counted() {
 }
 
 #[test]
+fn texts_are_bounded() {
+    let with = |text: &[u8]| {
+        let file = Image {
+            notes: [linux_notes(), note(10, text)].concat(),
+            ..Image::default()
+        }
+        .file();
+        load(&file, Limits::default()).map(drop)
+    };
+    let long = [[b'x'; 4096].as_slice(), b"\0yyyy"].concat();
+    assert!(with(&long).is_ok() && with(&long[..4096]).is_ok());
+    let error = with(&[b'x'; 4097]).unwrap_err().to_string();
+    assert!(error.contains("more than 4096 bytes of text"), "{error}");
+
+    let quoted = |text: &[u8]| with(text).unwrap_err().to_string();
+    let exact = [b"!".as_slice(), &[b'x'; 80], b"|writable_page_tables"].concat();
+    assert!(quoted(&exact).ends_with(&format!("{:?}", "x".repeat(80))));
+    let long = [b"!".as_slice(), &[b'x'; 81]].concat();
+    assert!(quoted(&long).ends_with(&format!("{:?}...", "x".repeat(80))));
+}
+
+#[test]
+fn places_with_notes_are_counted_and_lie_apart() {
+    let mut image = Image::default();
+    let good = image.file();
+    // The second program header, of what is loaded, becomes another one of notes; the third still loads.
+    let notes = |offset: u64, size: u64| {
+        let mut file = good.clone();
+        file[120..124].copy_from_slice(&4_u32.to_le_bytes());
+        file[128..136].copy_from_slice(&offset.to_le_bytes());
+        file[152..160].copy_from_slice(&size.to_le_bytes());
+        load(&file, Limits::default()).map(drop)
+    };
+    let start = u64::from_le_bytes(good[72..80].try_into().unwrap());
+    let end = start + image.notes.len() as u64;
+    assert!(notes(end, 11).is_ok() && notes(start - 11, 11).is_ok());
+    for (offset, size) in [(start, 1), (start - 1, 2), (end - 1, 9)] {
+        let error = notes(offset, size).unwrap_err().to_string();
+        assert!(error.contains("overlap"), "{error}");
+    }
+    // Sections count only where no segment has any.
+    image.in_section = true;
+    assert!(load(&image.file(), Limits::default()).is_ok());
+}
+
+#[test]
 fn elf_files_that_lie_are_refused() {
     let good = Image::default().file();
     let changed = |at: usize, bytes: &[u8]| {
