@@ -17,6 +17,9 @@ const PAYLOAD_LENGTH: usize = 0x24c;
 const OLDEST: u16 = 0x208;
 const SECTOR: u64 = 512;
 
+/// Bytes to the end of what is read of the header.
+pub(super) const HEADER: usize = PAYLOAD_LENGTH + 4;
+
 pub(super) fn is_bzimage(image: &[u8]) -> bool {
     image.get(MAGIC..MAGIC + 4) == Some(b"HdrS")
 }

@@ -2,6 +2,7 @@
 //!
 //! An image is an ELF file, one compressed with gzip, or a Linux bzImage whose payload is one. It may come from the
 //! guest's own disk and is hostile: every length and offset is checked, nothing may overlap, and unpacking is bounded.
+//! Time goes by the size of the file and of what comes out, never by their product or by numbers in the file.
 
 pub(in crate::domain) mod bytes;
 mod bzimage;
@@ -14,6 +15,7 @@ mod symbols;
 mod tests;
 mod unpack;
 mod xz;
+mod zstd;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -28,7 +30,7 @@ pub use place::Placement;
 /// What an image may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes that it may have once unpacked.
+    /// Bytes of all that is unpacked or made of it.
     pub unpacked: u64,
 }
 
@@ -95,12 +97,15 @@ impl Kernel<'_> {
 /// Takes an image apart: unpacks it where it is packed, and reads segments and notes. Says why it cannot be a kernel.
 pub fn load(bytes: &[u8], limits: Limits) -> Result<Kernel<'_>> {
     let mut image = Cow::Borrowed(bytes);
+    let mut left = limits;
     if unpack::is_gzip(&image) {
-        image = Cow::Owned(unpack::gzip_file(&image, limits)?);
+        let unpacked = unpack::gzip_kernel(&image, limits)?;
+        left.unpacked -= unpacked.len() as u64;
+        image = Cow::Owned(unpacked);
     }
-    if !elf::is_elf(&image) && bzimage::is_bzimage(&image) {
+    if is_bzimage(&image) {
         let payload = bzimage::payload(&image)?;
-        image = Cow::Owned(unpack::payload(&image[payload], limits)?);
+        image = Cow::Owned(unpack::payload(&image[payload], left)?);
     }
     let mut parsed = elf::parse(&image)?;
     let notes = Notes::read(&image, &parsed)?;
@@ -117,6 +122,11 @@ pub fn load(bytes: &[u8], limits: Limits) -> Result<Kernel<'_>> {
         notes,
         image,
     })
+}
+
+/// By its first [`bzimage::HEADER`] bytes. An ELF file may have anything in these places.
+fn is_bzimage(image: &[u8]) -> bool {
+    !elf::is_elf(image) && bzimage::is_bzimage(image)
 }
 
 /// Puts `table` behind the last segment, as one more.

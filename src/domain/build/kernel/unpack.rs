@@ -1,27 +1,35 @@
 //! Unpacking: what Linux packs its kernels with, never to more than was announced and allowed.
 //!
-//! A bzImage's payload ends in the unpacked size; that is a gzip file's last field anyway.
+//! A bzImage's payload ends in the unpacked size; that is a gzip file's last field anyway. Whatever its kind, a file is
+//! refused before the first byte comes out when so much cannot come out of it, or when it is larger than what comes out: a
+//! decoder may need long for parts that give nothing.
 
-use std::fmt::Display;
 use std::io::Read;
 
 use flate2::read::GzDecoder;
 use lzma_rust2::LzmaReader;
-use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use super::bytes::{last_u32, u8_at, u32_at, u64_at};
-use super::{Limits, bad, xz};
+use super::{Limits, bad, bzimage, is_bzimage, xz, zstd};
 use crate::{Error, Result};
 
 const GZIP: &[u8] = b"\x1f\x8b";
+/// What deflate's longest copy of 258 bytes takes: two bits.
+const GZIP_RATIO: u64 = 1032;
+/// A bzImage is packed already. Where gzip makes it much smaller it is made to need long.
+const GZIP_TWICE_RATIO: u64 = 8;
 const LZ4_LEGACY: u32 = 0x184c_2102;
 /// What one block of the legacy format holds at most.
 const LZ4_BLOCK: usize = 8 << 20;
+const LZ4_RATIO: u64 = 255;
 /// Properties, size of the dictionary, unpacked size.
 const LZMA_HEADER: usize = 13;
-/// The largest window of zstd's own levels, which Linux uses.
-const ZSTD_WINDOW: u64 = 128 << 20;
-const ZSTD_PIECE: usize = 1 << 20;
+/// A copy of 273 bytes takes 14 decisions of at least 0.022 bits.
+const LZMA_RATIO: u64 = 8192;
+/// The largest dictionary that Linux's kernels are packed with (zstd's window as well).
+pub(super) const MAX_DICTIONARY: u32 = 128 << 20;
+/// What small files may have beyond any ratio: names in headers.
+const SLACK: u64 = 256 << 10;
 
 pub(super) fn is_gzip(bytes: &[u8]) -> bool {
     bytes.starts_with(GZIP)
@@ -29,8 +37,38 @@ pub(super) fn is_gzip(bytes: &[u8]) -> bool {
 
 /// A whole file packed with gzip.
 pub(super) fn gzip_file(bytes: &[u8], limits: Limits) -> Result<Vec<u8>> {
+    gunzip(bytes, limits, |_, _| Ok(()))
+}
+
+/// The same for a kernel, which may be a bzImage that is packed once more.
+pub(super) fn gzip_kernel(bytes: &[u8], limits: Limits) -> Result<Vec<u8>> {
+    let most = bytes.len() as u64 * GZIP_TWICE_RATIO + SLACK;
+    gunzip(bytes, limits, |start, size| {
+        if is_bzimage(start) && size as u64 > most {
+            return Err(bad(format_args!(
+                "it is a bzImage of {size} bytes, packed with gzip once more to {}",
+                bytes.len()
+            )));
+        }
+        Ok(())
+    })
+}
+
+/// `check` sees the first bytes and the announced size before the rest is unpacked.
+fn gunzip(
+    bytes: &[u8],
+    limits: Limits,
+    check: impl FnOnce(&[u8], usize) -> Result<()>,
+) -> Result<Vec<u8>> {
     let size = announced(bytes, limits)?;
-    collect("gzip", GzDecoder::new(bytes), size)
+    plausible("gzip", bytes, size, GZIP_RATIO)?;
+    let mut decoder = GzDecoder::new(bytes);
+    let mut out = buffer(size)?;
+    let start = decoder.by_ref().take(bzimage::HEADER.min(size) as u64);
+    read("gzip", start, &mut out)?;
+    check(&out, size)?;
+    fill("gzip", &mut decoder, size, &mut out)?;
+    exactly("gzip", out, size)
 }
 
 /// The payload of a bzImage, by its first bytes.
@@ -41,14 +79,16 @@ pub(super) fn payload(bytes: &[u8], limits: Limits) -> Result<Vec<u8>> {
     let size = announced(bytes, limits)?;
     let packed = &bytes[..bytes.len() - 4];
     if packed.starts_with(b"\xfd7zXZ\0") {
-        let mut out = buffer(size)?;
-        xz::unpack(packed, size, &mut out)?;
-        exactly("xz", out, size)
+        plausible("xz", packed, size, LZMA_RATIO)?;
+        xz::unpack(packed, size)
     } else if packed.starts_with(b"\x28\xb5\x2f\xfd") {
-        zstd(packed, size)
+        plausible("zstd", packed, size, zstd::RATIO)?;
+        zstd::unpack(packed, size)
     } else if packed.starts_with(b"\x5d\0") {
+        plausible("lzma", packed, size, LZMA_RATIO)?;
         lzma(packed, size)
     } else if u32_at(packed, 0) == Some(LZ4_LEGACY) {
+        plausible("lz4", packed, size, LZ4_RATIO)?;
         lz4(packed, size)
     } else if packed.starts_with(b"BZh") || packed.starts_with(b"\x89LZO") {
         Err(bad(
@@ -70,37 +110,54 @@ fn announced(bytes: &[u8], limits: Limits) -> Result<usize> {
     usize::try_from(size).map_err(|_| bad("it is too large"))
 }
 
+/// Whether `packed` can be `size` bytes. One byte gives `ratio` at most; what cannot be packed grows a little.
+fn plausible(how: &str, packed: &[u8], size: usize, ratio: u64) -> Result<()> {
+    let (length, size) = (packed.len() as u64, size as u64);
+    if size <= length * ratio && length <= size + size / 8 + SLACK {
+        return Ok(());
+    }
+    Err(bad(format_args!(
+        "{length} bytes packed with {how} cannot be {size} bytes"
+    )))
+}
+
 /// Room for `size` bytes, of which the system gives none before they are written.
-fn buffer(size: usize) -> Result<Vec<u8>> {
+pub(super) fn buffer(size: usize) -> Result<Vec<u8>> {
     let mut out = Vec::new();
-    out.try_reserve_exact(size)
-        .map_err(|_| bad(format_args!("no memory for {size} bytes")))?;
+    reserve(&mut out, size)?;
     Ok(out)
 }
 
-fn collect(how: &str, mut from: impl Read, size: usize) -> Result<Vec<u8>> {
-    let mut out = buffer(size)?;
-    fill(how, &mut from, size, &mut out)?;
-    exactly(how, out, size)
+/// Room for `size` bytes more.
+pub(super) fn reserve(out: &mut Vec<u8>, size: usize) -> Result<()> {
+    out.try_reserve_exact(size)
+        .map_err(|_| bad(format_args!("no memory for {size} bytes")))
+}
+
+fn read(how: &str, mut from: impl Read, out: &mut Vec<u8>) -> Result<()> {
+    from.read_to_end(out)
+        .map_err(|error| bad(format_args!("unpacking {how}: {error}")))?;
+    Ok(())
 }
 
 /// Reads to the end, which must come before `out` has more than `size` bytes.
 pub(super) fn fill(how: &str, from: &mut impl Read, size: usize, out: &mut Vec<u8>) -> Result<()> {
     let left = (size - out.len()) as u64;
-    let read = from.by_ref().take(left).read_to_end(out);
+    read(how, from.by_ref().take(left), out)?;
     // An end marker or a checksum may still have to be read.
-    match read.and_then(|_| from.read(&mut [0])) {
-        Ok(0) => Ok(()),
-        Ok(_) => Err(more_than(how, size)),
-        Err(error) => Err(bad(format_args!("unpacking {how}: {error}"))),
+    let mut more = Vec::new();
+    read(how, from.take(1), &mut more)?;
+    if more.is_empty() {
+        return Ok(());
     }
+    Err(more_than(how, size))
 }
 
-fn more_than(how: &str, size: usize) -> Error {
+pub(super) fn more_than(how: &str, size: usize) -> Error {
     bad(format_args!("unpacking {how} gives more than {size} bytes"))
 }
 
-fn exactly(how: &str, out: Vec<u8>, size: usize) -> Result<Vec<u8>> {
+pub(super) fn exactly(how: &str, out: Vec<u8>, size: usize) -> Result<Vec<u8>> {
     if out.len() == size {
         return Ok(out);
     }
@@ -110,43 +167,14 @@ fn exactly(how: &str, out: Vec<u8>, size: usize) -> Result<Vec<u8>> {
     )))
 }
 
-/// The decoder holds back what its window may still need, so that what it has given says little of what it holds: after each
-/// piece that it did not end with it has unpacked that much more.
-fn zstd(mut packed: &[u8], size: usize) -> Result<Vec<u8>> {
-    let failed = |error: &dyn Display| bad(format_args!("unpacking zstd: {error}"));
-    let mut decoder = FrameDecoder::new();
-    decoder.set_max_window_size(ZSTD_WINDOW);
-    decoder.init(&mut packed).map_err(|error| failed(&error))?;
-    let mut out = buffer(size)?;
-    let mut unpacked = 0;
-    while !decoder
-        .decode_blocks(&mut packed, BlockDecodingStrategy::UptoBytes(ZSTD_PIECE))
-        .map_err(|error| failed(&error))?
-    {
-        unpacked += ZSTD_PIECE;
-        if unpacked > size {
-            return Err(more_than("zstd", size));
-        }
-        decoder
-            .collect_to_writer(&mut out)
-            .map_err(|error| failed(&error))?;
-    }
-    if out.len() + decoder.can_collect() > size {
-        return Err(more_than("zstd", size));
-    }
-    decoder
-        .collect_to_writer(&mut out)
-        .map_err(|error| failed(&error))?;
-    exactly("zstd", out, size)
-}
-
 fn lzma(packed: &[u8], size: usize) -> Result<Vec<u8>> {
     let header = || Some((u8_at(packed, 0)?, u32_at(packed, 1)?, u64_at(packed, 5)?));
     let (properties, dictionary, unpacked) =
         header().ok_or_else(|| bad("its payload ends in the header of lzma"))?;
     // A distance never leaves the output, so a larger dictionary is of no use.
-    let dictionary = dictionary.min(u32::try_from(size).unwrap_or(u32::MAX));
-    let reader = LzmaReader::new_with_props(
+    let largest = u32::try_from(size).unwrap_or(u32::MAX);
+    let dictionary = dictionary.min(largest).min(MAX_DICTIONARY);
+    let mut reader = LzmaReader::new_with_props(
         &packed[LZMA_HEADER..],
         unpacked,
         properties,
@@ -154,13 +182,16 @@ fn lzma(packed: &[u8], size: usize) -> Result<Vec<u8>> {
         None,
     )
     .map_err(|error| bad(format_args!("unpacking lzma: {error}")))?;
-    collect("lzma", reader, size)
+    let mut out = buffer(size)?;
+    fill("lzma", &mut reader, size, &mut out)?;
+    exactly("lzma", out, size)
 }
 
 /// The legacy format: the magic number, then blocks behind their sizes; the number may stand before each of them.
 fn lz4(packed: &[u8], size: usize) -> Result<Vec<u8>> {
     let damaged = || bad("unpacking lz4: the data are damaged");
     let mut out = buffer(size)?;
+    let mut unpacked = 0;
     let mut rest = packed;
     while !rest.is_empty() {
         let length = u32_at(rest, 0).ok_or_else(damaged)?;
@@ -171,12 +202,17 @@ fn lz4(packed: &[u8], size: usize) -> Result<Vec<u8>> {
         let length = usize::try_from(length).map_err(|_| damaged())?;
         let block = rest.get(..length).ok_or_else(damaged)?;
         rest = &rest[length..];
-        let start = out.len();
-        out.resize(start + LZ4_BLOCK.min(size - start), 0);
-        let written = lz4_flex::block::decompress_into(block, &mut out[start..])
+        // Cleared once, and not anew for each block however small.
+        let end = size.min(unpacked + LZ4_BLOCK);
+        out.resize(end.max(out.len()), 0);
+        let written = lz4_flex::block::decompress_into(block, &mut out[unpacked..end])
             .map_err(|error| bad(format_args!("unpacking lz4: {error}")))?;
-        out.truncate(start + written);
+        if written == 0 {
+            return Err(bad("unpacking lz4: a block is empty"));
+        }
+        unpacked += written;
     }
+    out.truncate(unpacked);
     exactly("lz4", out, size)
 }
 

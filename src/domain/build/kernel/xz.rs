@@ -1,7 +1,8 @@
 //! The .xz container as Linux's kernels use it: one stream, blocks of LZMA2 with or without the filter for x86 code.
 //!
 //! Read here, and only what is inside by the crate, because its own reader lets the file choose how much memory the
-//! dictionary and the index take.
+//! dictionary and the index take. LZMA2's chunks tell their sizes: what a block takes and gives is known, and bounded,
+//! before it is unpacked.
 
 use flate2::Crc;
 use lzma_rust2::Lzma2Reader;
@@ -9,7 +10,7 @@ use lzma_rust2::filter::bcj::BcjReader;
 
 use super::bad;
 use super::bytes::{u8_at, u32_at};
-use super::unpack::fill;
+use super::unpack::{MAX_DICTIONARY, buffer, exactly, fill, more_than};
 use crate::{Error, Result};
 
 const STREAM_HEADER: usize = 12;
@@ -20,6 +21,10 @@ const FILTER_X86: u64 = 4;
 const FILTER_LZMA2: u64 = 0x21;
 /// A dictionary smaller than this gains nothing.
 const SMALLEST_DICTIONARY: u32 = 4096;
+/// Each chunk may make the decoder's tables anew. Packers begin one where the last has 64 KiB packed or 2 MiB unpacked.
+const FEW_CHUNKS: usize = 16;
+const PACKED_CHUNK: usize = 4096;
+const UNPACKED_CHUNK: usize = 64 << 10;
 
 struct Block {
     dictionary: u32,
@@ -27,28 +32,87 @@ struct Block {
     x86_start: Option<u32>,
 }
 
-/// Appends what is packed to `out`, and no more than `size` bytes.
-pub(super) fn unpack(packed: &[u8], size: usize, out: &mut Vec<u8>) -> Result<()> {
+/// Unpacks the blocks of the first stream to `size` bytes.
+pub(super) fn unpack(packed: &[u8], size: usize) -> Result<Vec<u8>> {
     let check = check_kind(packed).ok_or_else(damaged)?;
     let mut rest = &packed[STREAM_HEADER..];
+    let mut out = buffer(size)?;
+    let mut count = 0;
     loop {
         let words = *rest.first().ok_or_else(damaged)?;
         if words == INDEX {
-            return Ok(());
+            return exactly("xz", out, size);
         }
         let length = (usize::from(words) + 1) * 4;
         let header = rest.get(..length).ok_or_else(damaged)?;
         let block = parse_header(header).ok_or_else(damaged)?;
         rest = &rest[length..];
-        let (start, before) = (out.len(), rest.len());
-        rest = read_block(rest, &block, size, out)?;
-        let padding = (before - rest.len()).next_multiple_of(4) - (before - rest.len());
-        rest = rest.get(padding..).ok_or_else(damaged)?;
+        let chunks = Chunks::of(rest).ok_or_else(damaged)?;
+        if chunks.unpacked == 0 {
+            return Err(bad("unpacking xz: a block is empty"));
+        }
+        let (start, end) = (out.len(), out.len() + chunks.unpacked);
+        if end > size {
+            return Err(more_than("xz", size));
+        }
+        count += chunks.count;
+        let read = packed.len() - rest.len() + chunks.packed;
+        if count > FEW_CHUNKS + read / PACKED_CHUNK + end / UNPACKED_CHUNK {
+            return Err(bad(format_args!(
+                "unpacking xz: {count} chunks for {end} bytes are too many"
+            )));
+        }
+        read_block(&rest[..chunks.packed], &block, chunks.unpacked, &mut out)?;
+        rest = rest
+            .get(chunks.packed.next_multiple_of(4)..)
+            .ok_or_else(damaged)?;
         let stored = rest.get(..check_size(check)).ok_or_else(damaged)?;
         if check == CRC32 && u32_at(stored, 0) != Some(crc(&out[start..])) {
             return Err(bad("unpacking xz: the checksum is wrong"));
         }
         rest = &rest[stored.len()..];
+    }
+}
+
+/// What the chunks of a block say of themselves.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Chunks {
+    count: usize,
+    /// Bytes to the block's end.
+    packed: usize,
+    unpacked: usize,
+}
+
+impl Chunks {
+    /// `None` where one is cut or of an unknown kind.
+    fn of(block: &[u8]) -> Option<Self> {
+        let mut sum = Self::default();
+        loop {
+            let rest = block.get(sum.packed..)?;
+            let half = |at: usize| {
+                let bytes = rest.get(at..at + 2)?;
+                Some(usize::from(u16::from_be_bytes([bytes[0], bytes[1]])) + 1)
+            };
+            let kind = *rest.first()?;
+            let (packed, unpacked) = match kind {
+                0 => {
+                    sum.packed += 1;
+                    return Some(sum);
+                }
+                // As it is.
+                1 | 2 => (3 + half(1)?, half(1)?),
+                // With properties of its own or those of the chunk before.
+                0x80.. => {
+                    let header = if kind < 0xc0 { 5 } else { 6 };
+                    let high = usize::from(kind & 0x1f) << 16;
+                    (header + half(3)?, high + half(1)?)
+                }
+                _ => return None,
+            };
+            sum.count += 1;
+            sum.packed += packed;
+            sum.unpacked += unpacked;
+        }
     }
 }
 
@@ -151,28 +215,43 @@ fn dictionary_size(property: u8) -> Option<u32> {
     }
 }
 
-/// Reads one block and gives what stands behind its packed data.
-fn read_block<'a>(
-    packed: &'a [u8],
-    block: &Block,
-    size: usize,
-    out: &mut Vec<u8>,
-) -> Result<&'a [u8]> {
-    // A distance never leaves the output, so a larger dictionary is of no use.
-    let largest = u32::try_from(size).unwrap_or(u32::MAX);
+/// Appends the `size` bytes of a block.
+fn read_block(packed: &[u8], block: &Block, size: usize, out: &mut Vec<u8>) -> Result<()> {
+    // A distance never leaves the block, so a larger dictionary is of no use.
+    let largest = u32::try_from(size).unwrap_or(u32::MAX).min(MAX_DICTIONARY);
     let dictionary = block.dictionary.min(largest).max(SMALLEST_DICTIONARY);
-    let lzma = Lzma2Reader::new(packed, dictionary, None);
+    let mut lzma = Lzma2Reader::new(packed, dictionary, None);
+    let end = out.len() + size;
     match block.x86_start {
         Some(start) => {
             let start = usize::try_from(start).unwrap_or(0);
-            let mut reader = BcjReader::new_x86(lzma, start);
-            fill("xz", &mut reader, size, out)?;
-            Ok(reader.into_inner().into_inner())
+            fill("xz", &mut BcjReader::new_x86(lzma, start), end, out)
         }
-        None => {
-            let mut reader = lzma;
-            fill("xz", &mut reader, size, out)?;
-            Ok(reader.into_inner())
+        None => fill("xz", &mut lzma, end, out),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_tell_their_sizes() {
+        let sum = |count, packed, unpacked| {
+            Some(Chunks {
+                count,
+                packed,
+                unpacked,
+            })
+        };
+        assert_eq!(Chunks::of(&[0, 1, 2]), sum(0, 1, 0));
+        assert_eq!(Chunks::of(&[1, 0, 1, 7, 7, 2, 0, 0, 7, 0]), sum(2, 10, 3));
+        // With properties and without, of 65,537 + 258 bytes.
+        let packed = [0xe1, 0, 0, 0, 1, 93, 7, 7, 0x80, 1, 1, 0, 0, 7, 0];
+        assert_eq!(Chunks::of(&packed), sum(2, 15, 65_537 + 258));
+        for end in 0..packed.len() {
+            assert_eq!(Chunks::of(&packed[..end]), None, "{end}");
         }
+        assert_eq!(Chunks::of(&[3, 0, 0, 7, 0]), None);
     }
 }
