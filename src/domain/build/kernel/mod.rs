@@ -110,8 +110,8 @@ pub fn load(bytes: &[u8], limits: Limits) -> Result<Kernel<'_>> {
     let mut parsed = elf::parse(&image)?;
     let notes = Notes::read(&image, &parsed)?;
     if notes.bsd_symtab {
-        if let Some(table) = symbols::table(&image, &parsed) {
-            append(&mut image, &mut parsed.segments, &table)?;
+        if let Some(table) = symbols::table(&image, &parsed, limits.unpacked)? {
+            append(&mut image, &mut parsed.segments, table)?;
         }
     }
     Ok(Kernel {
@@ -130,8 +130,12 @@ fn is_bzimage(image: &[u8]) -> bool {
 }
 
 /// Puts `table` behind the last segment, as one more.
-fn append(image: &mut Cow<'_, [u8]>, segments: &mut Vec<Segment>, table: &[u8]) -> Result<()> {
-    let size = table.len() as u64;
+fn append(
+    image: &mut Cow<'_, [u8]>,
+    segments: &mut Vec<Segment>,
+    table: symbols::Table,
+) -> Result<()> {
+    let size = table.size as u64;
     let place = |end: u64| {
         let start = end.checked_next_multiple_of(8)?;
         start.checked_add(size).map(|_| start)
@@ -142,13 +146,16 @@ fn append(image: &mut Cow<'_, [u8]>, segments: &mut Vec<Segment>, table: &[u8]) 
     let places = place(paddr).zip(place(vaddr));
     let (paddr, vaddr) = places.ok_or_else(|| bad("its symbol table is beyond all addresses"))?;
     let start = image.len();
-    image.to_mut().extend_from_slice(table);
+    let mut whole = std::mem::take(image).into_owned();
+    unpack::reserve(&mut whole, table.size)?;
+    table.append_to(&mut whole);
     segments.push(Segment {
         paddr,
         vaddr,
-        data: start..image.len(),
+        data: start..whole.len(),
         memsz: size,
     });
+    *image = Cow::Owned(whole);
     Ok(())
 }
 
