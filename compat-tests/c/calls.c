@@ -25,13 +25,6 @@
 
 static bool ours;
 
-static void read_config(libxl_ctx *ctx, libxl_domain_config *config, const char *name)
-{
-    libxl_domain_config_init(config);
-    SAME(libxl_domain_config_from_json(ctx, config, file_text(name)), 0);
-    libxl_uuid_generate(&config->c_info.uuid);
-}
-
 static bool is_paused(libxl_ctx *ctx, uint32_t domid)
 {
     libxl_dominfo info;

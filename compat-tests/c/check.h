@@ -17,7 +17,7 @@ static xentoollog_logger *logger;
     do { long g_ = (long)(got), w_ = (long)(want); \
          if (g_ != w_) { fprintf(stderr, "FAILED: line %d: %s is %ld, not %ld\n", __LINE__, #got, g_, w_); exit(1); } } while (0)
 
-static libxl_ctx *new_ctx(void)
+static inline libxl_ctx *new_ctx(void)
 {
     libxl_ctx *ctx = NULL;
     SAME(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, logger), 0);
@@ -26,7 +26,7 @@ static libxl_ctx *new_ctx(void)
 }
 
 /* The JSON in a file, behind what xl said before it. */
-static char *file_text(const char *name)
+static inline char *file_text(const char *name)
 {
     static char text[1 << 16];
     FILE *file = fopen(name, "r");
@@ -36,6 +36,14 @@ static char *file_text(const char *name)
     text[length] = 0;
     fclose(file);
     return strchr(text, '{');
+}
+
+/* The configuration in a file, with a UUID of its own. */
+static inline void read_config(libxl_ctx *ctx, libxl_domain_config *config, const char *name)
+{
+    libxl_domain_config_init(config);
+    SAME(libxl_domain_config_from_json(ctx, config, file_text(name)), 0);
+    libxl_uuid_generate(&config->c_info.uuid);
 }
 
 #endif

@@ -28,15 +28,10 @@
 #include <xenctrl.h>
 #include <xentoollog.h>
 
-#define CHECK(cond) \
-    do { if (!(cond)) { fprintf(stderr, "FAILED: line %d: %s\n", __LINE__, #cond); exit(1); } } while (0)
-#define SAME(got, want) \
-    do { long g_ = (long)(got), w_ = (long)(want); \
-         if (g_ != w_) { fprintf(stderr, "FAILED: line %d: %s is %ld, not %ld\n", __LINE__, #got, g_, w_); exit(1); } } while (0)
+#include "check.h"
 
 #define TICK 0.020
 
-static xentoollog_logger *logger;
 static libxl_ctx *ctx;
 static double most;
 
@@ -182,18 +177,6 @@ static double begin(uint32_t victim)
     return now();
 }
 
-static void read_config(const char *name, libxl_domain_config *config)
-{
-    static char text[1 << 16];
-    FILE *file = fopen(name, "r");
-    CHECK(file);
-    size_t length = fread(text, 1, sizeof text - 1, file);
-    fclose(file);
-    text[length] = 0;
-    libxl_domain_config_init(config);
-    SAME(libxl_domain_config_from_json(ctx, config, strchr(text, '{')), 0);
-}
-
 static void abort_creation(libxl_domain_config *config)
 {
     uint32_t domid = -1;
@@ -230,7 +213,7 @@ int main(int argc, char **argv)
         most = atof(argv[7]) / 1000;
     logger = (xentoollog_logger *)xtl_createlogger_stdiostream(stderr, XTL_WARN, 0);
     CHECK(logger);
-    SAME(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, logger), 0);
+    ctx = new_ctx();
     pthread_t lister, napper;
     CHECK(!pthread_create(&lister, NULL, list_domains, NULL));
     CHECK(!pthread_create(&napper, NULL, nap, NULL));
@@ -244,8 +227,8 @@ int main(int argc, char **argv)
     serve("destroy", victims[1], start);
 
     libxl_domain_config config, again;
-    read_config(argv[2], &config);
-    read_config(argv[2], &again);
+    read_config(ctx, &config, argv[2]);
+    read_config(ctx, &again, argv[2]);
     start = begin(victims[2]);
     SAME(libxl_domain_create_new(ctx, &config, &domid, &how, NULL), 0);
     serve("create", victims[2], start);
