@@ -12,7 +12,7 @@ use crate::log::Level;
 use crate::types::{DeviceDisk, DiskBackend, DiskFormat, MEMKB_DEFAULT};
 use crate::{DOM0, log_line};
 
-/// For a log that is all that anybody will read, and for a saved QEMU, which takes some 100 KiB without its guest's memory.
+/// More of a log nobody reads. A saved QEMU takes some 10 KiB, without its guest's memory.
 const BASE: u64 = 16 << 20;
 
 /// What an image has beside its data: tables for each cluster, 3 % of the data where clusters are smallest, and space that
