@@ -10,7 +10,7 @@ fn top() -> PathBuf {
     top.canonicalize().expect("the project's directory exists")
 }
 
-/// Runs `make` as from a shell, whatever `make` this test runs under.
+/// Runs `make` as from a shell, also when a `make` runs this test.
 fn make(arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let mut command = Command::new("make");
     command.arg("--no-print-directory").args(arguments);

@@ -1,4 +1,4 @@
-//! Hotplug scripts that run, known to whoever takes their device away, whatever became of the toolstack that started them.
+//! Hotplug scripts that run, known to those who take their device away, also when the toolstack that started them is gone.
 //!
 //! A script writes into the nodes of its device, and what it writes after their removal stays for ever; so they are removed
 //! when it has ended. It is waited for, because one that is killed half-way leaves a loop device that nobody knows of. Only

@@ -84,7 +84,7 @@ fn largest<'a>(disks: impl Iterator<Item = &'a DeviceDisk>) -> Result<u64, &'a s
         if read_only || disk.backend_domid != DOM0 {
             continue;
         }
-        // Whatever another backend reads an image with, QEMU sees it raw.
+        // Another backend reads the image's format itself, and QEMU sees a raw disk.
         let format = match disk.backend {
             DiskBackend::Qdisk => disk.format,
             _ => DiskFormat::Raw,

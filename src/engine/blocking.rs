@@ -43,7 +43,7 @@ impl Work {
         self.gate.op.log()
     }
 
-    /// An error once the operation was aborted. Hypercalls ask by themselves; whatever else takes long has to ask.
+    /// An error once the operation was aborted. Hypercalls ask by themselves; other long work has to ask.
     pub fn check(&self) -> Result<()> {
         self.gate.check()
     }

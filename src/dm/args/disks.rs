@@ -109,7 +109,7 @@ fn examine<'a>(input: &Input<'_>, disk: &'a DeviceDisk) -> Result<Drive<'a>, Str
         let letter = char::from(b'a' + u8::try_from(index).unwrap_or(0));
         return Ok(drive("host_device", Some(format!("/dev/xvd{letter}"))));
     }
-    // Whatever another backend reads the image with, it presents it raw.
+    // Another backend reads the image's format itself, and QEMU sees a raw disk.
     let format = match disk.backend {
         DiskBackend::Qdisk => disk.format,
         _ => DiskFormat::Raw,

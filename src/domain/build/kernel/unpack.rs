@@ -1,6 +1,6 @@
 //! Unpacking: what Linux packs its kernels with, never to more than was announced and allowed.
 //!
-//! A bzImage's payload ends in the unpacked size; that is a gzip file's last field anyway. Whatever its kind, a file is
+//! A bzImage's payload ends in the unpacked size, which is a gzip file's last field anyway. A file of any kind is
 //! refused before the first byte comes out when so much cannot come out of it, or when it is larger than what comes out: a
 //! decoder may need long for parts that give nothing.
 
