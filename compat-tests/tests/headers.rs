@@ -150,7 +150,7 @@ fn nothing_is_defined_twice() {
 #[test]
 fn a_go_program_builds_and_runs() {
     if Command::new("go").arg("version").output().is_err() {
-        println!("skipped: there is no Go here; make test-prerequisites installs it");
+        println!("skipped: there is no Go here; make prerequisites installs it");
         return;
     }
     let folder = scratch("go");

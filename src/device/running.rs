@@ -40,7 +40,7 @@ fn directory() -> PathBuf {
     #[cfg(test)]
     return std::env::temp_dir();
     #[cfg(not(test))]
-    "/var/lib/xen".into()
+    crate::paths::XEN_STATEDIR.into()
 }
 
 /// The value of XENBUS_PATH in the environment of the device's scripts.

@@ -19,6 +19,7 @@ use super::message::{self, Framer, Message, protocol};
 use super::{Version, socket_path};
 use crate::engine::{FileLock, Op};
 use crate::log::Level;
+use crate::paths::XEN_LOGDIR;
 use crate::types::Uuid;
 use crate::{Code, Domid, Error, Result, log_line};
 
@@ -126,7 +127,7 @@ impl Client {
             let error = error.domain(domid);
             match error.errno() {
                 Some(libc::ECONNREFUSED | libc::ENOENT) => {
-                    let log = "/var/log/xen/qemu-dm-NAME.log, with the guest's name";
+                    let log = format!("{XEN_LOGDIR}/qemu-dm-NAME.log, with the guest's name");
                     Unreached::Nobody(
                         error.hint(format!("its device model may have ended: see {log}")),
                     )
