@@ -417,7 +417,8 @@ impl Client {
 
 /// Fixed where hostile data is to get further than the first answer.
 fn first_id() -> i64 {
-    if cfg!(feature = "fuzzing") {
+    // The inputs that are kept answer this one.
+    if cfg!(all(feature = "fuzzing", not(test))) {
         return FIRST_ID;
     }
     let random = RandomState::new().build_hasher().finish();
