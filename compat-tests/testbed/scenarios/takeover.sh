@@ -35,7 +35,7 @@ excused() {
     ! diff "$work/base" "$work/now" | grep '^[<>]' | grep -qv '^> /local/domain/0/backend' || return 1
     tell "$1: allowed of the C library: $(left)"
     allowed=$((allowed + 1))
-    xenstore-rm /local/domain/0/backend/vbd
+    xenstore-rm /local/domain/0/backend
     restored
 }
 
