@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use rustix::process::{WaitId, WaitIdOptions, waitid};
+
 use super::testing::Bench;
 use super::wake::lock;
 use super::*;
@@ -404,8 +406,11 @@ fn mainloop_mode_leaves_reaping_to_the_application() {
     })
     .unwrap();
     assert!(ctx.set_child_hooks(hooks).is_err());
-    let pid = *ctx.shared.lock().borrow().children.keys().next().unwrap();
-    let raw = rustix::process::Pid::from_raw(pid).unwrap();
+    let child = || {
+        let pid = *ctx.shared.lock().borrow().children.keys().next().unwrap();
+        (pid, rustix::process::Pid::from_raw(pid).unwrap())
+    };
+    let (pid, raw) = child();
     let waited = rustix::process::waitpid(Some(raw), rustix::process::WaitOptions::empty());
     let (_, status) = waited.unwrap().unwrap();
     assert_eq!(
@@ -419,7 +424,9 @@ fn mainloop_mode_leaves_reaping_to_the_application() {
         Ok(())
     })
     .unwrap();
-    std::thread::sleep(100 * MS);
+    // The application's handler runs when the child has ended, however long that takes.
+    let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    waitid(WaitId::Pid(child().1), ended).unwrap();
     ctx.sigchld_occurred().unwrap();
     assert_eq!(complete(&bench), (2, 0));
 }
