@@ -8,8 +8,13 @@ use crate::Domid;
 pub use crate::types::Error as Code;
 
 /// One failure. `Display` gives the whole sentence that goes to the log.
+///
+/// As wide as a pointer: it is part of nearly every result, and each `?` moves one.
 #[derive(Debug)]
-pub struct Error {
+pub struct Error(Box<Facts>);
+
+#[derive(Debug)]
+struct Facts {
     code: Code,
     what: String,
     domid: Option<Domid>,
@@ -23,13 +28,13 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// A failure with the status `code`; `what` says what was tried and what came back.
     pub fn new(code: Code, what: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Facts {
             code,
             what: what.into(),
             domid: None,
             hint: None,
             errno: None,
-        }
+        }))
     }
 
     /// [`Code::Fail`], the most frequent one.
@@ -49,59 +54,63 @@ impl Error {
 
     /// [`Code::Fail`] from a system error; keeps its errno for the log.
     pub fn io(what: impl fmt::Display, source: &std::io::Error) -> Self {
-        let mut error = Self::fail(format!("{what}: {source}"));
-        error.errno = source.raw_os_error();
+        let mut error = Self::fail(before(&what, source));
+        error.0.errno = source.raw_os_error();
         error
     }
 
     /// Says which domain the failure is about, unless a step below already did.
     #[must_use]
     pub fn domain(mut self, domid: Domid) -> Self {
-        self.domid.get_or_insert(domid);
+        self.0.domid.get_or_insert(domid);
         self
     }
 
     /// Adds what the user can do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.0.hint = Some(hint.into());
         self
     }
 
     /// Puts what the caller was doing in front of what failed below it.
     #[must_use]
     pub fn context(mut self, doing: impl fmt::Display) -> Self {
-        self.what = format!("{doing}: {}", self.what);
+        self.0.what = before(&doing, &self.0.what);
         self
     }
 
     /// Replaces the status, keeping the text.
     #[must_use]
     pub fn code_as(mut self, code: Code) -> Self {
-        self.code = code;
+        self.0.code = code;
         self
     }
 
     /// The status for a C caller.
     pub fn code(&self) -> Code {
-        self.code
+        self.0.code
     }
 
     /// The system's error number behind the failure, where there is one.
     pub fn errno(&self) -> Option<i32> {
-        self.errno
+        self.0.errno
     }
 
     /// The domain the failure is about.
     pub fn domid(&self) -> Option<Domid> {
-        self.domid
+        self.0.domid
     }
+}
+
+fn before(doing: &dyn fmt::Display, what: &dyn fmt::Display) -> String {
+    format!("{doing}: {what}")
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)?;
-        match &self.hint {
+        f.write_str(&self.0.what)?;
+        match &self.0.hint {
             Some(hint) => write!(f, " ({hint})"),
             None => Ok(()),
         }
@@ -113,6 +122,11 @@ impl std::error::Error for Error {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_result_fits_a_register() {
+        assert_eq!(size_of::<Result<()>>(), size_of::<usize>());
+    }
 
     #[test]
     fn says_what_and_what_to_do() {
