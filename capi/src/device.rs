@@ -2,7 +2,7 @@
 
 use std::ffi::c_int;
 
-use xenlight::device::{self, Force, Kind};
+use xenlight::device::{self, Device, Force, Kind};
 use xenlight::domain::hotplug::{Stored, attach};
 use xenlight::engine::Op;
 use xenlight::{Domid, Error, Result};
@@ -58,6 +58,20 @@ where
     // SAFETY: NULL or initialised by this function's contract.
     let config = unsafe { ao::native("the device", config) }?;
     let device = config.device(domid).map_err(|error| error.domain(domid))?;
+    // SAFETY: the same contract.
+    unsafe { remove_device(this, ctx, device, how, force) }
+}
+
+/// # Safety
+/// `how` as for [`ao::start`].
+unsafe fn remove_device(
+    this: &libxl_ctx,
+    ctx: *mut libxl_ctx,
+    device: Device,
+    how: *const libxl_asyncop_how,
+    force: Force,
+) -> Result<c_int> {
+    let domid = device.domid;
     let body = async move |op: Op| {
         let removed = device::remove(&op, &device, force).await;
         removed.map_err(|error| {

@@ -28,7 +28,7 @@ pub enum When {
 ///
 /// Fills in what the configuration left open. [`Code::DeviceExists`] when the number is taken, [`Code::Timedout`]
 /// when the backend (10 s) or the script (40 s) does not finish.
-pub async fn add<K: Kind>(op: &Op, guest: &Guest, config: &mut K, when: When) -> Result<Device> {
+pub async fn add(op: &Op, guest: &Guest, config: &mut dyn Kind, when: When) -> Result<Device> {
     op.with_rollback(|undo| async move {
         let device = place(op, guest, config, when).await?;
         if when == When::Hotplug {
@@ -72,12 +72,7 @@ pub async fn connect_all(op: &Op, devices: &[Device]) -> Result<()> {
 }
 
 /// Fills in what the configuration left open, but for the device's number: the serving domain and the kind's defaults.
-pub async fn set_defaults<K: Kind>(
-    op: &Op,
-    guest: &Guest,
-    config: &mut K,
-    when: When,
-) -> Result<()> {
+pub async fn set_defaults(op: &Op, guest: &Guest, config: &mut dyn Kind, when: When) -> Result<()> {
     let (name, domid) = config.backend_domain();
     if let Some(name) = name {
         *domid = guest::domid_of(op, name).await?;
@@ -86,7 +81,7 @@ pub async fn set_defaults<K: Kind>(
     done.map_err(|error| error.domain(guest.domid))
 }
 
-async fn set_number<K: Kind>(op: &Op, guest: &Guest, config: &mut K) -> Result<()> {
+async fn set_number(op: &Op, guest: &Guest, config: &mut dyn Kind) -> Result<()> {
     if let Some((kind, devid)) = config.numbered() {
         if *devid == -1 {
             *devid = record::next_devid(op, guest.domid, kind).await?;
@@ -100,24 +95,24 @@ async fn set_number<K: Kind>(op: &Op, guest: &Guest, config: &mut K) -> Result<(
 }
 
 /// Writes the device's nodes. Until a backend driver looks at them, nothing has happened.
-pub async fn place<K: Kind>(op: &Op, guest: &Guest, config: &mut K, when: When) -> Result<Device> {
+pub async fn place(op: &Op, guest: &Guest, config: &mut dyn Kind, when: When) -> Result<Device> {
     prepare(op, guest, config, when).await?;
-    place_recorded(op, guest, config, || Ok(())).await
+    place_recorded(op, guest, config, &|| Ok(())).await
 }
 
 /// [`set_defaults`], and a number if the configuration has none.
-pub async fn prepare<K: Kind>(op: &Op, guest: &Guest, config: &mut K, when: When) -> Result<()> {
+pub async fn prepare(op: &Op, guest: &Guest, config: &mut dyn Kind, when: When) -> Result<()> {
     set_defaults(op, guest, config, when).await?;
     set_number(op, guest, config).await
 }
 
 /// Writes the nodes of a prepared device. `record` runs in their transaction, maybe more than once, when it is sure that
 /// there is no such device yet.
-pub async fn place_recorded<K: Kind>(
+pub async fn place_recorded(
     op: &Op,
     guest: &Guest,
-    config: &K,
-    record: impl Fn() -> Result<()> + Send + Sync,
+    config: &dyn Kind,
+    record: &(dyn Fn() -> Result<()> + Send + Sync),
 ) -> Result<Device> {
     let device = config
         .device(guest.domid)
@@ -126,7 +121,7 @@ pub async fn place_recorded<K: Kind>(
         .nodes(&device, guest)
         .map_err(|e| e.domain(guest.domid))?;
     let batch = nodes.batch(&device);
-    let (store, path, batch, record) = (op.store()?, &device.record(), &batch, &record);
+    let (store, path, batch) = (op.store()?, &device.record(), &batch);
     let written = store.transaction(|tx| async move {
         if tx.read(path).await?.is_some() {
             let what = format!("{} {} exists already", device.kind.name(), device.devid);

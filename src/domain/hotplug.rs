@@ -71,22 +71,34 @@ stored_by_number! {
 /// Fills in what `device` left open. [`Code::DeviceExists`] when there is such a device; nothing is left of one that could
 /// not be connected but its entry in the stored configuration, which is ignored as long as there is no such device.
 pub async fn attach<K: Stored>(op: &Op, domid: Domid, device: &mut K) -> Result<Device> {
+    let guest = Guest::read(op, domid).await?;
+    let mut saved = device.clone();
+    device::prepare(op, &guest, device, When::Hotplug).await?;
+    saved.adopt(device);
+    let enlist = Box::new(|config: &mut DomainConfig| enlist(config, saved));
+    attach_prepared(op, &guest, device, enlist).await
+}
+
+/// `enlist` puts the device into the stored configuration.
+async fn attach_prepared(
+    op: &Op,
+    guest: &Guest,
+    device: &dyn Kind,
+    enlist: Box<dyn FnOnce(&mut DomainConfig) + Send + '_>,
+) -> Result<Device> {
+    let domid = guest.domid;
     op.with_rollback(|undo| async move {
-        let guest = Guest::read(op, domid).await?;
-        let mut saved = device.clone();
-        device::prepare(op, &guest, device, When::Hotplug).await?;
-        saved.adopt(device);
         let (placed, stored) = {
             let files = Userdata::of(op.xen()?, domid).map_err(|e| e.code_as(Code::LockFail))?;
             let locked = files.lock(op).await?;
             let mut stored = config::load(&locked).map_err(|e| e.domain(domid))?;
-            enlist(&mut stored, saved);
+            enlist(&mut stored);
             let save = || config::save(&locked, &stored);
-            let placed = device::place_recorded(op, &guest, device, save).await?;
+            let placed = device::place_recorded(op, guest, device, &save).await?;
             (placed, stored)
         };
         device::undo_placement(&undo, placed);
-        if served_by_qemu_here(&guest, &placed) {
+        if served_by_qemu_here(guest, &placed) {
             first_device_model(op, domid, stored).await?;
         }
         device::connect(op, &placed).await?;
