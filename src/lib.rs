@@ -26,5 +26,8 @@ pub use error::{Code, Error, Result};
 /// A domain's number, as the hypervisor counts them; guests are 1 to 0x7fef.
 pub type Domid = u32;
 
+/// A future behind a trait object: whoever awaits it does not contain its code and its state a second time.
+pub type Boxed<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
 /// The toolstack's own domain on every host this library supports.
 pub const DOM0: Domid = 0;

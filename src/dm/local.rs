@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::args::{self, CommandLine, Environment, Restore};
 use super::process::{self, Helper};
-use super::{Boxed, START_TIMEOUT, graphics, limit, logfile, restrict, user};
+use super::{START_TIMEOUT, graphics, limit, logfile, restrict, user};
 use crate::device::{self, Kind};
 use crate::engine::{Command, Op, Rollback};
 use crate::log::Level;
@@ -16,7 +16,7 @@ use crate::paths::{QEMU, QEMU_TRADITIONAL, XEN_LOGDIR};
 use crate::qmp;
 use crate::store::{Batch, layout};
 use crate::types::{DeviceDisk, DeviceModelVersion, DomainConfig};
-use crate::{Code, DOM0, Domid, Error, Result, log_line};
+use crate::{Boxed, Code, DOM0, Domid, Error, Result, log_line};
 
 /// How long QEMU may take to answer the questions that follow its start.
 const QUESTIONS_TIMEOUT: Duration = Duration::from_secs(10);

@@ -14,9 +14,7 @@ mod restrict;
 mod stubdom;
 mod user;
 
-use std::future::Future;
 use std::path::Path;
-use std::pin::Pin;
 use std::time::Duration;
 
 pub use logfile::rotate as rotate_log;
@@ -24,7 +22,7 @@ pub use logfile::rotate as rotate_log;
 use crate::engine::{Op, Rollback};
 use crate::store::layout;
 use crate::types::{DeviceModelVersion, DiskBackend, DomainConfig, UsbctrlType};
-use crate::{DOM0, Domid, Error, Result, device, qmp};
+use crate::{Boxed, DOM0, Domid, Error, Result, device, qmp};
 
 /// How long a QEMU in dom0 may take to say that it runs, and a device model to go on.
 pub const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -44,9 +42,6 @@ pub struct Request<'a> {
     /// Who makes the stub domain.
     pub maker: &'a dyn DomainMaker,
 }
-
-/// A future behind a trait object.
-pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// What the device model needs from the layer above it: domains to run in.
 pub trait DomainMaker: Send + Sync {

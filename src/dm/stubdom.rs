@@ -7,9 +7,7 @@ use rustix::fs::{Access, access};
 use super::args::{self, CommandLine, Environment, Restore};
 use super::console::{self, Ends};
 use super::local::{self, Local};
-use super::{
-    Boxed, MadeDomain, Request, STUBDOM_TIMEOUT, graphics, limit, logfile, process, proxy,
-};
+use super::{MadeDomain, Request, STUBDOM_TIMEOUT, graphics, limit, logfile, process, proxy};
 use crate::device::{self, Guest, Ring, When};
 use crate::engine::{Op, Rollback};
 use crate::log::Level;
@@ -19,7 +17,7 @@ use crate::types::{
     DeviceModelVersion, DeviceNic, DeviceVfb, DeviceVkb, DomainBuildInfoPv, DomainBuildInfoU,
     DomainConfig, DomainType, NicType, Uuid,
 };
-use crate::{DOM0, Domid, Error, Result, log_line};
+use crate::{Boxed, DOM0, Domid, Error, Result, log_line};
 
 /// How many characters of a stub domain's complaint are shown.
 const MOST_WORDS: usize = 300;

@@ -5,12 +5,12 @@ use std::time::SystemTime;
 use super::build::{self, Boot, BootFile, Built, Channels, Daemons};
 use super::{config, defaults, destroy, make, nodes, passthrough, refuse, userdata};
 use crate::device::{self, Console, Guest, Kind, Ring, When};
-use crate::dm::{self, Boxed, DomainMaker, MadeDomain};
+use crate::dm::{self, DomainMaker, MadeDomain};
 use crate::engine::{EventKind, Op, ProgressHow, Rollback, Work};
 use crate::log::Level;
 use crate::store::{Store, layout};
 use crate::types::{DeviceVkb, DomainBuildInfoU, DomainConfig, DomainType};
-use crate::{Code, DOM0, Domid, Result, log_line};
+use crate::{Boxed, Code, DOM0, Domid, Result, log_line};
 
 /// A creation's end.
 #[derive(Debug)]

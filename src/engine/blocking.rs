@@ -150,6 +150,9 @@ impl Beside {
     }
 }
 
+/// What runs beside the context, without its result: what surrounds it is there once for all of them.
+type Body = Box<dyn FnOnce(&Work) -> Result<()> + Send>;
+
 /// Leaves work that is dropped before its end to the operation, which waits for it before it undoes anything.
 struct Attended<'a> {
     op: &'a Op,
@@ -177,6 +180,17 @@ impl Op {
         T: Send + 'static,
         F: FnOnce(&Work) -> Result<T> + Send + 'static,
     {
+        let given = Arc::new(Mutex::new(None));
+        let slot = Arc::clone(&given);
+        let work: Body = Box::new(move |beside| {
+            *lock(&slot) = Some(work(beside)?);
+            Ok(())
+        });
+        self.blocking_boxed(name, work).await?;
+        lock(&given).take().ok_or_else(panicked)
+    }
+
+    async fn blocking_boxed(&self, name: &'static str, work: Body) -> Result<()> {
         self.check()?;
         let ctx = self.ctx();
         let xen = ctx.xen()?;
@@ -239,17 +253,14 @@ impl Op {
     }
 
     /// Starts the thread. Where there can be none the work runs here: late is better than half done, as for an undo.
-    fn run_beside<T, F>(
+    fn run_beside(
         &self,
         name: &'static str,
         beside: &Arc<Beside>,
         xen: &Xen,
-        slot: Arc<Mutex<Option<Result<T>>>>,
-        work: F,
-    ) where
-        T: Send + 'static,
-        F: FnOnce(&Work) -> Result<T> + Send + 'static,
-    {
+        slot: Arc<Mutex<Option<Result<()>>>>,
+        work: Body,
+    ) {
         let gate = Arc::new(WorkGate {
             op: self.clone(),
             beside: Arc::clone(beside),

@@ -22,7 +22,7 @@ use crate::gate::Gate;
 use crate::log::Logger;
 use crate::store::{Store, Watch};
 use crate::xen::Xen;
-use crate::{Code, Domid, Error, Result};
+use crate::{Boxed, Code, Domid, Error, Result};
 
 /// What all handles of one operation share.
 pub(super) struct OpInner {
@@ -176,7 +176,7 @@ impl Op {
     ) -> Result<T> {
         // In a scope of their own, so that both are dropped before the undos run.
         let outcome = {
-            let mut work = std::pin::pin!(work);
+            let mut work = Box::pin(work);
             let mut timer = std::pin::pin!(Waiting::new(self.ctx(), Instant::now() + limit));
             poll_fn(|cx| {
                 if let Poll::Ready(outcome) = work.as_mut().poll(cx) {
@@ -186,16 +186,19 @@ impl Op {
             })
             .await
         };
-        let timer = match outcome {
-            Ok(outcome) => return outcome,
-            Err(timer) => timer,
-        };
+        match outcome {
+            Ok(outcome) => outcome,
+            Err(timer) => Err(self.late(limit, what, timer).await),
+        }
+    }
+
+    async fn late(&self, limit: Duration, what: &str, timer: Result<()>) -> Error {
         self.run_orphans().await;
-        timer?;
-        Err(Error::new(
-            Code::Timedout,
-            format!("{what} took more than {} s", limit.as_secs_f32()),
-        ))
+        let late = || {
+            let what = format!("{what} took more than {} s", limit.as_secs_f32());
+            Error::new(Code::Timedout, what)
+        };
+        timer.err().unwrap_or_else(late)
     }
 
     /// Watches a store path and everything below.
@@ -224,15 +227,21 @@ impl Op {
     }
 
     /// Runs all of `work` at the same time; results in the order of `work`.
-    pub async fn join<Fut: Future>(&self, work: Vec<Fut>) -> Vec<Fut::Output> {
-        enum Item<Fut: Future> {
-            Running(Pin<Box<Fut>>),
-            Done(Fut::Output),
+    pub async fn join<'a, T, Fut>(&self, work: Vec<Fut>) -> Vec<T>
+    where
+        T: Send,
+        Fut: Future<Output = T> + Send + 'a,
+    {
+        let boxed = |work| Box::pin(work) as Boxed<'a, T>;
+        Self::joined(work.into_iter().map(boxed).collect()).await
+    }
+
+    async fn joined<T>(work: Vec<Boxed<'_, T>>) -> Vec<T> {
+        enum Item<'a, T> {
+            Running(Boxed<'a, T>),
+            Done(T),
         }
-        let mut items: Vec<Item<Fut>> = work
-            .into_iter()
-            .map(|work| Item::Running(Box::pin(work)))
-            .collect();
+        let mut items: Vec<_> = work.into_iter().map(Item::Running).collect();
         poll_fn(|cx| {
             let mut pending = false;
             for item in &mut items {
@@ -285,13 +294,14 @@ impl Op {
     pub async fn with_rollback<T, F, Fut>(&self, body: F) -> Result<T>
     where
         F: FnOnce(Rollback) -> Fut,
-        Fut: Future<Output = Result<T>>,
+        Fut: Future<Output = Result<T>> + Send,
     {
         let keeper = Keeper {
             op: self,
             undo: Rollback::default(),
         };
-        let result = body(keeper.undo.clone()).await;
+        let body: Boxed<'_, Result<T>> = Box::pin(body(keeper.undo.clone()));
+        let result = body.await;
         match &result {
             Ok(_) => keeper.undo.discard(),
             Err(_) => {

@@ -10,7 +10,7 @@ use super::watch::Watch;
 use super::wire::{self, Kind};
 use super::{Batch, Change, Perms};
 use crate::gate::Gate;
-use crate::{Domid, Error, Result};
+use crate::{Boxed, Domid, Error, Result};
 
 /// How often a transaction that others got in the way of is tried. xenstored lets one of the rivals through each time,
 /// so that even hundreds of concurrent creations end.
@@ -127,9 +127,18 @@ impl Store {
     /// An error from `body` ends the transaction without a trace.
     pub async fn transaction<T, F, Fut>(&self, mut body: F) -> Result<T>
     where
-        F: FnMut(Tx) -> Fut,
-        Fut: Future<Output = Result<T>>,
+        F: FnMut(Tx) -> Fut + Send,
+        Fut: Future<Output = Result<T>> + Send,
+        T: Send,
     {
+        self.repeated(&mut |tx| Box::pin(body(tx))).await
+    }
+
+    /// One loop for all bodies: the code of each is there once.
+    async fn repeated<'a, T>(
+        &self,
+        body: &mut (dyn FnMut(Tx) -> Boxed<'a, Result<T>> + Send),
+    ) -> Result<T> {
         let mut torn = 0;
         for _ in 0..ATTEMPTS {
             let mut running = Running::start(self).await?;

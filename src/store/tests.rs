@@ -1,6 +1,7 @@
 //! The client against a daemon that speaks the wire protocol.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::fake::{Fake, Fault, drive};
 use super::{Batch, Conn, Perms, Store, Tx};
@@ -65,23 +66,21 @@ fn batch_is_all_or_nothing() {
 fn transaction_runs_again_on_conflict() {
     let (fake, conn, store) = start();
     fake.set("/n", "1");
-    let mut runs = 0;
-    let seen = std::cell::Cell::new(0);
+    let runs = AtomicU32::new(0);
     let value = drive(
         &conn,
         store.transaction(async |tx: Tx| {
-            seen.set(seen.get() + 1);
+            let run = runs.fetch_add(1, Ordering::Relaxed) + 1;
             let text = tx.read_str("/n").await?.unwrap_or_default();
-            if seen.get() < 4 {
+            if run < 4 {
                 fake.set("/n", format!("{text}1"));
             }
             tx.write("/m", &text).await?;
             Ok(text)
         }),
     );
-    runs += seen.get();
     assert_eq!(value.unwrap(), "1111");
-    assert_eq!(runs, 4);
+    assert_eq!(runs.into_inner(), 4);
     assert_eq!(fake.get("/m").unwrap(), b"1111");
 }
 
