@@ -39,10 +39,17 @@ pub(crate) fn value<T>(
 
 /// For exports without a context: a panic ends here and gives `fallback`.
 pub(crate) fn plain<T>(name: &str, fallback: T, body: impl FnOnce() -> T) -> T {
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
+    let mut body = Some(body);
+    let mut given = None;
+    caught(name, &mut || given = body.take().map(|body| body()));
+    given.unwrap_or(fallback)
+}
+
+/// Not generic, as [`guarded`] is not: what all exports do is there once, and each adds only its own work.
+fn caught(name: &str, body: &mut dyn FnMut()) {
+    if catch_unwind(AssertUnwindSafe(body)).is_err() {
         stderr_line(&format!("libxl: {name}: internal error, please report it"));
-        fallback
-    })
+    }
 }
 
 fn run<T>(
@@ -50,13 +57,27 @@ fn run<T>(
     name: &str,
     body: impl FnOnce(&libxl_ctx) -> Result<T>,
 ) -> Result<T, Code> {
+    let mut body = Some(body);
+    let mut given = None;
+    guarded(ctx, name, &mut |ctx| {
+        given = body.take().map(|body| body(ctx)).transpose()?;
+        Ok(())
+    })?;
+    given.ok_or(Code::Fail)
+}
+
+fn guarded(
+    ctx: *mut libxl_ctx,
+    name: &str,
+    body: &mut dyn FnMut(&libxl_ctx) -> Result<()>,
+) -> Result<(), Code> {
     // SAFETY: a context comes from libxl_ctx_alloc and lives until libxl_ctx_free, which no caller may run during a call.
     let Some(ctx) = (unsafe { ctx.as_ref() }) else {
         stderr_line(&format!("libxl: {name}: called without a context"));
         return Err(Code::Inval);
     };
     match catch_unwind(AssertUnwindSafe(|| body(ctx))) {
-        Ok(Ok(value)) => Ok(value),
+        Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => {
             ctx.log.failure(&error);
             Err(error.code())

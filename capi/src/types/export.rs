@@ -1,7 +1,7 @@
 //! What the exported functions of all types do, written once; `export_struct!` and `export_enum!` give them names.
 
 use std::ffi::{CStr, c_char, c_int};
-use std::ptr::null_mut;
+use std::ptr::{null, null_mut};
 
 use xenlight::log::{Level, Logger};
 use xenlight::types::json::{Json, Status, Value, Writer};
@@ -62,16 +62,25 @@ pub(super) unsafe fn to_json<T: CType<Native: Json>>(
     ctx: *const libxl_ctx,
     p: *const T,
 ) -> *mut c_char {
-    plain(name, null_mut(), || {
-        // SAFETY: the same contract.
-        let text = unsafe { native(p) }.and_then(|value| to_json_string(&value));
-        match text {
-            Ok(text) => mem::string(&text),
-            Err(error) => {
-                // SAFETY: the same contract.
-                unsafe { log_failure(ctx, &error.context(name)) };
-                null_mut()
-            }
+    // SAFETY: the same contract.
+    let mut text = || unsafe { native(p) }.and_then(|value| to_json_string(&value));
+    // SAFETY: the same contract.
+    unsafe { text_out(name, ctx, &mut text) }
+}
+
+/// # Safety
+/// `ctx` is NULL or a live context.
+unsafe fn text_out(
+    name: &str,
+    ctx: *const libxl_ctx,
+    text: &mut dyn FnMut() -> Result<String>,
+) -> *mut c_char {
+    plain(name, null_mut(), || match text() {
+        Ok(text) => mem::string(&text),
+        Err(error) => {
+            // SAFETY: the same contract.
+            unsafe { log_failure(ctx, &error.context(name)) };
+            null_mut()
         }
     })
 }
@@ -127,17 +136,32 @@ pub(super) unsafe fn enum_from_json<T: CType<Native: Json>>(
     p: *mut T,
     text: *const c_char,
 ) -> c_int {
+    let text = if p.is_null() { null() } else { text };
+    let mut read = |value: &Value| {
+        let value = T::Native::parse_json(value)?;
+        // SAFETY: not NULL, or there is no text, so valid for writing; what `init` set owns no memory.
+        unsafe { p.write(T::from_native(&value)) };
+        Ok(())
+    };
+    // SAFETY: the same contract.
+    unsafe { text_in(name, ctx, text, &mut read) }
+}
+
+/// # Safety
+/// `ctx` is NULL or a live context; `text` is NULL or a C string.
+unsafe fn text_in(
+    name: &str,
+    ctx: *const libxl_ctx,
+    text: *const c_char,
+    read: &mut dyn FnMut(&Value) -> Result<()>,
+) -> c_int {
     plain(name, Code::Fail.raw(), || {
-        if p.is_null() || text.is_null() {
+        if text.is_null() {
             return Code::Inval.raw();
         }
         // SAFETY: not NULL, so a C string by the caller's promise.
-        match parse::<T>(unsafe { CStr::from_ptr(text) }) {
-            Ok(value) => {
-                // SAFETY: not NULL, so valid for writing; what `init` set owns no memory.
-                unsafe { p.write(T::from_native(&value)) };
-                OK
-            }
+        match parse(unsafe { CStr::from_ptr(text) }).and_then(|value| read(&value)) {
+            Ok(()) => OK,
             Err(error) => {
                 let code = error.code();
                 // SAFETY: the same contract.
@@ -148,10 +172,10 @@ pub(super) unsafe fn enum_from_json<T: CType<Native: Json>>(
     })
 }
 
-fn parse<T: CType<Native: Json>>(text: &CStr) -> Result<T::Native> {
+fn parse(text: &CStr) -> Result<Value> {
     let text = text.to_str();
     let text = text.map_err(|_| Error::fail("not valid JSON: the text is not UTF-8"))?;
-    T::Native::parse_json(&Value::parse(text)?)
+    Value::parse(text)
 }
 
 /// # Safety

@@ -27,8 +27,12 @@ pub trait Json: Sized {
 
 /// The text of a value, indented by four spaces, with a newline at the end.
 pub fn to_json_string<T: Json>(value: &T) -> Result<String> {
+    written(&|out| value.write_json(out))
+}
+
+fn written(write: &dyn Fn(&mut Writer) -> Written) -> Result<String> {
     let mut out = Writer::new().ok_or_else(|| Error::fail("no memory for writing JSON"))?;
-    let text = value.write_json(&mut out).and_then(|()| out.text());
+    let text = write(&mut out).and_then(|()| out.text());
     let text = text.map_err(|Status(status)| {
         Error::fail(format!("cannot write JSON: status {status} of libyajl"))
     })?;
