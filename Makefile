@@ -83,7 +83,7 @@ $(LIB)/$(REALNAME) $(FAULTS_LIB): $(BUILD)/exports.map
 	@mkdir -p $(@D)
 	$(CC) -shared -o $@ -Wl,--whole-archive $(filter %.a,$^) -Wl,--no-whole-archive \
 	    -Wl,--gc-sections -Wl,--version-script=$(BUILD)/exports.map -Wl,-soname,$(SONAME) \
-	    -Wl,-z,defs,-z,relro,-z,now,-z,text -Wl,--no-undefined-version -Wl,--as-needed \
+	    -Wl,-z,defs,-z,relro,-z,now,-z,text,-z,pack-relative-relocs -Wl,--no-undefined-version -Wl,--as-needed \
 	    $(STRIP) $(LDFLAGS) $(XEN_LIBS) -lgcc_s -lm -lpthread -ldl -lc
 	@ln -sf $(REALNAME) $(@D)/$(SONAME)
 	@ln -sf $(SONAME) $(@D)/libxenlight.so

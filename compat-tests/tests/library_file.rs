@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use object::read::elf::{Dyn, ElfFile64, FileHeader, ProgramHeader, Sym};
+use object::read::elf::{Dyn, ElfFile64, FileHeader, ProgramHeader, SectionHeader, Sym};
 use object::{Endianness, elf};
 
 const NODE: &str = "VERS_4.17.0";
@@ -183,6 +183,27 @@ fn ours_does_not_lean_on_another_libxenlight() {
     println!("needs {needed:?}");
     assert!(!needed.iter().any(|name| name.contains("xenlight")));
     assert!(!needed.iter().any(|name| name.contains("xenstore")));
+}
+
+/// What `size` calls text: all that is loaded and not written to. Each process that runs on the library pays for it.
+#[test]
+fn ours_stays_small() {
+    let ours = Library::ours();
+    let file = ours.elf();
+    let endian = file.endian();
+    let sections = file.elf_section_table();
+    let text: u64 = sections
+        .iter()
+        .filter(|section| {
+            let flags = section.sh_flags(endian);
+            flags & u64::from(elf::SHF_ALLOC) != 0 && flags & u64::from(elf::SHF_WRITE) == 0
+        })
+        .map(|section| section.sh_size(endian))
+        .sum();
+    assert!(
+        text < 3_000_000,
+        "{text} bytes; PROFILE=dev makes it large, and so does a second crate type in capi/Cargo.toml"
+    );
 }
 
 #[test]
