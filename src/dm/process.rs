@@ -307,8 +307,14 @@ mod tests {
         let number = bench.store.get(&layout::dm_pid(5)).unwrap();
         assert_eq!(values, [String::from_utf8(number).unwrap()]);
         let pid = Pid::from_raw(values[0].parse().unwrap()).unwrap();
-        let line = command_line(pid).unwrap();
-        assert!(line.iter().any(|arg| arg.ends_with(b"1000")), "{line:?}");
+        // A process that is just executing has no command line for a moment.
+        let is_it = |line: Vec<Vec<u8>>| line.iter().any(|arg| arg.ends_with(b"1000"));
+        let looks = 2000;
+        let seen = (0..looks).any(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            command_line(pid).is_some_and(is_it)
+        });
+        assert!(seen);
         rustix::process::kill_process(pid, Signal::KILL).unwrap();
     }
 
