@@ -46,9 +46,9 @@ BOOTDIR    = $(or $(XENLIGHT_XEN_BOOTDIR),$(shell sed -n 's/^    XEN_BOOTDIR = "
 SHARING   := $(if $(findstring n,$(firstword -$(MAKEFLAGS))),,+)
 
 # These goals install what they miss, as Debian packages; all others name it and stop.
-INSTALLING := prerequisites check demo test test-without-xen compare test-reference test-long bench faults valgrind
+INSTALLING := prerequisites check demo test test-without-xen compare test-reference test-long bench faults valgrind tsan
 STEPS     := build $(if $(filter $(INSTALLING),$(MAKECMDGOALS)),check) \
-    $(if $(filter-out check,$(filter $(INSTALLING),$(MAKECMDGOALS))),bed test)
+    $(if $(filter-out check tsan,$(filter $(INSTALLING),$(MAKECMDGOALS))),bed test) $(filter tsan,$(MAKECMDGOALS))
 
 .PHONY: all
 all: $(LIB)/$(REALNAME) $(INSPECT) $(BUILD)/xenlight.pc ## build the library (build/lib), xenlight-inspect (build/bin) and xenlight.pc
@@ -182,6 +182,11 @@ faults: prerequisites all $(FAULTS_LIB) stubdom c-programs ## fail every hyperca
 .PHONY: valgrind
 valgrind: prerequisites all c-programs ## the C test programs under valgrind, on real Xen
 	XENLIGHT_LIB=$(CURDIR)/$(LIB) $(BED)/run --timeout 2400 walk/valgrind
+
+# TSAN="engine:: --test-threads=1" is handed to the tests.
+.PHONY: tsan
+tsan: prerequisites ## the library's unit tests under ThreadSanitizer, with Rust's own library rebuilt for it
+	$(SHARING)compat-tests/tsan $(TSAN)
 
 # With cargo-fuzz (cargo install cargo-fuzz) by libFuzzer, which looks for new paths through the code; without it by the
 # mutations that `make test` replays, from a new seed. FUZZ_TARGETS= chooses among `fuzz --list`.
