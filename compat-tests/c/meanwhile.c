@@ -6,8 +6,8 @@
  * thread lists the domains over and over, the loop has a tick every 20 ms, and a VICTIM (a domain that waits, one for each of the three) is shut down behind the
  * library's back, which its death generator must tell. At last a creation is aborted in its middle.
  * One line for each operation says how long it took, how long each of them waited at most, and how long a thread that has nothing
- * to do with the library waited for its turn on this machine. With "most MS" a wait of MS more than that, or an abort that takes
- * more than a second, fails the program.
+ * to do with the library waited for its turn on this machine. With "most MS" a wait of MS more than that, which is also more
+ * than a fifth of the operation's time, or an abort that takes more than a second, fails the program.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -158,9 +158,11 @@ static void serve(const char *what, uint32_t victim, double start)
     fflush(stdout);
     SAME(outcome, 0);
     if (most) {
-        CHECK(longest_list <= most + machine);
-        CHECK(late <= most + machine);
-        CHECK(death <= most + machine);
+        /* On a slow machine everything takes longer, and being served means a small part of the operation's time. */
+        double share = (end - start) / 5, limit = most + machine > share ? most + machine : share;
+        CHECK(longest_list <= limit);
+        CHECK(late <= limit);
+        CHECK(death <= limit);
     }
 }
 
