@@ -25,4 +25,5 @@ step "running meanwhile"
 /job/tests/meanwhile "${domid_of[large]}" "$work/large.json" "${victims[@]}" "${most[@]}" >"$bed_out/meanwhile" 2>&1 ||
     fail "meanwhile ended with status $?: $(tail -n 6 "$bed_out/meanwhile")"
 cat "$bed_out/meanwhile"
-for name in first second third; do destroy "$name"; done
+# The xl behind each of them destroys it.
+for name in first second third; do await 20 "$name to be gone" gone "$name"; done
