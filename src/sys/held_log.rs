@@ -118,7 +118,7 @@ impl Relay {
 }
 
 unsafe extern "C" {
-    fn vsnprintf(
+    pub(super) fn vsnprintf(
         text: *mut c_char,
         size: usize,
         format: *const c_char,

@@ -126,6 +126,7 @@ pub(crate) mod testing {
     use std::sync::{Arc, Mutex};
     use std::thread::ThreadId;
 
+    use super::held_log::vsnprintf;
     use super::{CLogger, NonNull, guest};
 
     pub(crate) type Lines = Mutex<Vec<(ThreadId, String)>>;
@@ -134,15 +135,6 @@ pub(crate) mod testing {
     struct Noting {
         head: guest::xentoollog_logger,
         lines: Arc<Lines>,
-    }
-
-    unsafe extern "C" {
-        fn vsnprintf(
-            text: *mut c_char,
-            size: usize,
-            format: *const c_char,
-            args: *mut guest::__va_list_tag,
-        ) -> c_int;
     }
 
     /// # Safety
