@@ -15,7 +15,7 @@ use std::{future::poll_fn, io, pin::pin};
 
 use super::Ctx;
 use super::drive::panicked;
-use super::op::Op;
+use super::op::{Op, aborted};
 use super::reactor::{READ, Readiness, Waiting};
 use super::wake::lock;
 use crate::gate::Gate;
@@ -23,7 +23,7 @@ use crate::log::{Level, Logger};
 use crate::sys::held_log::{self, Held};
 use crate::sys::thread;
 use crate::xen::Xen;
-use crate::{Code, Error, Result, log_line};
+use crate::{Error, Result, log_line};
 
 /// What blocking work is given.
 #[derive(Debug)]
@@ -65,10 +65,6 @@ impl Gate for WorkGate {
         }
         Ok(())
     }
-}
-
-fn aborted() -> Error {
-    Error::new(Code::Aborted, "the operation was aborted")
 }
 
 /// The thread, as others see it.

@@ -24,6 +24,11 @@ use crate::store::{Store, Watch};
 use crate::xen::Xen;
 use crate::{Boxed, Code, Domid, Error, Result};
 
+/// What an operation that was aborted ends with.
+pub(super) fn aborted() -> Error {
+    Error::new(Code::Aborted, "the operation was aborted")
+}
+
 /// What all handles of one operation share.
 pub(super) struct OpInner {
     ctx: Ctx,
@@ -145,7 +150,7 @@ impl Op {
     /// An error when the operation was aborted.
     pub fn check(&self) -> Result<()> {
         if !self.shielded && self.inner.aborted.load(Ordering::SeqCst) {
-            return Err(Error::new(Code::Aborted, "the operation was aborted"));
+            return Err(aborted());
         }
         Ok(())
     }
