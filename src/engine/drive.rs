@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::core::{Guard, Task, TaskFuture};
 use super::op::Op;
@@ -18,6 +18,18 @@ use super::wake::{Parker, TaskWaker, ThreadWaker};
 use super::{Ctx, Notify};
 use crate::sys::poll::{PollFd, poll};
 use crate::{Domid, Error, Result};
+
+/// Quiet for so long while nothing is under way, a thread that waits for events gives back what it need not keep.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// Whether a thread that waits may be in for a long time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// It waits for an operation.
+    Short,
+    /// It waits for events, which may take months.
+    Long,
+}
 
 /// Marks the lock's holder as being inside of a future's poll, also when that panics.
 struct Polling<'a> {
@@ -204,6 +216,7 @@ impl Ctx {
     pub(super) fn drive<T>(
         &self,
         parker: &Arc<Parker>,
+        mut patience: Patience,
         mut step: impl FnMut() -> Option<T>,
     ) -> Result<T> {
         loop {
@@ -214,7 +227,7 @@ impl Ctx {
             self.run_ready(&guard);
             let callbacks = std::mem::take(&mut guard.borrow_mut().callbacks);
             if done.is_none() && callbacks.is_empty() {
-                self.sleep(guard, parker)?;
+                self.sleep(guard, parker, &mut patience)?;
                 continue;
             }
             self.hand_over(&guard);
@@ -248,7 +261,7 @@ impl Ctx {
     }
 
     /// An error is the leader's: it leaves, and somebody else takes its place.
-    fn sleep(&self, guard: Guard<'_>, parker: &Arc<Parker>) -> Result<()> {
+    fn sleep(&self, guard: Guard<'_>, parker: &Arc<Parker>, patience: &mut Patience) -> Result<()> {
         if guard.borrow().leader {
             guard.borrow_mut().followers.push(Arc::clone(parker));
             drop(guard);
@@ -272,9 +285,17 @@ impl Ctx {
             return Ok(());
         }
         guard.borrow_mut().leader = true;
+        let idle = *patience == Patience::Long && guard.borrow().ops.is_empty();
         drop(guard);
-        let limit = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        let mut limit = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        if idle && limit.is_none_or(|limit| limit > QUIET) {
+            limit = Some(QUIET);
+        }
         let result = poll(&mut fds, limit);
+        if idle && matches!(result, Ok(0)) && limit == Some(QUIET) {
+            crate::sys::code::give_back();
+            *patience = Patience::Short;
+        }
         let guard = self.shared.lock();
         let fired = fds.last().is_some_and(|wake| wake.revents != 0);
         self.shared.wakeups.leader_wakes(fired);
@@ -310,7 +331,7 @@ impl Ctx {
             wakeups: Arc::clone(&self.shared.wakeups),
         });
         let waker = Waker::from(Arc::clone(&thread));
-        self.drive(&thread.parker, || {
+        self.drive(&thread.parker, Patience::Short, || {
             let mut cx = Context::from_waker(&waker);
             while thread.woken.swap(false, Ordering::SeqCst) {
                 let guard = self.shared.lock();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Ctx;
 use super::core::Callback;
+use super::drive::Patience;
 use super::event::Event;
 use super::hooks::{Disaster, EventSink};
 use super::wake::Parker;
@@ -30,7 +31,9 @@ impl Ctx {
     /// Like [`Ctx::event_check`], but waits; serves the context meanwhile.
     pub fn event_wait(&self, mask: u64, mut wanted: impl FnMut(&Event) -> bool) -> Result<Event> {
         let parker = Arc::new(Parker::default());
-        self.drive(&parker, || self.take_event(mask, &mut wanted))
+        self.drive(&parker, Patience::Long, || {
+            self.take_event(mask, &mut wanted)
+        })
     }
 
     fn take_event(&self, mask: u64, wanted: &mut dyn FnMut(&Event) -> bool) -> Option<Event> {

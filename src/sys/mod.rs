@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 pub mod clock;
+pub mod code;
 #[cfg(test)]
 pub(crate) mod elsewhere;
 pub mod evtchn;

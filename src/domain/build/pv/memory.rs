@@ -1,13 +1,13 @@
 //! The memory of a PV guest: machine frames, which it gets in extents of 2 MiB where it can.
 
 use crate::Result;
-use crate::xen::{GuestMemory, Source};
+use crate::xen::{BATCH_PAGES, GuestMemory, Source};
 
 /// An extent of 2 MiB as the power of two of its pages.
 const LARGE: u32 = 9;
 const LARGE_PAGES: usize = 1 << LARGE;
 /// Extents asked for at a time.
-const BATCH: usize = 512;
+const BATCH: usize = BATCH_PAGES as usize >> LARGE;
 
 /// Gives the domain its memory: the machine frame of each of its pages. Virtual nodes are refused for PV guests before
 /// (`domain::defaults`).
