@@ -293,7 +293,7 @@ impl Ctx {
         }
         let result = poll(&mut fds, limit);
         if idle && matches!(result, Ok(0)) && limit == Some(QUIET) {
-            crate::sys::code::give_back();
+            crate::sys::memory::give_back();
             *patience = Patience::Short;
         }
         let guard = self.shared.lock();

@@ -2,7 +2,6 @@
 #![allow(unsafe_code)]
 
 pub mod clock;
-pub mod code;
 #[cfg(test)]
 pub(crate) mod elsewhere;
 pub mod evtchn;
@@ -11,6 +10,7 @@ pub mod fork;
 pub mod held_log;
 pub mod hypfs;
 pub mod log;
+pub mod memory;
 pub mod passwd;
 pub mod pidfd;
 pub mod poll;

@@ -9,13 +9,12 @@ use crate::sys::xc::consts::{
 };
 use crate::{Domid, Error, Result};
 
-/// Pages mapped at a time, 16 MiB: a large image needs few calls, and this process's other threads, which cannot touch new memory
-/// meanwhile, wait little.
-const WINDOW: usize = 4096;
+/// Pages mapped at a time: 64 MiB, so that a large image needs few calls and little room for page tables here.
+const WINDOW: usize = 16384;
 /// Extents given at a time; their frames fill a page.
 const BATCH: usize = 512;
 /// Pages given at a time, 64 MiB, or one extent: others wait for locks that the hypervisor holds meanwhile.
-pub const BATCH_PAGES: u64 = 16384;
+pub const BATCH_PAGES: usize = 16384;
 /// Orders of the extents that page tables know: 1 GiB, 2 MiB, 4 KiB.
 const ORDERS: [u32; 3] = [18, 9, 0];
 
@@ -123,7 +122,7 @@ impl<'a> GuestMemory<'a> {
     ) -> Result<()> {
         let mut next = frames.start;
         while next < frames.end {
-            let most = (BATCH_PAGES >> order).clamp(1, BATCH as u64);
+            let most = (BATCH_PAGES >> order).clamp(1, BATCH) as u64;
             let count = ((frames.end - next) >> order).min(most);
             let mut batch: Vec<u64> = (0..count).map(|extent| next + (extent << order)).collect();
             let done = self.populate(order, source, &mut batch)? as u64;

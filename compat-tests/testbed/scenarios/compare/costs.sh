@@ -67,9 +67,11 @@ steps() {
         cost "$guest" "$operation" boot-ms $(((${EPOCHREALTIME/./} - last) / 1000))
     }
 }
-# kept GUEST: what the xl that stays behind holds, in KiB; its libraries' own pages are any process's that runs on them.
+# kept GUEST: what the xl that stays behind holds, in KiB, once it has been quiet for a while; its libraries' own pages are any
+# process's that runs on them.
 kept() {
     local pid
+    sleep 1.5
     pid=$(xl_daemon "$1")
     cost "$1" create kept-kib "$(awk '/^Anonymous:/ { print $2 }' "/proc/$pid/smaps_rollup")"
     cost "$1" create resident-kib "$(awk '/^Rss:/ { print $2 }' "/proc/$pid/smaps_rollup")"

@@ -7,7 +7,7 @@ use crate::xen::{BATCH_PAGES, GuestMemory, Source};
 const LARGE: u32 = 9;
 const LARGE_PAGES: usize = 1 << LARGE;
 /// Extents asked for at a time.
-const BATCH: usize = BATCH_PAGES as usize >> LARGE;
+const BATCH: usize = BATCH_PAGES >> LARGE;
 
 /// Gives the domain its memory: the machine frame of each of its pages. Virtual nodes are refused for PV guests before
 /// (`domain::defaults`).
