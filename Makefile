@@ -27,6 +27,7 @@ STATICLIB := $(OUT)/libxenlight_capi.a
 FAULTS_STATICLIB := $(BUILD)/faults/libxenlight_capi.a
 FAULTS_LIB := $(BUILD)/faults/lib/$(REALNAME)
 INSPECT   := $(BUILD)/bin/xenlight-inspect
+SERVE     := $(BUILD)/bin/xenlight-serve
 XEN_LIBS  := -lxentoollog -lxenevtchn -lxenctrl -lxenforeignmemory -lxendevicemodel -lxenhypfs -lyajl
 
 # Incremental builds only cost time where everything is built once.
@@ -40,7 +41,9 @@ STRIP     ?= -Wl,--strip-debug
 # Where the host has its Xen: `make QEMU=/opt/qemu XEN_BOOTDIR=...` hands on to src/paths.rs, which has the names and Debian's places.
 PLACES    := $(shell sed -n 's/^    \([A-Z_]*\) = "\/.*/\1/p' src/paths.rs)
 $(foreach place,$(PLACES),$(if $(findstring command,$(origin $(place))),$(eval export XENLIGHT_$(place) := $($(place)))))
-BOOTDIR    = $(or $(XENLIGHT_XEN_BOOTDIR),$(shell sed -n 's/^    XEN_BOOTDIR = "\(.*\)";/\1/p' src/paths.rs))
+# place NAME: where it is, as chosen or Debian's.
+place      = $(or $(XENLIGHT_$(1)),$(shell sed -n 's/^    $(1) = "\(.*\)";/\1/p' src/paths.rs))
+BOOTDIR    = $(call place,XEN_BOOTDIR)
 
 # Cargo, and scripts that call it, take part in --jobs; but a dry run runs what has a plus sign, too.
 SHARING   := $(if $(findstring n,$(firstword -$(MAKEFLAGS))),,+)
@@ -51,7 +54,7 @@ STEPS     := build $(if $(filter $(INSTALLING),$(MAKECMDGOALS)),check) \
     $(if $(filter-out check tsan,$(filter $(INSTALLING),$(MAKECMDGOALS))),bed test) $(filter tsan,$(MAKECMDGOALS))
 
 .PHONY: all
-all: $(LIB)/$(REALNAME) $(INSPECT) $(BUILD)/xenlight.pc ## build the library (build/lib), xenlight-inspect (build/bin) and xenlight.pc
+all: $(LIB)/$(REALNAME) $(INSPECT) $(SERVE) $(BUILD)/xenlight.pc ## build the library (build/lib), xenlight-inspect and xenlight-serve (build/bin), xenlight.pc
 
 .PHONY: prerequisites
 prerequisites: ## install the Debian packages that build and tests use
@@ -70,6 +73,11 @@ $(INSPECT): FORCE | prerequisites
 	$(SHARING)$(CARGO) build --profile $(PROFILE) --package xenlight --bin xenlight-inspect
 	@mkdir -p $(@D)
 	install -s $(OUT)/xenlight-inspect $@
+
+$(SERVE): FORCE | prerequisites
+	$(SHARING)$(CARGO) build --profile $(PROFILE) --package xenlight-serve --bin xenlight-serve
+	@mkdir -p $(@D)
+	install -s $(OUT)/xenlight-serve $@
 
 $(BUILD)/exports.map: $(EXPORTS) Makefile
 	@mkdir -p $(@D)
@@ -100,6 +108,7 @@ install: all ## install library, links, headers and xenlight.pc (DESTDIR= PREFIX
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libxenlight.so
 	install -d $(DESTDIR)$(SBINDIR)
 	install $(INSPECT) $(DESTDIR)$(SBINDIR)/
+	install -D $(SERVE) $(DESTDIR)$(call place,STUBDOM_SERVER)
 	install -m 644 include/*.h $(DESTDIR)$(INCLUDEDIR)/
 	install -m 644 $(BUILD)/xenlight.pc $(DESTDIR)$(LIBDIR)/pkgconfig/xenlight.pc
 

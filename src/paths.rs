@@ -40,6 +40,8 @@ places! {
     SEABIOS = "/usr/share/seabios/bios-256k.bin";
     /// What hvmloader starts for `bios="ovmf"`.
     OVMF = "/usr/share/ovmf/OVMF.fd";
+    /// What serves a stub domain in dom0; this project's.
+    STUBDOM_SERVER = "/usr/libexec/xenlight-serve";
     /// The proxy between QMP and a stub domain. Debian's hands over to the one of the running Xen.
     VCHAN_PROXY = "/usr/bin/vchan-socket-proxy";
 }

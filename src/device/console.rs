@@ -21,6 +21,8 @@ pub enum ConsoleBackend {
     Xenconsoled,
     /// QEMU.
     Ioemu,
+    /// This project's server of stub domains; QEMU and the console daemon leave a console of that type alone.
+    Server,
 }
 
 /// What the first console's server needs to reach a guest that has not run yet.
@@ -126,6 +128,7 @@ impl Kind for Console {
         let server = match self.backend {
             ConsoleBackend::Xenconsoled => "xenconsoled",
             ConsoleBackend::Ioemu => "ioemu",
+            ConsoleBackend::Server => "xenlight-serve",
         };
         let tty = self.ring.as_ref().and_then(|ring| ring.tty.as_deref());
         nodes

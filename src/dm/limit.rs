@@ -57,14 +57,19 @@ pub(super) fn for_stubdom(op: &Op, request: Request<'_>, disks: &[DeviceDisk]) -
 /// 16 MiB and the video memory, or as large as the largest image that this QEMU serves can become. `Err` names an image of
 /// which that cannot be told; then there is no limit.
 fn of_stubdom(video_memkb: u64, disks: &[DeviceDisk]) -> Result<u64, &str> {
+    let served = disks
+        .iter()
+        .filter(|disk| disk.backend == DiskBackend::Qdisk);
+    Ok(largest(served)?.max(of_state(video_memkb)))
+}
+
+/// The largest size, in bytes, of the saved state of a QEMU in a stub domain.
+pub(super) fn of_state(video_memkb: u64) -> u64 {
     let video = match video_memkb {
         MEMKB_DEFAULT => 0,
         kilobytes => kilobytes.saturating_mul(1024),
     };
-    let served = disks
-        .iter()
-        .filter(|disk| disk.backend == DiskBackend::Qdisk);
-    Ok(largest(served)?.max(BASE.saturating_add(video)))
+    BASE.saturating_add(video)
 }
 
 /// The largest size, in bytes, of any file that a guest's restricted QEMU may write, which opens all disks itself: `least`,

@@ -81,6 +81,7 @@ async fn start(op: &Op, undo: &Rollback, local: Local<'_>) -> Result<()> {
         chroot: &restrict::root_directory(domid),
         console_limit_set: std::env::var_os("XEN_QEMU_CONSOLE_LIMIT").is_some(),
         igd: graphics::has_igd(&config.pcidevs),
+        screen: None,
         script_targets: script_targets(op, domid, &config.disks).await?,
     };
     let line = args::build(&program, config, &environment)?;

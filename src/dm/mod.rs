@@ -11,6 +11,7 @@ mod minios;
 mod process;
 mod proxy;
 mod restrict;
+mod serve;
 mod stubdom;
 mod user;
 
@@ -92,6 +93,11 @@ pub async fn spawn(op: &Op, request: Request<'_>, disks: Boxed<'_, Result<()>>) 
             .context("device model did not start")
             .domain(request.domid)
     })
+}
+
+/// Why an HVM guest with a Linux stub domain cannot have a screen; nothing where it can.
+pub fn why_no_screen(config: &DomainConfig) -> Option<String> {
+    serve::why_not(config)
 }
 
 /// Whether a PV or PVH guest needs a QEMU in this domain, for its framebuffers, its file systems, or those of its

@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use super::process::{self, Helper};
-use super::{START_TIMEOUT, destroy, limit, logfile, stubdom, stubdom_of};
+use super::{START_TIMEOUT, destroy, limit, logfile, serve, stubdom, stubdom_of};
 use crate::engine::{Command, Op, Rollback};
 use crate::log::Level;
 use crate::paths::{VCHAN_PROXY, XEN_LOGDIR};
@@ -87,7 +87,11 @@ pub(super) async fn revive(op: &Op, guest: Domid) -> Result<bool> {
             guest,
             name: &name,
         };
-        start(op, &undo, pair).await?;
+        if serve::is_used(op, stubdom).await? {
+            serve::run(op, &undo, pair).await?;
+        } else {
+            start(op, &undo, pair).await?;
+        }
         // A destruction meanwhile found none to end.
         check_up(op, guest, stubdom)
     })
@@ -111,8 +115,9 @@ pub(super) async fn end(op: &Op, stubdom: Domid, guest: Domid) -> Result<()> {
     let ended = process::end(op, guest, "QMP proxy", &pid_path, |line| {
         // Debian's program of that name is a script that becomes the one of the running Xen.
         let name = VCHAN_PROXY.rsplit('/').next().unwrap_or_default();
-        line.iter().any(|arg| arg.ends_with(name.as_bytes()))
-            && line.iter().any(|arg| arg == vchan.as_bytes())
+        let proxy = line.iter().any(|arg| arg.ends_with(name.as_bytes()))
+            && line.iter().any(|arg| arg == vchan.as_bytes());
+        proxy || serve::is_it(line, stubdom)
     })
     .await;
     ended.and(op.store()?.rm(&layout::qmp_proxy_state(stubdom)).await)

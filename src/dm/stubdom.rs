@@ -7,8 +7,10 @@ use rustix::fs::{Access, access};
 use super::args::{self, CommandLine, Environment, Restore};
 use super::console::{self, Ends};
 use super::local::{self, Local};
-use super::{MadeDomain, Request, STUBDOM_TIMEOUT, graphics, limit, logfile, process, proxy};
-use crate::device::{self, Guest, Ring, When};
+use super::{
+    MadeDomain, Request, STUBDOM_TIMEOUT, graphics, limit, logfile, process, proxy, serve,
+};
+use crate::device::{self, Console, ConsoleBackend, Guest, Ring, When};
 use crate::engine::{Op, Rollback};
 use crate::log::Level;
 use crate::paths::XEN_LOGDIR;
@@ -18,6 +20,9 @@ use crate::types::{
     DomainConfig, DomainType, NicType, Uuid,
 };
 use crate::{Boxed, DOM0, Domid, Error, Result, log_line};
+
+/// Where QEMU serves its screen in the stub domain, for the agent there.
+const SCREEN: &str = "/run/qemu.vnc";
 
 /// How many characters of a stub domain's complaint are shown.
 const MOST_WORDS: usize = 300;
@@ -47,10 +52,11 @@ async fn steps(
 ) -> Result<()> {
     let guest = request.domid;
     check_images(request)?;
-    let line = arguments(op, request)?;
+    let server = way(op, request);
+    let line = arguments(op, request, server)?;
     let name = stubdom_name(op, guest).await?;
     let uuid = Uuid::random().map_err(|error| Error::io("cannot make a UUID", &error))?;
-    let mut config = config(request.config, name.clone(), uuid);
+    let mut config = config(request.config, name.clone(), uuid, server);
 
     let made = make(op, undo, request, &mut config, disks).await?;
     let stubdom = made.domid;
@@ -75,12 +81,20 @@ async fn steps(
     let disks = device::place_all(op, &serves, &mut config.disks).await?;
     device::number_nics(op, &serves, &mut config.nics).await?;
     screen(op, &serves, &mut config).await?;
-    consoles(op, undo, &serves, request, made).await?;
+    let consoles = consoles(op, undo, &serves, request, made, server).await?;
     side_by_side(
         op,
         [
             Box::pin(device::connect_all(op, &disks)),
-            Box::pin(backends(op, undo, request, stubdom, &config, &name)),
+            Box::pin(backends(
+                op,
+                undo,
+                request,
+                stubdom,
+                &config,
+                &name,
+                server.then_some(&consoles),
+            )),
         ],
     )
     .await?;
@@ -141,7 +155,23 @@ fn check_images(request: Request<'_>) -> Result<()> {
     Ok(())
 }
 
-fn arguments(op: &Op, request: Request<'_>) -> Result<CommandLine> {
+/// Whether the stub domain has the server of this project in dom0, and not QEMU and a QMP proxy.
+fn way(op: &Op, request: Request<'_>) -> bool {
+    let Some(reason) = serve::why_not(request.config) else {
+        return true;
+    };
+    // MiniOS has no other.
+    let level = if is_linux(request.config) {
+        Level::Warn
+    } else {
+        Level::Debug
+    };
+    let what = format!("QEMU in dom0 serves the stub domain: {reason}");
+    log_line!(op.log(), level, request.domid, "{what}");
+    false
+}
+
+fn arguments(op: &Op, request: Request<'_>, server: bool) -> Result<CommandLine> {
     let restore = match request.saved_state {
         None => Restore::No,
         Some(_) if is_linux(request.config) => Restore::Stubdom,
@@ -151,6 +181,7 @@ fn arguments(op: &Op, request: Request<'_>) -> Result<CommandLine> {
         domid: request.domid,
         restore,
         igd: graphics::has_igd(&request.config.pcidevs),
+        screen: (server && args::vnc(request.config).is_some()).then_some(SCREEN),
         ..Environment::default()
     };
     let line = args::build("", request.config, &environment)?;
@@ -169,7 +200,7 @@ pub(super) async fn stubdom_name(op: &Op, guest: Domid) -> Result<String> {
 }
 
 /// The stub domain's own configuration, made from the guest's.
-fn config(guest: &DomainConfig, name: String, uuid: Uuid) -> DomainConfig {
+fn config(guest: &DomainConfig, name: String, uuid: Uuid, server: bool) -> DomainConfig {
     let mut config = DomainConfig::default();
     let from = &guest.b_info;
 
@@ -204,7 +235,7 @@ fn config(guest: &DomainConfig, name: String, uuid: Uuid) -> DomainConfig {
 
     config.disks = guest.disks.clone();
     config.nics = guest.nics.iter().map(plain_nic).collect();
-    if let Some(hvm) = args::hvm(from) {
+    if let Some(hvm) = args::hvm(from).filter(|_| !server) {
         let shown = [hvm.vnc.enable, hvm.spice.enable, hvm.sdl.enable];
         if shown.into_iter().any(args::is) {
             config.vfbs.push(DeviceVfb {
@@ -319,7 +350,8 @@ async fn consoles(
     stubdom: &Guest,
     request: Request<'_>,
     made: MadeDomain,
-) -> Result<()> {
+    server: bool,
+) -> Result<Vec<Console>> {
     let guest = request.domid;
     let name = op.store()?.read_str(&layout::name(guest)).await?;
     let log = logfile::rotate(&format!("qemu-dm-{}", name.unwrap_or_default()))?;
@@ -338,13 +370,18 @@ async fn consoles(
             tty: None,
         },
     };
-    for mut console in console::consoles(request.config, ends) {
-        device::add(op, stubdom, &mut console, When::Creation).await?;
+    let mut consoles = console::consoles(request.config, ends);
+    for console in &mut consoles {
+        if server {
+            console.backend = ConsoleBackend::Server;
+        }
+        device::add(op, stubdom, console, When::Creation).await?;
     }
-    Ok(())
+    Ok(consoles)
 }
 
-/// Starts the two processes in dom0 that the stub domain needs, side by side.
+/// Starts the processes in dom0 that the stub domain needs, side by side: its server, and QEMU where that alone can serve a
+/// disk; or QEMU and a QMP proxy.
 async fn backends(
     op: &Op,
     undo: &Rollback,
@@ -352,7 +389,28 @@ async fn backends(
     stubdom: Domid,
     config: &DomainConfig,
     name: &str,
+    served: Option<&Vec<Console>>,
 ) -> Result<()> {
+    let pair = proxy::Pair {
+        stubdom,
+        guest: request.domid,
+        name,
+    };
+    let mut starts: Vec<Boxed<'_, Result<()>>> = Vec::new();
+    if let Some(consoles) = served {
+        starts.push(Box::pin(serve::start(
+            op,
+            undo,
+            pair,
+            request.config,
+            consoles,
+        )));
+        if !super::needed(config) {
+            return op.join(starts).await.into_iter().collect();
+        }
+    } else if is_linux(request.config) {
+        starts.push(Box::pin(proxy::start(op, undo, pair)));
+    }
     undo.push(format!("take down the QEMU of stub domain {stubdom}"), {
         move |op: Op| async move { super::destroy::local(&op, stubdom).await }
     });
@@ -362,15 +420,7 @@ async fn backends(
         saved_state: None,
         file_limit: limit::for_stubdom(op, request, &config.disks),
     };
-    let mut starts: Vec<Boxed<'_, Result<()>>> = vec![Box::pin(local::spawn(op, local))];
-    if is_linux(request.config) {
-        let pair = proxy::Pair {
-            stubdom,
-            guest: request.domid,
-            name,
-        };
-        starts.push(Box::pin(proxy::start(op, undo, pair)));
-    }
+    starts.push(Box::pin(local::spawn(op, local)));
     op.join(starts).await.into_iter().collect()
 }
 
@@ -467,6 +517,7 @@ mod tests {
             &guest(DomainBuildInfoHvm::default()),
             "g-dm".into(),
             Uuid([7; 16]),
+            false,
         );
         assert_eq!(config.c_info.name.as_deref(), Some("g-dm"));
         assert_eq!(config.b_info.max_memkb, 136 * 1024);
@@ -480,12 +531,15 @@ mod tests {
     }
 
     #[test]
-    fn a_screen_needs_a_framebuffer() {
+    fn a_screen_needs_a_framebuffer_where_qemu_shows_it() {
         let mut hvm = DomainBuildInfoHvm::default();
-        hvm.spice.enable = Some(true);
-        let config = config(&guest(hvm), "g-dm".into(), Uuid([7; 16]));
-        assert_eq!((config.vfbs.len(), config.vkbs.len()), (1, 1));
-        assert_eq!(config.vfbs[0].backend_domid, DOM0);
+        hvm.vnc.enable = Some(true);
+        let guest = guest(hvm);
+        let shown = config(&guest, "g-dm".into(), Uuid([7; 16]), false);
+        assert_eq!((shown.vfbs.len(), shown.vkbs.len()), (1, 1));
+        assert_eq!(shown.vfbs[0].backend_domid, DOM0);
+        let served = config(&guest, "g-dm".into(), Uuid([7; 16]), true);
+        assert!(served.vfbs.is_empty() && served.vkbs.is_empty());
     }
 
     #[test]
@@ -497,7 +551,7 @@ mod tests {
             ifname: Some("web".into()),
             ..DeviceNic::default()
         });
-        let config = config(&guest, "g-dm".into(), Uuid([7; 16]));
+        let config = config(&guest, "g-dm".into(), Uuid([7; 16]), true);
         assert_eq!(config.nics[0].nictype, NicType::Vif);
         assert_eq!(config.nics[0].ifname.as_deref(), Some("web-emu"));
     }

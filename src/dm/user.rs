@@ -72,6 +72,15 @@ pub(super) fn of(users: &Users<'_>, domid: Domid, config: &DomainConfig) -> Resu
     }
 }
 
+/// A user for a process that serves `domid` and needs no privileges; `None` when the host has none for such.
+pub(super) fn unprivileged(users: &Users<'_>, domid: Domid) -> Result<Option<User>> {
+    if let Some(base) = named(users, RANGE_BASE)? {
+        let uid = base.uid.checked_add(domid);
+        return Ok(uid.map(|uid| User { uid, gid: base.gid }));
+    }
+    Ok(named(users, SHARED)?.filter(|user| user.uid != 0 && user.gid != 0))
+}
+
 /// The user as which a domain's processes are killed; `None` when the host has none.
 pub(super) fn reaper(users: &Users<'_>) -> Result<Option<u32>> {
     for name in [REAPER, RANGE_BASE] {

@@ -45,7 +45,7 @@ pub(super) fn others(config: &DomainConfig) -> Result<()> {
             "leave it out: the stub domain confines QEMU; or leave out {STUB_DOMAIN}="
         )));
     }
-    screens(info, hvm)
+    screens(config, hvm)
 }
 
 fn bootloader(info: &DomainBuildInfo) -> Result<()> {
@@ -57,18 +57,23 @@ fn bootloader(info: &DomainBuildInfo) -> Result<()> {
         .hint("give kernel= and ramdisk=, for instance copied out of the guest's disk"))
 }
 
-/// QEMU in a Linux stub domain draws on nothing that dom0 could show. MiniOS has a framebuffer.
-fn screens(info: &DomainBuildInfo, hvm: &DomainBuildInfoHvm) -> Result<()> {
-    if !has_no_screen(info) {
+/// The screen of a QEMU in a Linux stub domain is shown by VNC, if at all. MiniOS has a framebuffer.
+fn screens(config: &DomainConfig, hvm: &DomainBuildInfoHvm) -> Result<()> {
+    if !shows_only_on_request(&config.b_info) {
         return Ok(());
     }
-    for (what, wanted) in [
-        ("vnc", hvm.vnc.enable),
-        ("sdl", hvm.sdl.enable),
-        ("spice", hvm.spice.enable),
-    ] {
+    for (what, wanted) in [("sdl", hvm.sdl.enable), ("spice", hvm.spice.enable)] {
         if wanted == Some(true) {
             let what = format!("{what}=1 is not implemented for a guest with a Linux stub domain");
+            return Err(Error::ni(what).hint(format!(
+                "set it to 0, and vnc=1 for a screen; or leave out {STUB_DOMAIN}="
+            )));
+        }
+    }
+    if hvm.vnc.enable == Some(true) {
+        if let Some(reason) = crate::dm::why_no_screen(config) {
+            let what =
+                format!("vnc=1 cannot be had for a guest with a Linux stub domain: {reason}");
             return Err(Error::ni(what).hint(format!(
                 "set it to 0 and use serial=\"pty\" with xl console, or leave out {STUB_DOMAIN}="
             )));
@@ -77,8 +82,8 @@ fn screens(info: &DomainBuildInfo, hvm: &DomainBuildInfoHvm) -> Result<()> {
     Ok(())
 }
 
-/// Whether the guest's QEMU runs where it can show nothing.
-pub(super) fn has_no_screen(info: &DomainBuildInfo) -> bool {
+/// Whether the guest's QEMU runs in a Linux stub domain, where it has a screen only for who asks for one.
+pub(super) fn shows_only_on_request(info: &DomainBuildInfo) -> bool {
     info.device_model_stubdomain == Some(true)
         && info.device_model_version == DeviceModelVersion::QemuXen
 }
@@ -89,9 +94,9 @@ pub(super) fn missing_screen(given: &DomainConfig, config: &DomainConfig) -> Opt
         return None;
     };
     let left_open = asked.vnc.enable.is_none() && asked.vga.kind != VgaInterfaceType::None;
-    (left_open && has_no_screen(&config.b_info)).then_some(
-        "the guest has no screen, for its QEMU runs in a Linux stub domain: use serial=\"pty\" with xl console \
-         (vnc=0 says that this is meant)",
+    (left_open && shows_only_on_request(&config.b_info)).then_some(
+        "the guest has no screen, for its QEMU runs in a Linux stub domain: vnc=1 gives it one \
+         (vnc=0 says that none is wanted)",
     )
 }
 
@@ -195,14 +200,12 @@ mod tests {
                 hvm.vnc.enable = Some(what == "vnc");
                 hvm.sdl.enable = Some(what == "sdl");
                 hvm.spice.enable = Some(what == "spice");
+                // Only QEMU knows it, so that no server in dom0 can carry the screen either.
+                hvm.serial = Some("telnet::5,server".into());
             };
             assert!(others(&guest(false, |_, hvm| wanted(hvm))).is_ok());
             let refused = others(&guest(true, |_, hvm| wanted(hvm)));
-            said(
-                refused,
-                Code::Ni,
-                &[&format!("{what}=1"), "xl console", STUB_DOMAIN],
-            );
+            said(refused, Code::Ni, &[&format!("{what}=1"), STUB_DOMAIN]);
             let minios = guest(true, |info, hvm| {
                 info.device_model_version = DeviceModelVersion::QemuXenTraditional;
                 wanted(hvm);

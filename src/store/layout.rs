@@ -146,6 +146,11 @@ pub fn qmp_proxy_state(stub_domid: Domid) -> String {
     format!("{}/qmp-proxy-state", dm(crate::DOM0, stub_domid))
 }
 
+/// What the server of a stub domain in dom0 is to do; only dom0 reads it.
+pub fn stubdom_server(stub_domid: Domid) -> String {
+    format!("/libxl/{stub_domid}/server")
+}
+
 /// Where the vchan of a stub domain's QMP is found.
 pub fn qmp_vchan(stub_domid: Domid, domid: Domid) -> String {
     format!("{}/qmp-vchan", dm(stub_domid, domid))

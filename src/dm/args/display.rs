@@ -46,6 +46,8 @@ pub(super) fn screens(input: &Input<'_>, line: &mut CommandLine) -> Result<()> {
             }
             None => line.pair("-vnc", "none"),
         }
+    } else if let Some(socket) = input.env.screen {
+        line.pair("-vnc", format!("unix:{socket}"));
     }
     line.pair("-display", "none");
     if let Some(sdl) = sdl(input.config).filter(|_| !input.stubdom) {

@@ -62,6 +62,8 @@ pub struct Environment<'a> {
     pub console_limit_set: bool,
     /// Whether one of the guest's PCI devices is an Intel graphics card.
     pub igd: bool,
+    /// The socket in the stub domain on which its QEMU serves the screen, where it has one.
+    pub screen: Option<&'a str>,
     /// The files or block devices that hotplug scripts made of disks, by the disk's name.
     pub script_targets: HashMap<String, String>,
 }

@@ -46,7 +46,7 @@ pub(super) fn firmware(info: &mut DomainBuildInfo) -> Result<()> {
 pub(super) fn fill(info: &mut DomainBuildInfo) -> Result<()> {
     default_kb(&mut info.shadow_memkb, 0);
     let version = info.device_model_version;
-    let screen = !refuse::has_no_screen(info);
+    let screen = !refuse::shows_only_on_request(info);
     let DomainBuildInfoU::Hvm(hvm) = &mut info.u else {
         return Ok(());
     };

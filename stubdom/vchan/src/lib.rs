@@ -46,6 +46,7 @@ pub use devices::{Devices, UnmapNotify};
 pub use layout::Sizes;
 pub use server::{Presence, Server};
 pub use shared::SharedPages;
+pub use sys::IOCTLS;
 
 /// Size in bytes of a page that one domain grants to another, whatever the kernel's own pages are.
 pub const PAGE_SIZE: usize = 4096;

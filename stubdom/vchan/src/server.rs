@@ -110,7 +110,10 @@ impl Server {
                 }
             }
             seen => {
-                self.start_again();
+                // One that waited its turn finds empty rings, and may have written already.
+                if self.attended {
+                    self.start_again();
+                }
                 // If it has gone meanwhile, it rings, and the next look sees it.
                 self.end.page.exchange_u8(CLI_LIVE, seen, KNOWN);
                 self.attended = true;

@@ -28,6 +28,19 @@ const BIND_UNBOUND_PORT: libc::Ioctl = request(b'E', 2, 4);
 const UNBIND: libc::Ioctl = request(b'E', 3, 4);
 const NOTIFY: libc::Ioctl = request(b'E', 4, 4);
 
+/// The requests that an end makes of the devices after they are open, for a process that confines itself.
+pub const IOCTLS: &[u64] = &[
+    MAP_GRANT_REF,
+    UNMAP_GRANT_REF,
+    ALLOC_GREF,
+    DEALLOC_GREF,
+    SET_UNMAP_NOTIFY,
+    BIND_INTERDOMAIN,
+    BIND_UNBOUND_PORT,
+    UNBIND,
+    NOTIFY,
+];
+
 const GNTALLOC_WRITABLE: u16 = 1;
 const CLEAR_BYTE: u32 = 1;
 const SEND_EVENT: u32 = 2;

@@ -1,0 +1,339 @@
+//! The one process in dom0 that a stub domain needs, where QEMU and a QMP proxy were two: `xenlight-serve` carries its consoles,
+//! its QMP and the guest's screen (docs/stub-domain.md).
+//!
+//! What it is to do stands in xenstore, in the part that only dom0 reads, so that anybody can start it again.
+
+mod ends;
+
+use std::os::fd::OwnedFd;
+
+use serde_json::{Value, json};
+
+use super::process::{self, Helper};
+use super::proxy::Pair;
+use super::{START_TIMEOUT, args, destroy, limit, logfile, proxy, stubdom, user};
+use crate::device::Console;
+use crate::engine::{Command, Op, Rollback};
+use crate::paths::{STUBDOM_SERVER, XEN_LOGDIR};
+use crate::store::layout;
+use crate::sys::standard;
+use crate::types::{DomainConfig, VncInfo};
+use crate::{Domid, Error, Result, qmp};
+
+/// Set to anything but nothing: QEMU and the proxy serve stub domains, as with the C library.
+const OLD_WAY: &str = "XENLIGHT_STUBDOM_QEMU";
+
+/// The most that a message to xenstored has room for, beside the path.
+const LONGEST: usize = 4000;
+
+/// The user of those hosts that have none for QEMU.
+const NOBODY: (u32, u32) = (65534, 65534);
+
+/// The consoles' numbers end here: Linux takes the last digit for the terminal's number.
+const MOST_CONSOLES: usize = 10;
+
+/// Why a guest's stub domain cannot be served by the process of this project, so that QEMU and the proxy do it; nothing where it
+/// can.
+pub(super) fn why_not(config: &DomainConfig) -> Option<String> {
+    if !stubdom::is_linux(config) {
+        return Some("a MiniOS stub domain has a framebuffer, which QEMU shows".into());
+    }
+    if std::env::var_os(OLD_WAY).is_some_and(|value| !value.is_empty()) {
+        return Some(format!("{OLD_WAY} is set"));
+    }
+    if let Err(error) = process::check_executable(STUBDOM_SERVER, "server of stub domains", 0) {
+        return Some(error.to_string());
+    }
+    let ports = args::hvm(&config.b_info)
+        .map(args::serial_ports)
+        .unwrap_or_default();
+    if ports.len() + args::FIRST_SERIAL_CONSOLE > MOST_CONSOLES {
+        return Some(format!("{} serial ports are too many", ports.len()));
+    }
+    let unknown = ports.iter().find(|port| ends::of_word(port).is_none())?;
+    Some(format!("only QEMU knows serial={unknown:?}"))
+}
+
+/// Starts the process for a stub domain whose nodes are there and that does not run yet, and waits until it serves.
+pub(super) async fn start(
+    op: &Op,
+    undo: &Rollback,
+    pair: Pair<'_>,
+    config: &DomainConfig,
+    consoles: &[Console],
+) -> Result<()> {
+    let task = task(pair, config, consoles)
+        .map_err(|error| error.domain(pair.guest))?
+        .to_string();
+    if task.len() > LONGEST {
+        let what = "the paths of its serial ports are too long for xenstore";
+        return Err(Error::inval(what).domain(pair.guest));
+    }
+    op.store()?
+        .write(&layout::stubdom_server(pair.stubdom), &task)
+        .await?;
+    run(op, undo, pair).await
+}
+
+/// Whether the stub domain is served so.
+pub(super) async fn is_used(op: &Op, stubdom: Domid) -> Result<bool> {
+    let task = op.store()?.read(&layout::stubdom_server(stubdom)).await?;
+    Ok(task.is_some())
+}
+
+/// Starts the process of a stub domain, also again, and waits until it serves.
+pub(super) async fn run(op: &Op, undo: &Rollback, pair: Pair<'_>) -> Result<()> {
+    let Pair {
+        stubdom,
+        guest,
+        name,
+    } = pair;
+    process::check_executable(STUBDOM_SERVER, "server of stub domains", guest)?;
+    let log_name = format!("qemu-dm-{name}");
+    let log = logfile::open(&log_name).map_err(|error| error.domain(guest))?;
+    undo.push(format!("take down the server of stub domain {stubdom}"), {
+        move |op: Op| async move {
+            let ended = proxy::end(&op, stubdom, guest).await;
+            ended.and(destroy::remove_sockets(guest))
+        }
+    });
+    let state_path = layout::qmp_proxy_state(stubdom);
+    // A state left by another stub domain of this number would look like readiness.
+    op.store()?.rm(&state_path).await?;
+    let mut command =
+        Command::new(STUBDOM_SERVER).args(["-xen-domid".to_owned(), stubdom.to_string()]);
+    let null = standard::null().map_err(|error| Error::io("cannot open /dev/null", &error))?;
+    command.stdout = Some(null);
+    command.stderr = Some(OwnedFd::from(log));
+    command.setsid = true;
+    command.double_fork = true;
+    let helper = Helper {
+        domid: guest,
+        what: "server of the stub domain",
+        pid_path: layout::qmp_proxy_pid(stubdom),
+        state_path,
+        log: format!("{XEN_LOGDIR}/{log_name}.log"),
+    };
+    let ready = helper.running(op);
+    helper.start(op, command, START_TIMEOUT, ready).await
+}
+
+/// Whether a command line is that of the process that serves `stubdom`.
+pub(super) fn is_it(line: &[Vec<u8>], stubdom: Domid) -> bool {
+    line.first()
+        .is_some_and(|program| program == STUBDOM_SERVER.as_bytes())
+        && process::has_pair(line, "-xen-domid", &stubdom.to_string())
+}
+
+/// What the process reads (stubdom/serve/src/config.rs).
+fn task(pair: Pair<'_>, config: &DomainConfig, consoles: &[Console]) -> Result<Value> {
+    let user = user::unprivileged(&user::HOST, pair.stubdom)?;
+    let (uid, gid) = user.map_or(NOBODY, |user| (user.uid, user.gid));
+    let state = limit::of_state(config.b_info.video_memkb);
+    let consoles: Vec<Value> = consoles
+        .iter()
+        .map(|console| {
+            let number = usize::try_from(console.devid).unwrap_or_default();
+            let serial = number.checked_sub(args::FIRST_SERIAL_CONSOLE);
+            json!({ "number": number, "serial": serial, "end": end(number, console, state) })
+        })
+        .collect();
+    Ok(json!({
+        "stubdom": pair.stubdom,
+        "guest": pair.guest,
+        "user": { "uid": uid, "gid": gid },
+        "consoles": consoles,
+        "qmp": qmp::socket_path(pair.guest),
+        "screen": args::vnc(config).map(screen).transpose()?,
+    }))
+}
+
+/// The log, the state on its way out and in, and the serial ports.
+fn end(number: usize, console: &Console, state: u64) -> Value {
+    let Some(output) = &console.output else {
+        return ends::null();
+    };
+    let path = output.split_once(':').map_or("", |(_, path)| path);
+    match number {
+        0 => ends::log(path, false),
+        1 => ends::state(path, state),
+        2 => ends::source(path),
+        _ => ends::of_word(output).unwrap_or_else(ends::null),
+    }
+}
+
+/// Where viewers connect: an address may bring its own display, then no other may be given.
+fn screen(vnc: &VncInfo) -> Result<Value> {
+    let listen = vnc.listen.as_deref().unwrap_or("127.0.0.1");
+    let (host, display) = match listen.rsplit_once(':') {
+        _ if listen.starts_with("unix:") => (listen, 0),
+        Some((host, own)) if !host.contains(':') || host.ends_with(']') => {
+            if vnc.display != 0 {
+                let what = format!(
+                    "vncdisplay={} is set, but vnclisten={listen:?} names a display too",
+                    vnc.display
+                );
+                return Err(Error::inval(what));
+            }
+            let own = own.parse::<i32>();
+            (
+                host,
+                own.map_err(|_| Error::inval(format!("vnclisten={listen:?} names no display")))?,
+            )
+        }
+        _ => (listen, vnc.display),
+    };
+    let display = u16::try_from(display)
+        .ok()
+        .filter(|display| *display < u16::MAX - 5900);
+    let display =
+        display.ok_or_else(|| Error::inval(format!("there is no VNC display {}", vnc.display)))?;
+    let host = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host);
+    let password = vnc
+        .passwd
+        .as_deref()
+        .filter(|password| !password.is_empty());
+    Ok(json!({
+        "host": host,
+        "display": display,
+        "unused": args::is(vnc.findunused),
+        "password": password,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{DeviceModelVersion, DomainBuildInfoHvm, DomainBuildInfoU};
+
+    fn guest(hvm: DomainBuildInfoHvm) -> DomainConfig {
+        let mut config = DomainConfig::default();
+        config.b_info.u = DomainBuildInfoU::Hvm(hvm);
+        config.b_info.device_model_version = DeviceModelVersion::QemuXen;
+        config
+    }
+
+    #[test]
+    fn a_task_says_it_all() {
+        let mut hvm = DomainBuildInfoHvm {
+            serial_list: vec!["pty".into(), "file:/tmp/b".into()],
+            ..Default::default()
+        };
+        hvm.vnc.enable = Some(true);
+        hvm.vnc.display = 3;
+        hvm.vnc.passwd = Some(String::new());
+        let console =
+            |devid, output: Option<&str>| Console::ioemu(devid, 0, output.map(str::to_owned));
+        let consoles = [
+            console(0, Some("file:/log/a:b")),
+            console(1, Some("file:/state")),
+            console(2, None),
+            console(3, Some("pty")),
+            console(4, Some("file:/tmp/b")),
+        ];
+        let pair = Pair {
+            stubdom: 6,
+            guest: 5,
+            name: "g-dm",
+        };
+        let task = task(pair, &guest(hvm), &consoles).unwrap();
+        assert_eq!((&task["stubdom"], &task["guest"]), (&json!(6), &json!(5)));
+        assert_ne!(task["user"]["uid"], 0);
+        let kinds: Vec<&Value> = task["consoles"].as_array().unwrap().iter().collect();
+        assert_eq!(kinds[0]["end"]["path"], "/log/a:b");
+        assert_eq!(kinds[0]["end"]["truncate"], false);
+        assert_eq!(kinds[1]["end"]["rotate"], false);
+        assert_eq!(kinds[2]["end"], json!({ "kind": "null" }));
+        assert_eq!(
+            (&kinds[3]["serial"], &kinds[3]["end"]["kind"]),
+            (&json!(0), &json!("pty"))
+        );
+        assert_eq!(
+            (&kinds[4]["serial"], &kinds[4]["end"]["truncate"]),
+            (&json!(1), &json!(true))
+        );
+        assert_eq!(
+            task["screen"],
+            json!({ "host": "127.0.0.1", "display": 3, "unused": false, "password": null })
+        );
+        let restored = end(2, &console(2, Some("pipe:/state/qemu-resume.5")), 0);
+        assert_eq!(
+            restored,
+            json!({ "kind": "source", "path": "/state/qemu-resume.5" })
+        );
+    }
+
+    #[test]
+    fn addresses_of_screens() {
+        let at = |listen: &str, display| {
+            let vnc = VncInfo {
+                listen: Some(listen.into()),
+                display,
+                ..VncInfo::default()
+            };
+            screen(&vnc).map(|screen| {
+                (
+                    screen["host"].as_str().unwrap().to_owned(),
+                    screen["display"].clone(),
+                )
+            })
+        };
+        for (listen, display, host, shown) in [
+            ("0.0.0.0", 2, "0.0.0.0", 2),
+            ("0.0.0.0:4", 0, "0.0.0.0", 4),
+            ("::1", 2, "::1", 2),
+            ("[::1]:4", 0, "::1", 4),
+            ("unix:/run/g.vnc", 0, "unix:/run/g.vnc", 0),
+        ] {
+            assert_eq!(
+                at(listen, display).unwrap(),
+                (host.to_owned(), json!(shown)),
+                "{listen}"
+            );
+        }
+        for (listen, display) in [
+            ("0.0.0.0:4", 2),
+            ("0.0.0.0:x", 0),
+            ("0.0.0.0", -1),
+            ("0.0.0.0", 65535),
+        ] {
+            assert!(at(listen, display).is_err(), "{listen} {display}");
+        }
+    }
+
+    #[test]
+    fn what_the_server_cannot_do_is_found_early() {
+        let with = |serial: &[&str]| {
+            let serial_list = serial.iter().map(|&word| word.to_owned()).collect();
+            why_not(&guest(DomainBuildInfoHvm {
+                serial_list,
+                ..Default::default()
+            }))
+        };
+        // Where the program is not installed, that is the reason for all.
+        let installed = with(&["pty"]).is_none();
+        for (serial, word) in [
+            (&["telnet::5,server"][..], "telnet"),
+            (&["pty"; 8][..], "too many"),
+        ] {
+            let reason = with(serial).unwrap();
+            assert!(!installed || reason.contains(word), "{reason}");
+        }
+        let mut minios = guest(DomainBuildInfoHvm::default());
+        minios.b_info.device_model_version = DeviceModelVersion::QemuXenTraditional;
+        assert!(why_not(&minios).unwrap().contains("MiniOS"));
+    }
+
+    #[test]
+    fn its_process_is_known_by_its_command_line() {
+        let line = |words: &[&str]| -> Vec<Vec<u8>> {
+            words.iter().map(|word| word.as_bytes().to_vec()).collect()
+        };
+        assert!(is_it(&line(&[STUBDOM_SERVER, "-xen-domid", "6"]), 6));
+        assert!(!is_it(&line(&[STUBDOM_SERVER, "-xen-domid", "6"]), 7));
+        assert!(!is_it(&line(&["/usr/bin/qemu", "-xen-domid", "6"]), 6));
+    }
+}
