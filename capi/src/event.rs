@@ -3,6 +3,7 @@
 use std::ffi::{CString, c_int, c_void};
 use std::sync::Arc;
 
+use xenlight::dm;
 use xenlight::engine::{Disaster, Event, EventSink};
 use xenlight::{Code, Error, Result};
 
@@ -165,6 +166,7 @@ pub unsafe extern "C" fn libxl_evenable_domain_death(
             return Err(Error::inval("the generator's place is NULL").domain(domid));
         }
         let id = ctx.core.enable_domain_death(domid, user)?;
+        dm::keep_served(&ctx.core, domid);
         let id = usize::try_from(id).map_err(|_| Error::fail("out of generator numbers"))?;
         // The handle is the generator's number, never 0, and never looked into: a stale one is harmless.
         // SAFETY: checked above, and writable by this function's contract.

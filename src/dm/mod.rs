@@ -19,6 +19,7 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use logfile::rotate as rotate_log;
+pub use serve::keep as keep_served;
 
 use crate::engine::{Op, Rollback};
 use crate::store::layout;

@@ -36,7 +36,7 @@ pub(super) async fn start(op: &Op, undo: &Rollback, pair: Pair<'_>) -> Result<()
 
     undo.push(format!("take down the QMP proxy of domain {guest}"), {
         move |op: Op| async move {
-            let ended = end(&op, stubdom, guest).await;
+            let ended = end_process(&op, stubdom, guest).await;
             ended.and(destroy::remove_sockets(guest))
         }
     });
@@ -75,10 +75,10 @@ pub(super) async fn revive(op: &Op, guest: Domid) -> Result<bool> {
         return Ok(false);
     };
     check_up(op, guest, stubdom)?;
-    let what = "nobody serves the guest's QMP socket; its QMP proxy is started again";
+    let what = "nobody serves the guest's QMP socket; what did so is started again";
     log_line!(op.log(), Level::Warn, guest, "{what}");
     op.with_rollback(|undo| async move {
-        end(op, stubdom, guest).await?;
+        end_process(op, stubdom, guest).await?;
         // The program does not bind to a name that is there.
         destroy::remove_sockets(guest)?;
         let name = stubdom::stubdom_name(op, guest).await?;
@@ -87,12 +87,16 @@ pub(super) async fn revive(op: &Op, guest: Domid) -> Result<bool> {
             guest,
             name: &name,
         };
-        if serve::is_used(op, stubdom).await? {
+        let served = serve::is_used(op, stubdom).await?;
+        if served {
             serve::run(op, &undo, pair).await?;
         } else {
             start(op, &undo, pair).await?;
         }
         // A destruction meanwhile found none to end.
+        if served && !serve::is_used(op, stubdom).await? {
+            return Err(Error::fail("the stub domain is being destroyed").domain(guest));
+        }
         check_up(op, guest, stubdom)
     })
     .await?;
@@ -108,8 +112,15 @@ fn check_up(op: &Op, guest: Domid, stubdom: Domid) -> Result<()> {
     Err(Error::fail(what).hint(hint).domain(guest))
 }
 
-/// Ends the proxy and forgets its state. Fine when there is none.
+/// Ends the proxy, or what serves the stub domain, for good. Fine when there is none.
 pub(super) async fn end(op: &Op, stubdom: Domid, guest: Domid) -> Result<()> {
+    // First, so that nobody starts it again.
+    let forgotten = op.store()?.rm(&layout::stubdom_server(stubdom)).await;
+    end_process(op, stubdom, guest).await.and(forgotten)
+}
+
+/// Ends the process and forgets its state.
+pub(super) async fn end_process(op: &Op, stubdom: Domid, guest: Domid) -> Result<()> {
     let vchan = layout::qmp_vchan(stubdom, guest);
     let pid_path = layout::qmp_proxy_pid(stubdom);
     let ended = process::end(op, guest, "QMP proxy", &pid_path, |line| {

@@ -34,6 +34,8 @@ pub enum EventKind {
     ConsoleAvailable,
 }
 
+/// The number of [`EventKind::DomainDeath`].
+pub const DOMAIN_DEATH: u32 = 2;
 /// The number of [`EventKind::DiskEject`].
 pub const DISK_EJECT: u32 = 3;
 
@@ -42,7 +44,7 @@ impl EventKind {
     pub fn type_raw(&self) -> u32 {
         match self {
             EventKind::DomainShutdown { .. } => 1,
-            EventKind::DomainDeath => 2,
+            EventKind::DomainDeath => DOMAIN_DEATH,
             EventKind::DiskEject { .. } => DISK_EJECT,
             EventKind::OperationComplete { .. } => 4,
             EventKind::ConsoleAvailable => 5,

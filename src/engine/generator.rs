@@ -1,10 +1,12 @@
 //! Event generators of the layers above: tasks beside all operations that report events until they are stopped.
 
 use std::future::Future;
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
 use super::Ctx;
 use super::event::Event;
+use super::reactor::{READ, Readiness, Waiting};
 use crate::Result;
 
 impl Ctx {
@@ -35,6 +37,12 @@ impl Ctx {
     /// Lets a generator wait.
     pub(crate) async fn generator_pause(&self, time: Duration) -> Result<()> {
         self.pause(time).await
+    }
+
+    /// Lets a generator wait until `fd` can be read.
+    pub(crate) async fn generator_readable(&self, fd: &impl AsFd) -> Result<()> {
+        let fd = fd.as_fd();
+        Waiting::new(self, Readiness(fd.as_raw_fd(), READ)).await
     }
 
     /// Reports an event.

@@ -23,7 +23,7 @@ pub use blocking::Work;
 pub use child::{Child, Command, ExitStatus};
 pub use core::Life;
 pub use ctx::{Counted, Ctx, How, Notify};
-pub use event::{DISK_EJECT, Event, EventKind, ProgressHow};
+pub use event::{DISK_EJECT, DOMAIN_DEATH, Event, EventKind, ProgressHow};
 pub use hooks::{
     ChildHooks, ChildOwner, Disaster, EventSink, ForkCallback, OsEvents, Reaped, ReapedCallback,
 };

@@ -20,7 +20,7 @@ build_guests() {
     hvm_disk "$work/hvm.bin" "$dir/hvm-reboot.img" r "about to reboot"
     hvm_disk "$work/hvm.bin" "$dir/hvm-poweroff.img" p "about to power off"
 
-    for name in probe nic; do
+    for name in probe nic screen; do
         as --32 -I "$bed_dir/guests" -o "$work/$name.o" "$bed_dir/guests/$name.S"
         ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o "$dir/$name.img" "$work/$name.o"
         truncate -s 1M "$dir/$name.img"

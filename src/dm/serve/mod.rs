@@ -4,9 +4,11 @@
 //! What it is to do stands in xenstore, in the part that only dom0 reads, so that anybody can start it again.
 
 mod ends;
+mod keep;
 
 use std::os::fd::OwnedFd;
 
+pub use keep::keep;
 use serde_json::{Value, json};
 
 use super::process::{self, Helper};
@@ -93,7 +95,7 @@ pub(super) async fn run(op: &Op, undo: &Rollback, pair: Pair<'_>) -> Result<()> 
     let log = logfile::open(&log_name).map_err(|error| error.domain(guest))?;
     undo.push(format!("take down the server of stub domain {stubdom}"), {
         move |op: Op| async move {
-            let ended = proxy::end(&op, stubdom, guest).await;
+            let ended = proxy::end_process(&op, stubdom, guest).await;
             ended.and(destroy::remove_sockets(guest))
         }
     });
