@@ -116,7 +116,7 @@ BED := compat-tests/testbed
 ON_BED := XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)
 
 .PHONY: demo
-demo: prerequisites all stubdom ## the main job on real Xen: xl on this library, a guest with its QEMU in a stub domain
+demo: prerequisites all stubdom $(BUILD)/tests/vnc ## the main job on real Xen: xl on this library, a guest with its QEMU in a stub domain
 	$(ON_BED)/demo
 
 # Stub domains that only the test bed uses, made of the real one.

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::{env, fs, io};
 
 /// Rows of the table of costs: name in the file, heading, whether a plot shows it.
-const MEASURES: [(&str, &str, bool); 12] = [
+const MEASURES: [(&str, &str, bool); 14] = [
     ("ms", "wall time (ms)", true),
     ("built-ms", "of it until the guest is built", false),
     (
@@ -36,6 +36,12 @@ const MEASURES: [(&str, &str, bool); 12] = [
         "the same with what it uses of its libraries (KiB)",
         false,
     ),
+    (
+        "serving",
+        "processes that stay in dom0 for the guest, besides xl",
+        false,
+    ),
+    ("serving-kib", "their private memory (KiB)", true),
 ];
 
 /// (guest, operation) in the order of the file, and for each (measure, library) the values.

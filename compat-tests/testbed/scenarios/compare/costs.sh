@@ -75,6 +75,12 @@ kept() {
     pid=$(xl_daemon "$1")
     cost "$1" create kept-kib "$(awk '/^Anonymous:/ { print $2 }' "/proc/$pid/smaps_rollup")"
     cost "$1" create resident-kib "$(awk '/^Rss:/ { print $2 }' "/proc/$pid/smaps_rollup")"
+    # There is no other guest.
+    local serving=()
+    mapfile -t serving < <(pgrep -f '^[^ ]*(xen-qemu-system-i386|vchan-socket-proxy|xenlight-serve) ')
+    cost "$1" create serving ${#serving[@]}
+    [ ${#serving[@]} = 0 ] ||
+        cost "$1" create serving-kib "$(cd /proc && cat "${serving[@]/%//smaps_rollup}" | awk '/^Private_/ { sum += $2 } END { print sum }')"
 }
 
 : >"$bed_out/costs"
