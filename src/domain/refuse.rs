@@ -45,6 +45,10 @@ pub(super) fn others(config: &DomainConfig) -> Result<()> {
             "leave it out: the stub domain confines QEMU; or leave out {STUB_DOMAIN}="
         )));
     }
+    if let Some(card) = hvm.soundhw.as_ref().filter(|_| shows_only_on_request(info)) {
+        let what = format!("soundhw={card:?}: nothing carries sound out of a Linux stub domain");
+        return Err(Error::ni(what).hint(format!("leave it out, or {STUB_DOMAIN}=")));
+    }
     screens(config, hvm)
 }
 
@@ -190,6 +194,19 @@ mod tests {
             others(&guest(true, restrict)),
             Code::Inval,
             &["dm_restrict", STUB_DOMAIN],
+        );
+    }
+
+    #[test]
+    fn sound_beside_a_stub_domain() {
+        let sound = |_: &mut DomainBuildInfo, hvm: &mut DomainBuildInfoHvm| {
+            hvm.soundhw = Some("ac97".into());
+        };
+        assert!(others(&guest(false, sound)).is_ok());
+        said(
+            others(&guest(true, sound)),
+            Code::Ni,
+            &["ac97", STUB_DOMAIN],
         );
     }
 
