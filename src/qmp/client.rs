@@ -142,7 +142,7 @@ impl Client {
 
     /// Negotiates over an open stream.
     #[cfg(any(test, feature = "fuzzing"))]
-    pub(super) async fn converse(op: &Op, domid: Domid, stream: UnixStream) -> Result<Self> {
+    pub(crate) async fn converse(op: &Op, domid: Domid, stream: UnixStream) -> Result<Self> {
         let mut client = Self::over(op, domid, stream);
         match client.negotiate(true).await {
             Ok(()) => Ok(client),

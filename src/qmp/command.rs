@@ -1,5 +1,7 @@
 //! The commands that the toolstack gives, with what it believes of their answers.
 
+use std::os::fd::BorrowedFd;
+
 use serde_json::{Map, Value};
 
 use super::Client;
@@ -7,6 +9,9 @@ use crate::{Code, Error, Result};
 
 /// The longest text taken from an answer into xenstore; names of terminals and addresses are far shorter.
 const MAX_TEXT: usize = 1024;
+
+/// The most sets of descriptors that a QEMU may list. It has one for each medium and each saved state.
+const MAX_FDSETS: usize = 64;
 
 /// A character device of QEMU, as `query-chardev` lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +106,67 @@ impl Client {
             Value::String(text) => Ok(text),
             _ => Err(self.unexpected("human-monitor-command", "text")),
         }
+    }
+
+    /// Takes the medium out of the drive that is the device `id`, and leaves its tray open. Refused while the guest has
+    /// locked the drive: then it is asked to let go.
+    pub async fn eject(&mut self, id: &str) -> Result<()> {
+        let arguments = object([("id", id.into())]);
+        self.execute("eject", Some(arguments)).await.map(drop)
+    }
+
+    /// Puts what is at `path` into the drive that is the device `id`, in the format that QEMU calls `format`, and closes its
+    /// tray.
+    pub async fn change_medium(&mut self, id: &str, path: &str, format: &str) -> Result<()> {
+        let arguments = object([
+            ("id", id.into()),
+            ("filename", path.into()),
+            ("format", format.into()),
+        ]);
+        self.execute("blockdev-change-medium", Some(arguments))
+            .await
+            .map(drop)
+    }
+
+    /// Gives QEMU a descriptor, in a new set whose number this returns: QEMU opens it as `/dev/fdset/N`. `opaque` is for
+    /// people.
+    pub async fn add_fd(&mut self, fd: BorrowedFd<'_>, opaque: &str) -> Result<u32> {
+        let arguments = object([("opaque", opaque.into())]);
+        let answer = self.execute_with_fd("add-fd", Some(arguments), fd).await?;
+        self.fdset_id(&answer, "add-fd")
+    }
+
+    /// The sets of descriptors in which one was added with this text.
+    pub async fn fdsets_of(&mut self, opaque: &str) -> Result<Vec<u32>> {
+        const COMMAND: &str = "query-fdsets";
+        let answer = self.execute(COMMAND, None).await?;
+        let sets = answer
+            .as_array()
+            .filter(|sets| sets.len() <= MAX_FDSETS)
+            .ok_or_else(|| self.unexpected(COMMAND, "a list"))?;
+        let mut found = Vec::new();
+        for set in sets {
+            let id = self.fdset_id(set, COMMAND)?;
+            let fds = set.get("fds").and_then(Value::as_array);
+            let fds = fds.ok_or_else(|| self.unexpected(COMMAND, "fds"))?;
+            let is_it = |fd: &Value| fd.get("opaque").and_then(Value::as_str) == Some(opaque);
+            if fds.iter().any(is_it) {
+                found.push(id);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Closes all descriptors of a set; those that QEMU opened from it are its own.
+    pub async fn remove_fdset(&mut self, id: u32) -> Result<()> {
+        let arguments = object([("fdset-id", id.into())]);
+        self.execute("remove-fd", Some(arguments)).await.map(drop)
+    }
+
+    fn fdset_id(&self, value: &Value, command: &str) -> Result<u32> {
+        let id = value.get("fdset-id").and_then(Value::as_u64);
+        id.and_then(|id| u32::try_from(id).ok())
+            .ok_or_else(|| self.unexpected(command, "fdset-id"))
     }
 
     fn numbers(&self, list: &Value, command: &str, member: &str) -> Result<Vec<usize>> {

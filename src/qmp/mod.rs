@@ -4,6 +4,8 @@ mod client;
 mod command;
 pub mod message;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;
@@ -72,6 +74,7 @@ pub(crate) async fn fuzzing(
     drop(client.query_chardev().await);
     drop(client.query_vnc().await);
     drop(client.query_cpus().await);
+    drop(client.fdsets_of("stub-devid:5632").await);
     drop(client.human_monitor_command("info").await);
     client.cont().await
 }

@@ -1,7 +1,8 @@
 //! The client against a QEMU of our own on the other end of a socket pair: well-behaved, broken and hostile.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -9,57 +10,17 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::Client;
+use super::testing::{GREETING, Qemu};
 use crate::engine::{Ctx, Op};
 use crate::log::Logger;
 use crate::{Code, Result};
-
-const GREETING: &str = r#"{"QMP": {"version": {"qemu": {"micro": 1, "minor": 2, "major": 7}, "package": ""}, "capabilities": []}}"#;
-
-/// The other end: what QEMU would be.
-struct Qemu {
-    stream: UnixStream,
-    lines: BufReader<UnixStream>,
-}
-
-impl Qemu {
-    fn say(&mut self, text: &str) {
-        // The client may have hung up on us already.
-        let _ = self.stream.write_all(format!("{text}\r\n").as_bytes());
-    }
-
-    fn hear(&mut self) -> Value {
-        let mut line = String::new();
-        self.lines.read_line(&mut line).expect("client reads on");
-        serde_json::from_str(&line).expect("client speaks JSON")
-    }
-
-    fn negotiate(&mut self) {
-        self.say(GREETING);
-        let command = self.hear();
-        assert_eq!(command["execute"], "qmp_capabilities");
-        self.answer(&command, json!({}));
-    }
-
-    fn answer(&mut self, command: &Value, value: Value) {
-        self.say(&json!({"return": value, "id": command["id"]}).to_string());
-    }
-}
 
 /// Runs `client` against `qemu` in one context without Xen.
 fn converse<T>(
     qemu: impl FnOnce(&mut Qemu) + Send + 'static,
     client: impl AsyncFnOnce(&mut Client) -> Result<T>,
 ) -> Result<T> {
-    let (ours, theirs) = UnixStream::pair().expect("socket pair");
-    ours.set_nonblocking(true).expect("non-blocking");
-    let server = thread::spawn(move || {
-        let lines = BufReader::new(theirs.try_clone().expect("second handle"));
-        let mut peer = Qemu {
-            stream: theirs,
-            lines,
-        };
-        qemu(&mut peer);
-    });
+    let (ours, server) = Qemu::start(qemu);
     let ctx = Ctx::new(Logger::silent()).expect("context");
     let result = ctx.block_on(async |op: &Op| {
         let talk = async {
@@ -344,8 +305,7 @@ fn listening(path: &Path) -> thread::JoinHandle<()> {
 
 fn serve(listener: &UnixListener) {
     let (stream, _) = listener.accept().expect("client");
-    let lines = BufReader::new(stream.try_clone().expect("second handle"));
-    let mut qemu = Qemu { stream, lines };
+    let mut qemu = Qemu::over(stream);
     qemu.negotiate();
     let command = qemu.hear();
     qemu.answer(&command, json!({"status": "running", "running": true}));
@@ -427,4 +387,97 @@ fn where_nobody_can_be_revived_the_reason_stays() {
     let refused = ask(&path, || panic!("nothing to revive"));
     assert_eq!(code(refused), Code::ProtocolErrorQmp);
     server.join().expect("the server's side holds");
+}
+
+#[test]
+fn a_descriptor_goes_to_qemu_and_is_found_again() {
+    let file = std::fs::File::open("/proc/self/cmdline").expect("a file");
+    let (added, found, none) = converse(
+        |qemu| {
+            qemu.negotiate();
+            let (command, fd) = qemu.hear_with_fd();
+            assert_eq!(command["execute"], "add-fd");
+            assert_eq!(command["arguments"], json!({"opaque": "raw:/a.iso"}));
+            let mut content = Vec::new();
+            std::fs::File::from(fd)
+                .read_to_end(&mut content)
+                .expect("readable");
+            assert!(!content.is_empty());
+            qemu.answer(&command, json!({"fdset-id": 4, "fd": 20}));
+            for _ in 0..2 {
+                let command = qemu.hear();
+                assert_eq!(command["execute"], "query-fdsets");
+                qemu.answer(
+                    &command,
+                    json!([{"fdset-id": 1, "fds": []},
+                        {"fdset-id": 4, "fds": [{"fd": 9}, {"fd": 20, "opaque": "raw:/a.iso"}]},
+                        {"fdset-id": 6, "fds": [{"fd": 21, "opaque": "raw:/a.iso"}]}]),
+                );
+            }
+            let command = qemu.hear();
+            assert_eq!(command["execute"], "remove-fd");
+            assert_eq!(command["arguments"], json!({"fdset-id": 4}));
+            qemu.answer(&command, json!({}));
+        },
+        async |client| {
+            let added = client.add_fd(file.as_fd(), "raw:/a.iso").await?;
+            let found = client.fdsets_of("raw:/a.iso").await?;
+            let none = client.fdsets_of("raw:/").await?;
+            client.remove_fdset(added).await?;
+            Ok((added, found, none))
+        },
+    )
+    .expect("all well");
+    assert_eq!((added, found, none), (4, vec![4, 6], vec![]));
+}
+
+#[test]
+fn a_list_of_descriptors_is_bounded_and_strict() {
+    let set = |id: Value| json!({"fdset-id": id, "fds": [{"fd": 1, "opaque": "x"}]});
+    for answer in [
+        json!({}),
+        json!([{"fds": []}]),
+        json!([{"fdset-id": 1}]),
+        json!([set(json!(-1))]),
+        json!([set(json!(4_294_967_296u64))]),
+        json!([set(json!("1"))]),
+        json!(vec![set(json!(1)); 65]),
+    ] {
+        let result = converse(
+            move |qemu| {
+                qemu.negotiate();
+                let command = qemu.hear();
+                qemu.answer(&command, answer);
+            },
+            async |client| client.fdsets_of("x").await,
+        );
+        assert_eq!(code(result), Code::QemuApi);
+    }
+}
+
+#[test]
+fn a_medium_is_changed_by_the_drives_id() {
+    converse(
+        |qemu| {
+            qemu.negotiate();
+            let command = qemu.hear();
+            assert_eq!(command["execute"], "eject");
+            assert_eq!(command["arguments"], json!({"id": "ide-5632"}));
+            qemu.answer(&command, json!({}));
+            let command = qemu.hear();
+            assert_eq!(command["execute"], "blockdev-change-medium");
+            assert_eq!(
+                command["arguments"],
+                json!({"id": "ide-5632", "filename": "/dev/fdset/2", "format": "raw"})
+            );
+            qemu.answer(&command, json!({}));
+        },
+        async |client| {
+            client.eject("ide-5632").await?;
+            client
+                .change_medium("ide-5632", "/dev/fdset/2", "raw")
+                .await
+        },
+    )
+    .expect("all well");
 }
