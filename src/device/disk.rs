@@ -79,8 +79,7 @@ impl Kind for DeviceDisk {
                 back.set_some("params", self.pdev_path.as_deref());
             }
             DiskBackend::Qdisk => {
-                let path = self.pdev_path.as_deref().unwrap_or("");
-                back.set("params", format!("{}:{path}", self.format_name()?));
+                back.set("params", self.params(true)?);
                 self.colo_nodes(&mut nodes)?;
             }
             DiskBackend::Tap | DiskBackend::Unknown => {
@@ -241,6 +240,15 @@ impl DeviceDisk {
             DiskBackend::Standalone => raw_from_host(false),
             DiskBackend::Tap | DiskBackend::Unknown => Some("is not there any more"),
         }
+    }
+
+    /// What stands in the node `params`: the path, and for QEMU's backend the format in front of it.
+    pub(super) fn params(&self, by_qemu: bool) -> Result<String> {
+        let path = self.pdev_path.as_deref().unwrap_or("");
+        if by_qemu {
+            return Ok(format!("{}:{path}", self.format_name()?));
+        }
+        Ok(path.to_owned())
     }
 
     /// The format as QEMU's Xen block backend reads it in `params`.

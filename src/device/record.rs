@@ -31,7 +31,7 @@ pub(super) async fn of_kind(store: &Store, domid: Domid, kind: DeviceKind) -> Re
 }
 
 /// The recorded device, if there is one with a backend path of the right form.
-pub(super) async fn one(
+pub async fn one(
     store: &Store,
     domid: Domid,
     kind: DeviceKind,

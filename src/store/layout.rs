@@ -111,6 +111,11 @@ pub fn dm_state(dm_domid: Domid, domid: Domid) -> String {
     format!("{}/state", dm(dm_domid, domid))
 }
 
+/// Where the stub domain of guest N says that its QEMU can open the medium of a CD drive: "1" while it can.
+pub fn dm_fdset(stub_domid: Domid, domid: Domid, devid: impl Display) -> String {
+    format!("{}/fdset/{devid}", dm(stub_domid, domid))
+}
+
 /// `/local/domain/N/image`.
 pub fn image(domid: Domid) -> String {
     domain_sub(domid, "image")
