@@ -23,7 +23,7 @@ pub use serve::keep as keep_served;
 
 use crate::engine::{Op, Rollback};
 use crate::store::layout;
-use crate::types::{DeviceModelVersion, DiskBackend, DomainConfig, UsbctrlType};
+use crate::types::{DeviceDisk, DeviceModelVersion, DiskBackend, DomainConfig, UsbctrlType};
 use crate::{Boxed, DOM0, Domid, Error, Result, device, qmp};
 
 /// How long a QEMU in dom0 may take to say that it runs, and a device model to go on.
@@ -206,6 +206,11 @@ pub async fn destroy(op: &Op, domid: Domid) -> Result<()> {
     destroy::all(op, domid).await
 }
 
+/// A Linux stub domain's side of a guest's disk; `None` for an empty CD drive.
+pub fn stubdom_disk(disk: &DeviceDisk) -> Option<DeviceDisk> {
+    stubdom::own_disk(disk)
+}
+
 /// Where the state of a guest's stub domain lies when it was saved; to be removed with the guest.
 pub fn save_file(domid: Domid) -> String {
     console::save_file(domid)
@@ -236,7 +241,7 @@ pub(crate) async fn fuzzing_complaint(op: &Op, guest: Domid) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::{DeviceDisk, DeviceVfb, DeviceVkb, VkbBackend};
+    use crate::types::{DeviceVfb, DeviceVkb, VkbBackend};
 
     #[test]
     fn a_guest_needs_qemu_for_what_qemu_serves() {

@@ -16,8 +16,8 @@ use crate::log::Level;
 use crate::paths::XEN_LOGDIR;
 use crate::store::{Batch, Perms, layout};
 use crate::types::{
-    DeviceModelVersion, DeviceNic, DeviceVfb, DeviceVkb, DomainBuildInfoPv, DomainBuildInfoU,
-    DomainConfig, DomainType, NicType, Uuid,
+    DeviceDisk, DeviceModelVersion, DeviceNic, DeviceVfb, DeviceVkb, DiskBackend, DiskFormat,
+    DomainBuildInfoPv, DomainBuildInfoU, DomainConfig, DomainType, NicType, Uuid,
 };
 use crate::{Boxed, DOM0, Domid, Error, Result, log_line};
 
@@ -233,7 +233,10 @@ fn config(guest: &DomainConfig, name: String, uuid: Uuid, server: bool) -> Domai
     build.extra_pv = from.extra_pv.clone();
     build.extra_hvm = from.extra_hvm.clone();
 
-    config.disks = guest.disks.clone();
+    config.disks = match is_linux(guest) {
+        true => guest.disks.iter().filter_map(own_disk).collect(),
+        false => guest.disks.clone(),
+    };
     config.nics = guest.nics.iter().map(plain_nic).collect();
     if let Some(hvm) = args::hvm(from).filter(|_| !server) {
         let shown = [hvm.vnc.enable, hvm.spice.enable, hvm.sdl.enable];
@@ -252,6 +255,19 @@ fn config(guest: &DomainConfig, name: String, uuid: Uuid, server: bool) -> Domai
         }
     }
     config
+}
+
+/// A Linux stub domain's side of a guest's disk; nothing for an empty CD drive, which its kernel would wait for. A medium
+/// comes as a disk of its own, see domain/cdrom.rs, and is served by the kernel where that can.
+pub(super) fn own_disk(disk: &DeviceDisk) -> Option<DeviceDisk> {
+    if disk.is_cdrom == 0 {
+        return Some(disk.clone());
+    }
+    (disk.format != DiskFormat::Empty).then(|| DeviceDisk {
+        backend: DiskBackend::Unknown,
+        readwrite: 0,
+        ..disk.clone()
+    })
 }
 
 /// The stub domain's side of a guest's NIC. QEMU in there emulates the guest's card on top of it.
@@ -540,6 +556,41 @@ mod tests {
         assert_eq!(shown.vfbs[0].backend_domid, DOM0);
         let served = config(&guest, "g-dm".into(), Uuid([7; 16]), true);
         assert!(served.vfbs.is_empty() && served.vkbs.is_empty());
+    }
+
+    #[test]
+    fn a_cd_is_a_disk_of_the_kernels_and_an_empty_drive_none() {
+        let mut guest = guest(DomainBuildInfoHvm::default());
+        let disk = |vdev: &str, is_cdrom, format| DeviceDisk {
+            vdev: Some(vdev.into()),
+            pdev_path: Some("/d".into()),
+            backend: DiskBackend::Qdisk,
+            readwrite: i32::from(is_cdrom == 0),
+            is_cdrom,
+            format,
+            ..DeviceDisk::default()
+        };
+        guest.disks = vec![
+            disk("hda", 0, DiskFormat::Qcow2),
+            disk("hdb", 1, DiskFormat::Raw),
+            disk("hdc", 1, DiskFormat::Empty),
+        ];
+        let disks = |guest: &DomainConfig| -> Vec<_> {
+            let config = config(guest, "g-dm".into(), Uuid([7; 16]), true);
+            let disks = config.disks.into_iter();
+            disks
+                .map(|disk| (disk.vdev.unwrap(), disk.backend))
+                .collect()
+        };
+        let hda = ("hda".to_owned(), DiskBackend::Qdisk);
+        assert_eq!(
+            disks(&guest),
+            [hda.clone(), ("hdb".to_owned(), DiskBackend::Unknown)]
+        );
+        // What MiniOS gets is as with the C library.
+        guest.b_info.device_model_version = DeviceModelVersion::QemuXenTraditional;
+        assert_eq!(disks(&guest).len(), 3);
+        assert_eq!(disks(&guest)[0], hda);
     }
 
     #[test]

@@ -129,7 +129,7 @@ fn cd_place(disk: &DeviceDisk, index: u32) -> Result<(), String> {
 }
 
 /// What QEMU calls a format of the configuration.
-fn qemu_format(format: DiskFormat) -> Option<&'static str> {
+pub fn qemu_format(format: DiskFormat) -> Option<&'static str> {
     match format {
         DiskFormat::Qcow => Some("qcow"),
         DiskFormat::Qcow2 => Some("qcow2"),
@@ -165,8 +165,13 @@ fn writable(input: &Input<'_>, drive: &Drive<'_>, bus: &str) -> Result<()> {
         .hint("make it a CD drive, a SCSI disk (sda) or writable"))
 }
 
+/// The id that an emulated CD drive has in QEMU, as a device and as what is behind it.
+pub fn cdrom_id(devid: i32) -> String {
+    format!("ide-{devid}")
+}
+
 fn cdrom(drive: &Drive<'_>, line: &mut CommandLine) {
-    let id = format!("ide-{}", drive.devid);
+    let id = cdrom_id(drive.devid);
     let mut value = format!("if=none,readonly=on,id={id}");
     if let Some(target) = &drive.target {
         value.push_str(&format!(",file={target},format={}", drive.format));

@@ -11,6 +11,8 @@ mod nics;
 mod tests;
 mod traditional;
 
+pub use disks::{cdrom_id, qemu_format};
+
 use std::collections::HashMap;
 
 use crate::types::{
