@@ -4,8 +4,11 @@ use std::ffi::{c_char, c_int};
 
 use xenlight::Error;
 use xenlight::device::{eject, info, list};
+use xenlight::domain::cdrom;
+use xenlight::engine::Op;
 use xenlight::types::DiskBackend;
 
+use crate::ao;
 use crate::boundary::{OK, required_str, status, store_out, value};
 use crate::ctx::libxl_ctx;
 use crate::device::{additions, infos, lists, removals, value_out};
@@ -35,6 +38,34 @@ removals! {
     fn libxl_device_disk_destroy(libxl_device_disk, On);
     /// Takes a disk away if the guest lets go.
     fn libxl_device_disk_safe_remove(libxl_device_disk, Off);
+}
+
+/// Puts a medium into the CD drive that has the disk's name, in place of what is there; an empty one ejects. What was left
+/// open is filled in.
+///
+/// # Safety
+/// `disk` is NULL or an initialised value, valid until the operation has ended; `ao_how` is NULL or valid for reading, and
+/// its callback may be called until then.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libxl_cdrom_insert(
+    ctx: *mut libxl_ctx,
+    domid: u32,
+    disk: *mut libxl_device_disk,
+    ao_how: *const libxl_asyncop_how,
+) -> c_int {
+    status(ctx, "libxl_cdrom_insert", |this| {
+        // SAFETY: NULL or initialised by this function's contract.
+        let mut medium = unsafe { ao::native("the disk", disk) }?;
+        let kept = ao::Kept(disk);
+        let body = async move |op: Op| {
+            let inserted = cdrom::insert(&op, domid, &mut medium).await;
+            // SAFETY: not NULL, as was checked, and left alone by the caller until now.
+            unsafe { ao::replace(kept.get(), &medium) };
+            inserted
+        };
+        // SAFETY: the same contract.
+        unsafe { ao::start(this, ctx, domid, ao_how, body) }
+    })
 }
 
 /// The disk that a guest knows as `vdev`.

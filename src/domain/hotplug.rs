@@ -108,7 +108,7 @@ async fn attach_prepared(
 }
 
 /// Puts the device into the place of one that was there before it, or at the end.
-fn enlist<K: Stored>(config: &mut DomainConfig, device: K) {
+pub(super) fn enlist<K: Stored>(config: &mut DomainConfig, device: K) {
     let list = K::list(config);
     match list.iter_mut().find(|known| known.is_same(&device)) {
         Some(known) => *known = device,

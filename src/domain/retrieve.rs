@@ -12,16 +12,13 @@ use crate::store::layout;
 use crate::types::{Bitmap, DeviceDisk, DeviceModelVersion, DiskFormat, DomainConfig, DomainType};
 use crate::{Code, Domid, Result, log_line};
 
-/// Held by whoever changes the devices of a domain step by step.
-const DEVICES_LOCK: &str = "libxl-device-changes-lock";
-
 /// How long QEMU may take to list its vCPUs.
 const QMP: Duration = Duration::from_secs(10);
 
 /// A configuration from which the domain could be built again as it is now.
 pub async fn retrieve(op: &Op, domid: Domid) -> Result<DomainConfig> {
     let files = Userdata::of(op.xen()?, domid).map_err(|e| e.code_as(Code::LockFail))?;
-    let _devices = FileLock::acquire(op, files.path('l', DEVICES_LOCK)).await?;
+    let _devices = FileLock::acquire(op, files.device_changes_lock()).await?;
     let mut config = userdata::with(op, domid, config::load)
         .await
         .map_err(|e| match e.code() {

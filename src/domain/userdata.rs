@@ -15,6 +15,7 @@ use crate::xen::Xen;
 use crate::{Code, Domid, Error, Result};
 
 const LOCK: &str = "domain-userdata-lock";
+const DEVICES_LOCK: &str = "libxl-device-changes-lock";
 
 /// The most that one file may hold; the JSON of a large configuration has some hundred KiB.
 const MAX_BYTES: u64 = 16 << 20;
@@ -51,6 +52,12 @@ impl Userdata {
     pub fn path(&self, kind: char, name: &str) -> PathBuf {
         let Self { dir, domid, uuid } = self;
         dir.join(format!("userdata-{kind}.{domid}.{uuid}.{name}"))
+    }
+
+    /// The lock of whoever changes the devices of the domain step by step, or reads them all. It is taken before the one of
+    /// [`Userdata::lock`] and held longer.
+    pub fn device_changes_lock(&self) -> PathBuf {
+        self.path('l', DEVICES_LOCK)
     }
 
     /// Takes the lock under which files of the domain are read and written. `ERROR_LOCK_FAIL` when the domain is gone by

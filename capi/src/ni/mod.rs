@@ -1,7 +1,6 @@
 //! Every export that is not built yet, a file per area. A function leaves this folder when it becomes real.
 
 mod device_model;
-mod disk;
 mod domain;
 mod pci;
 mod pvdev;
