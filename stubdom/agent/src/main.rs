@@ -6,10 +6,12 @@
 //! device model's log, and in the store node `device-model/TARGET/error`.
 
 mod arguments;
+mod cdrom;
 mod child;
 mod console;
 mod error;
 mod modules;
+mod monitor;
 mod network;
 mod qmp;
 mod relay;
@@ -118,6 +120,7 @@ fn run(target: &mut Option<String>) -> Result<()> {
 
     let qemu = start_qemu(&arguments)?;
     drop(incoming);
+    cdrom::serve(target, arguments.list());
     say(&format!(
         "QEMU started for domain {target} at {:.2} s ({} disks, {} NICs{})",
         sys::uptime().as_secs_f64(),
@@ -165,6 +168,7 @@ fn start_qemu(arguments: &Arguments) -> Result<Watched> {
     Command::new("/bin/qemu")
         .args(["-L", "/usr/share/qemu", "-qmp"])
         .arg(format!("unix:{QEMU_SOCKET},server=on,wait=off"))
+        .args(cdrom::monitor(arguments.list()))
         .args(arguments.list())
         .stdin(Stdio::null())
         .spawn()

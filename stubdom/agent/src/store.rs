@@ -10,6 +10,7 @@ const DEVICE: &str = "/dev/xen/xenbus";
 const DIRECTORY: u32 = 1;
 const READ: u32 = 2;
 const WRITE: u32 = 11;
+const RM: u32 = 13;
 const ERROR: u32 = 16;
 /// Largest payload that the protocol allows.
 const PAYLOAD_MAX: usize = 4096;
@@ -75,6 +76,11 @@ impl Store {
 
     pub(crate) fn write(&mut self, path: &str, value: &[u8]) -> Result<()> {
         self.request(WRITE, path, value).map(drop)
+    }
+
+    /// Removes a node and all below.
+    pub(crate) fn remove(&mut self, path: &str) -> Result<()> {
+        self.request(RM, path, b"").map(drop)
     }
 
     fn request(&mut self, kind: u32, path: &str, value: &[u8]) -> Result<Vec<u8>> {

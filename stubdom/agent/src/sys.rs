@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io;
 use std::mem::{size_of_val, zeroed};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::process::Child;
 use std::time::Duration;
 
@@ -166,6 +167,59 @@ pub(crate) fn poll(sources: &[BorrowedFd<'_>], timeout: Option<Duration>) -> Res
             Err(error) => return Err(Error::io("wait for QEMU", error)),
         }
     }
+}
+
+/// What the kernel says of devices that come and go (netlink(7), NETLINK_KOBJECT_UEVENT); reading does not wait.
+pub(crate) fn kernel_events() -> io::Result<File> {
+    let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: takes plain numbers.
+    let fd = check(unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_KOBJECT_UEVENT) })?;
+    // SAFETY: the kernel has just made this descriptor, and nobody else owns it.
+    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    // SAFETY: sockaddr_nl is plain data, for which all zeros is a valid value.
+    let mut address: libc::sockaddr_nl = unsafe { zeroed() };
+    address.nl_family = libc::sa_family_t::try_from(libc::AF_NETLINK).unwrap_or_default();
+    // The kernel's own group.
+    address.nl_groups = 1;
+    let length = libc::socklen_t::try_from(size_of_val(&address)).unwrap_or_default();
+    // SAFETY: reads `length` bytes of an address that lives on this stack frame.
+    check(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) })?;
+    Ok(File::from(socket))
+}
+
+/// Sends bytes, and a descriptor with the first of them; gives how many bytes went.
+pub(crate) fn send_with_fd(
+    socket: &UnixStream,
+    bytes: &[u8],
+    fd: BorrowedFd<'_>,
+) -> io::Result<usize> {
+    /// The size of a descriptor's number, in bytes.
+    const FD: libc::c_uint = 4;
+    // Aligned for a cmsghdr, and with room for one that holds a descriptor: 24 bytes.
+    let mut control = [0_u64; 4];
+    let mut part = libc::iovec {
+        iov_base: bytes.as_ptr().cast_mut().cast(),
+        iov_len: bytes.len(),
+    };
+    // SAFETY: msghdr is plain data. Its one part borrows `bytes`, of which sendmsg only reads, and its control data is
+    // `control`, zeroed, aligned and longer than CMSG_SPACE of one descriptor, so that CMSG_FIRSTHDR gives a header in there
+    // and CMSG_DATA room for the number. All of it outlives the call, and so does the borrowed descriptor.
+    let sent = unsafe {
+        let mut message: libc::msghdr = zeroed();
+        message.msg_iov = &raw mut part;
+        message.msg_iovlen = 1;
+        message.msg_control = control.as_mut_ptr().cast();
+        message.msg_controllen = libc::CMSG_SPACE(FD) as _;
+        let header = libc::CMSG_FIRSTHDR(&raw const message);
+        (*header).cmsg_level = libc::SOL_SOCKET;
+        (*header).cmsg_type = libc::SCM_RIGHTS;
+        (*header).cmsg_len = libc::CMSG_LEN(FD) as _;
+        libc::CMSG_DATA(header)
+            .cast::<libc::c_int>()
+            .write_unaligned(fd.as_raw_fd());
+        libc::sendmsg(socket.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL)
+    };
+    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 
 fn interface_request(name: &str) -> io::Result<libc::ifreq> {
