@@ -16,7 +16,7 @@ use crate::shared::SharedPages;
 pub enum Presence {
     /// There is none, and was none.
     Absent,
-    /// There is a new one, perhaps in the place of another that was there; the rings are empty.
+    /// There is a new one, perhaps in the place of another that was there, of which the rings hold nothing any more.
     Came,
     /// It is the one that was there.
     Stays,
@@ -93,9 +93,9 @@ impl Server {
 
     /// Looks whether the client has come or gone; to be called after every [`Server::acknowledge`].
     ///
-    /// A new client's rings are emptied, and one that has gone is told so in the page, which this crate's clients wait for
-    /// before they come again. A client that comes again without waiting is noticed as well; what it wrote before this
-    /// call is lost then, because nothing tells it from what the client before it wrote.
+    /// When a client has gone the rings are emptied and the page says so, which this crate's clients wait for before they
+    /// come again. A client that comes without waiting is noticed as well; what it wrote before this call is lost then,
+    /// because nothing tells it from what the client before it wrote.
     pub fn look(&mut self) -> Presence {
         match self.end.page.load_u8(CLI_LIVE) {
             KNOWN if self.attended => Presence::Stays,

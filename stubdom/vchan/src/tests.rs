@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::layout::{CLI_LIVE, KNOWN, SRV_LIVE};
+use crate::layout::{self, CLI_LIVE, KNOWN, SRV_LIVE};
 use crate::local::{self, Place};
 use crate::{Client, Presence, Server, SharedPages, Sizes};
 
@@ -148,17 +148,14 @@ fn bytes_come_whole_in_both_directions_in_all_sizes() {
 
 #[test]
 fn indexes_wrap_where_they_end() {
-    let (server, place) = offer(10, 11);
-    let near = u32::MAX - 100_000;
-    // As a client and a server before these left them.
-    for at in [crate::layout::LEFT_PROD, crate::layout::RIGHT_PROD] {
-        place.page().store_u32(at, near);
+    let (mut server, place) = offer(10, 11);
+    // As a client before this one left them.
+    for at in [layout::LEFT_PROD, layout::RIGHT_CONS] {
+        place.page().store_u32(at, u32::MAX - 100_000);
     }
-    let mut server = server;
-    let client = place.attach().unwrap();
-    server.look();
-    let mut client = client;
-    client.reconnect();
+    place.page().store_u8(CLI_LIVE, 0);
+    assert_eq!(server.look(), Presence::Absent);
+    let client = place.connect().unwrap();
     assert_eq!(server.look(), Presence::Came);
     stream(client, server, 200_000, 5);
 }
@@ -237,6 +234,22 @@ fn a_client_comes_goes_and_comes_again() {
 }
 
 #[test]
+fn what_a_client_writes_before_it_is_seen_is_kept() {
+    let (mut server, place) = offer(10, 11);
+    for _ in 0..3 {
+        let mut client = place.attach().unwrap();
+        assert!(client.is_awaited());
+        client.reconnect();
+        assert_eq!(client.write(b"at once"), 7);
+        assert_eq!(server.look(), Presence::Came);
+        assert_eq!(server.read(&mut [0; 10]), 7);
+        client.write(b"never read");
+        drop(client);
+        assert_eq!(server.look(), Presence::Left);
+    }
+}
+
+#[test]
 fn a_client_that_comes_again_unseen_is_a_new_one() {
     let (mut server, mut client, place) = connected(10, 11);
     assert_eq!(server.write(b"for the first"), 13);
@@ -265,7 +278,7 @@ fn what_a_quick_client_read_of_the_old_does_not_stop_the_new() {
     place.page().store_u8(CLI_LIVE, 1);
     assert_eq!(server.look(), Presence::Came);
     let mut bytes = [0; 20];
-    place.page().store_u32(crate::layout::RIGHT_PROD, 13);
+    place.page().store_u32(layout::RIGHT_PROD, 13);
     assert_eq!(client.read(&mut bytes), 13);
     assert_eq!(server.write(b"greeting"), 8);
     assert_eq!(
@@ -304,9 +317,7 @@ fn each_end_notices_that_the_other_is_dropped() {
 fn a_client_refuses_a_page_that_asks_for_too_much() {
     let (_server, place) = offer(12, 12);
     for (left, right) in [(19, 12), (12, 20), (11, 11), (0, 0), (9, 12), (500, 12)] {
-        place
-            .page()
-            .store_u32(crate::layout::ORDERS, left | right << 16);
+        place.page().store_u32(layout::ORDERS, left | right << 16);
         assert!(place.attach().is_err(), "{left}, {right}");
     }
 }
