@@ -219,3 +219,33 @@ fn wide(value: u32) -> usize {
 fn narrow(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+    use crate::sys::Pages;
+
+    #[test]
+    fn what_comes_just_before_the_question_is_seen() {
+        let page = SharedPages::new(Pages::private(1).unwrap());
+        let memory = |order| Memory::new(&page, order, |_| unreachable!()).unwrap();
+        let channel = Channel::Local(UnixStream::pair().unwrap().0);
+        let memories = [memory(10), memory(11)];
+        let end = End::server(page.clone(), Sizes::IN_PAGE, memories, channel);
+        let looks = Cell::new(0);
+        let count = end.after_asking(WRITTEN, |end| {
+            looks.set(looks.get() + 1);
+            let asked = end.page.load_u8(CLI_NOTIFY) == WRITTEN;
+            assert_eq!(asked, looks.get() == 2);
+            if asked { 5 } else { 0 }
+        });
+        assert_eq!((count, looks.get()), (5, 2));
+        // Who finds something at once asks nothing.
+        page.store_u8(CLI_NOTIFY, 0);
+        assert_eq!(end.after_asking(WRITTEN, |_| 7), 7);
+        assert_eq!(page.load_u8(CLI_NOTIFY), 0);
+    }
+}
