@@ -89,6 +89,14 @@ impl Arguments {
         self.values_of("-netdev").filter_map(parse_tap).collect()
     }
 
+    /// The UNIX socket on which QEMU is to serve its screen.
+    pub(crate) fn screen(&self) -> Option<PathBuf> {
+        self.values_of("-vnc")
+            .filter_map(|value| value.split(',').next()?.strip_prefix("unix:"))
+            .find(|path| path.starts_with('/'))
+            .map(PathBuf::from)
+    }
+
     fn values_of(&self, option: &str) -> impl Iterator<Item = &str> {
         self.list
             .windows(2)
@@ -146,6 +154,23 @@ mod tests {
     fn a_netdev_that_is_no_tap_needs_nothing() {
         assert!(arguments("-netdev type=user,id=net0").taps().is_empty());
         assert!(arguments("-net none").taps().is_empty());
+    }
+
+    #[test]
+    fn only_a_screen_on_a_socket_in_here_is_carried_out() {
+        for (text, path) in [
+            ("-vnc unix:/run/qemu.vnc", Some("/run/qemu.vnc")),
+            (
+                "-vnc unix:/run/qemu.vnc,share=ignore -k de",
+                Some("/run/qemu.vnc"),
+            ),
+            ("-vnc none", None),
+            ("-vnc 127.0.0.1:0,to=99", None),
+            ("-vnc unix:run/qemu.vnc", None),
+            ("-serial unix:/run/x", None),
+        ] {
+            assert_eq!(arguments(text).screen(), path.map(PathBuf::from), "{text}");
+        }
     }
 
     #[test]

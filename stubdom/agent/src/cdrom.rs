@@ -19,6 +19,7 @@ use crate::console::say;
 use crate::error::{Error, Result};
 use crate::monitor::Monitor;
 use crate::store::Store;
+use crate::sys::Wish;
 use crate::{modules, sys};
 
 /// Where QEMU serves it, beside the toolstack's own.
@@ -128,8 +129,8 @@ fn session(
             }
         }
         monitor.check()?;
-        let mut sources = vec![monitor.as_fd()];
-        sources.extend(events.map(|events| events.as_fd()));
+        let mut sources = vec![(monitor.as_fd(), Wish::Read)];
+        sources.extend(events.map(|events| (events.as_fd(), Wish::Read)));
         let ready = sys::poll(&sources, later.then_some(LOOK))?;
         if ready.first() == Some(&true) {
             monitor.skip_events()?;

@@ -1,6 +1,6 @@
 //! First process of the stub domain. It prepares the domain for QEMU (modules, disks, network,
-//! consoles), starts QEMU with the arguments that the toolstack left in xenstore, and then relays
-//! QMP between the toolstack and QEMU until QEMU ends. Once QEMU runs, only its own end ends the domain.
+//! consoles), starts QEMU with the arguments that the toolstack left in xenstore, and then carries
+//! QMP and the screen between the toolstack and QEMU until QEMU ends. Once QEMU runs, only its own end ends the domain.
 //!
 //! Whatever goes wrong is said in one line on the first console, which the toolstack keeps as the
 //! device model's log, and in the store node `device-model/TARGET/error`.
@@ -13,9 +13,12 @@ mod error;
 mod modules;
 mod monitor;
 mod network;
+mod offer;
 mod qmp;
 mod relay;
+mod retry;
 mod save;
+mod screen;
 mod store;
 mod sys;
 
@@ -33,8 +36,6 @@ use crate::store::Store;
 
 /// Where QEMU serves QMP inside the stub domain.
 const QEMU_SOCKET: &str = "/run/qemu.qmp";
-/// Where [`relay`] serves it to the vchan proxy.
-const RELAY_SOCKET: &str = "/run/relay.qmp";
 /// The toolstack's limit for the whole start is 30 s; a missing device should be named before that.
 const DEVICE_TIMEOUT: Duration = Duration::from_secs(10);
 /// For the log to take why the domain ends.
@@ -106,7 +107,6 @@ fn run(target: &mut Option<String>) -> Result<()> {
         modules::load("network")?;
     }
     modules::load("base")?;
-    let listener = relay::listen(RELAY_SOCKET)?;
     for disk in arguments.disks() {
         await_path(&disk, "the toolstack's block backend did not connect")?;
     }
@@ -132,7 +132,10 @@ fn run(target: &mut Option<String>) -> Result<()> {
             ""
         }
     ));
-    relay::run(&listener, QEMU_SOCKET, qemu, || start_proxy(target))
+    if let Some(socket) = arguments.screen() {
+        screen::serve(target, socket);
+    }
+    relay::run(QEMU_SOCKET, qemu, || offer::qmp(target))
 }
 
 fn read_target(store: &mut Store) -> Result<String> {
@@ -174,19 +177,6 @@ fn start_qemu(arguments: &Arguments) -> Result<Watched> {
         .spawn()
         .map(Watched::new)
         .map_err(|source| Error::io("start /bin/qemu", source))
-}
-
-/// The proxy is upstream's vchan-socket-proxy: the other end of what the toolstack runs in dom0.
-fn start_proxy(target: &str) -> Result<Watched> {
-    Command::new("/bin/vchan-socket-proxy")
-        .args(["--mode=server", "0"])
-        .arg(format!("device-model/{target}/qmp-vchan"))
-        .arg(RELAY_SOCKET)
-        .stdin(Stdio::null())
-        .spawn()
-        .inspect(sys::lower_priority)
-        .map(Watched::new)
-        .map_err(|source| Error::io("start /bin/vchan-socket-proxy", source))
 }
 
 /// Opens a file for reading, naming it in the error.

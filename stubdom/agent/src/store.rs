@@ -9,12 +9,20 @@ use crate::error::{Error, Result};
 const DEVICE: &str = "/dev/xen/xenbus";
 const DIRECTORY: u32 = 1;
 const READ: u32 = 2;
+const TRANSACTION_START: u32 = 6;
+const TRANSACTION_END: u32 = 7;
 const WRITE: u32 = 11;
 const RM: u32 = 13;
+const SET_PERMS: u32 = 14;
 const ERROR: u32 = 16;
 /// Largest payload that the protocol allows.
 const PAYLOAD_MAX: usize = 4096;
 const HEADER: usize = 16;
+
+/// How a refusal ends that means that a transaction is to be done again.
+const AGAIN: &str = ": EAGAIN";
+/// How often it is done at most.
+const TRIES: u32 = 20;
 
 /// How many requests may be under way at once.
 const LANES: usize = 8;
@@ -46,7 +54,7 @@ impl Store {
         let mut values = Vec::with_capacity(paths.len());
         for paths in paths.chunks(LANES) {
             for (lane, path) in self.lanes.iter_mut().zip(paths) {
-                send(lane, READ, path, b"")?;
+                send(lane, 0, READ, path, b"")?;
             }
             // Every answer is taken before the first error is returned, so that none stays in its handle.
             let answers: Vec<_> = self
@@ -83,8 +91,44 @@ impl Store {
         self.request(RM, path, b"").map(drop)
     }
 
+    /// Writes nodes that this domain owns and, besides it, only domain `reader` may read. They appear at once.
+    pub(crate) fn publish(&mut self, nodes: &[(String, String)], reader: u16) -> Result<()> {
+        let own = self.read("domid")?;
+        let permissions = permissions(&own, reader)?;
+        for _ in 0..TRIES {
+            let number = self.request(TRANSACTION_START, "", b"")?;
+            let number = transaction_number(&number)?;
+            let written = nodes.iter().try_for_each(|(path, value)| {
+                self.request_within(number, WRITE, path, value.as_bytes())?;
+                self.request_within(number, SET_PERMS, path, &permissions)
+                    .map(drop)
+            });
+            let verdict = if written.is_ok() { "T" } else { "F" };
+            let ended = self.request_within(number, TRANSACTION_END, verdict, b"");
+            written?;
+            match ended {
+                // Somebody else wrote meanwhile.
+                Err(error) if error.to_string().ends_with(AGAIN) => {}
+                ended => return ended.map(drop),
+            }
+        }
+        Err(Error::new(format!(
+            "xenstore refused to end a transaction {TRIES} times"
+        )))
+    }
+
     fn request(&mut self, kind: u32, path: &str, value: &[u8]) -> Result<Vec<u8>> {
-        send(&mut self.lanes[0], kind, path, value)?;
+        self.request_within(0, kind, path, value)
+    }
+
+    fn request_within(
+        &mut self,
+        transaction: u32,
+        kind: u32,
+        path: &str,
+        value: &[u8],
+    ) -> Result<Vec<u8>> {
+        send(&mut self.lanes[0], transaction, kind, path, value)?;
         receive(&mut self.lanes[0], kind, path)
     }
 }
@@ -97,7 +141,8 @@ fn open_lane() -> Result<File> {
         .map_err(|source| Error::io(format!("open {DEVICE} (is this a Xen domain?)"), source))
 }
 
-fn send(lane: &mut File, kind: u32, path: &str, value: &[u8]) -> Result<()> {
+/// Within a transaction, or 0 for none.
+fn send(lane: &mut File, transaction: u32, kind: u32, path: &str, value: &[u8]) -> Result<()> {
     let payload = [path.as_bytes(), b"\0", value].concat();
     if payload.len() > PAYLOAD_MAX {
         return Err(Error::new(format!(
@@ -107,7 +152,7 @@ fn send(lane: &mut File, kind: u32, path: &str, value: &[u8]) -> Result<()> {
     }
     let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
     let mut message = Vec::with_capacity(HEADER + payload.len());
-    for word in [kind, 0, 0, length] {
+    for word in [kind, 0, transaction, length] {
         message.extend_from_slice(&word.to_le_bytes());
     }
     message.extend_from_slice(&payload);
@@ -145,4 +190,36 @@ fn receive(lane: &mut File, kind: u32, path: &str) -> Result<Vec<u8>> {
 
 fn as_text(path: &str, value: Vec<u8>) -> Result<String> {
     String::from_utf8(value).map_err(|_| Error::new(format!("{path} is not UTF-8")))
+}
+
+/// Nobody but the owner and `reader`, as SET_PERMS takes it.
+fn permissions(owner: &str, reader: u16) -> Result<Vec<u8>> {
+    let owner: u16 = owner
+        .parse()
+        .map_err(|_| Error::new(format!("node 'domid' holds '{owner}', not a domain id")))?;
+    Ok(format!("n{owner}\0r{reader}\0").into_bytes())
+}
+
+fn transaction_number(answer: &[u8]) -> Result<u32> {
+    let text = String::from_utf8_lossy(answer);
+    let text = text.trim_end_matches('\0');
+    text.parse()
+        .map_err(|_| Error::new(format!("xenstore began a transaction '{text}'")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permissions_are_the_owners_and_one_readers() {
+        assert_eq!(permissions("17", 0).unwrap(), b"n17\0r0\0");
+        assert!(permissions("x", 0).is_err());
+    }
+
+    #[test]
+    fn a_transaction_has_a_number() {
+        assert_eq!(transaction_number(b"4711\0").unwrap(), 4711);
+        assert!(transaction_number(b"\0").is_err());
+    }
 }

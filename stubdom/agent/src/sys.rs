@@ -5,7 +5,7 @@ use std::ffi::CString;
 use std::fs::File;
 use std::io;
 use std::mem::{size_of_val, zeroed};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::Child;
 use std::time::Duration;
@@ -139,22 +139,31 @@ pub(crate) fn watch_child(child: &Child) -> Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Lets everything else go first: there is one CPU, and the toolstack waits for QEMU.
-pub(crate) fn lower_priority(child: &Child) {
-    // SAFETY: takes plain numbers.
-    unsafe { libc::setpriority(libc::PRIO_PROCESS, child.id(), 10) };
+/// What to wait for at a descriptor. That it was closed ends any wait.
+#[derive(Clone, Copy)]
+pub(crate) enum Wish {
+    Read,
+    Write,
+    Both,
 }
 
-/// Waits until one of `sources` is readable or closed; tells which are.
-pub(crate) fn poll(sources: &[BorrowedFd<'_>], timeout: Option<Duration>) -> Result<Vec<bool>> {
+/// Waits until one of `sources` is ready for its wish, or closed; tells which are.
+pub(crate) fn poll(
+    sources: &[(BorrowedFd<'_>, Wish)],
+    timeout: Option<Duration>,
+) -> Result<Vec<bool>> {
     let timeout = timeout.map_or(-1, |limit| {
         i32::try_from(limit.as_millis()).unwrap_or(i32::MAX)
     });
     let mut entries: Vec<libc::pollfd> = sources
         .iter()
-        .map(|source| libc::pollfd {
-            fd: source.as_fd().as_raw_fd(),
-            events: libc::POLLIN,
+        .map(|(source, wish)| libc::pollfd {
+            fd: source.as_raw_fd(),
+            events: match wish {
+                Wish::Read => libc::POLLIN,
+                Wish::Write => libc::POLLOUT,
+                Wish::Both => libc::POLLIN | libc::POLLOUT,
+            },
             revents: 0,
         })
         .collect();
@@ -164,7 +173,7 @@ pub(crate) fn poll(sources: &[BorrowedFd<'_>], timeout: Option<Duration>) -> Res
         match check(unsafe { libc::poll(entries.as_mut_ptr(), count, timeout) }) {
             Ok(_) => return Ok(entries.iter().map(|entry| entry.revents != 0).collect()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::io("wait for QEMU", error)),
+            Err(error) => return Err(Error::io("wait for events", error)),
         }
     }
 }
