@@ -3,11 +3,15 @@
 //! It reports QEMU as running, or not, as the part asks that it plays. The part is in the kernel's command line
 //! (`part=NAME`) or, later, in the store node `part`, which dom0 writes.
 
+mod carry;
 // The agent's own modules, of which this needs a few functions.
 #[path = "../../../../stubdom/agent/src/error.rs"]
 mod error;
 #[path = "../../../../stubdom/agent/src/modules.rs"]
 mod modules;
+#[allow(dead_code)]
+#[path = "../../../../stubdom/agent/src/offer.rs"]
+mod offer;
 mod qmp;
 #[allow(dead_code)]
 #[path = "../../../../stubdom/agent/src/store.rs"]
@@ -18,7 +22,6 @@ mod sys;
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -61,7 +64,7 @@ fn play() -> Result<()> {
     match part.as_str() {
         "liar" => lie(&mut store, &nodes),
         "flood" => flood(&mut store, &nodes),
-        _ => serve(&mut store, &nodes),
+        _ => serve(&mut store, &target, &nodes),
     }
 }
 
@@ -123,10 +126,10 @@ fn fill_files() {
 }
 
 /// Says that QEMU runs, and serves QMP as the node `part` tells.
-fn serve(store: &mut Store, nodes: &str) -> Result<()> {
+fn serve(store: &mut Store, target: &str, nodes: &str) -> Result<()> {
     qmp::listen(SOCKET)?;
-    let vchan = format!("{nodes}/qmp-vchan");
-    std::thread::spawn(move || proxy(&vchan));
+    let server = offer::qmp(target)?;
+    std::thread::spawn(move || println!("hostile: QMP: {:?}", carry::run(server, SOCKET)));
     store.write(&format!("{nodes}/state"), b"running")?;
     println!("hostile: serving");
     let deadline = Instant::now() + Duration::from_secs(600);
@@ -145,18 +148,6 @@ fn serve(store: &mut Store, nodes: &str) -> Result<()> {
         std::thread::sleep(Duration::from_millis(100));
     }
     Ok(())
-}
-
-/// The other end of what the toolstack runs in dom0; started again when it ends with its client.
-fn proxy(vchan: &str) {
-    loop {
-        let proxy = Command::new("/bin/vchan-socket-proxy")
-            .args(["--mode=server", "0", vchan, SOCKET])
-            .stdin(Stdio::null())
-            .status();
-        println!("hostile: proxy: {proxy:?}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
 }
 
 /// Spoils every node that it may write: its reports and the frontends of its devices.
