@@ -226,6 +226,33 @@ fn qemu_finds_the_option_roms_of_the_devices_that_libxl_offers() {
 }
 
 #[test]
+fn qemu_finds_every_keymap() {
+    let ramdisk = ramdisk();
+    let keymaps: Vec<&str> = ramdisk
+        .keys()
+        .filter_map(|name| name.strip_prefix("usr/share/qemu/keymaps/"))
+        .collect();
+    for name in ["en-us", "de", "fr", "ja", "pt-br"] {
+        assert!(keymaps.contains(&name), "no {name} among {keymaps:?}");
+    }
+    assert!(keymaps.len() > 30, "only {keymaps:?}");
+}
+
+#[test]
+fn the_first_process_carries_qmp_itself() {
+    let ramdisk = ramdisk();
+    let programs: Vec<&String> = ramdisk
+        .keys()
+        .filter(|name| name.starts_with("bin/"))
+        .collect();
+    assert_eq!(programs, ["bin/qemu"]);
+    assert!(
+        !ramdisk.keys().any(|name| name.contains("vchan")),
+        "the C library's vchan is in there"
+    );
+}
+
+#[test]
 fn the_ramdisk_stays_small() {
     let unpacked: usize = ramdisk().values().map(|entry| entry.bytes.len()).sum();
     let packed = fs::metadata(image("qemu-stubdom-linux-rootfs"))

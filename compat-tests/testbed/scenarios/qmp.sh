@@ -28,9 +28,9 @@ unset XENLIGHT_STUBDOM_QEMU
 step "40 conversations"
 /job/tests/qmpclients poll "$socket" 40
 lives_on conversations
-step "15 clients of the vchan itself, who write rubbish and go"
+step "15 clients of the vchan itself that come and go unannounced"
 /job/tests/qmpclients vchan "$stub" "/local/domain/$stub/device-model/$id/qmp-vchan" 15
-lives_on "15 ends"
+lives_on "15 clients"
 # The C library has no way back from here.
 if [ "$bed_lib" = ours ]; then
     proxy="vchan-socket-proxy .* $socket\$"
