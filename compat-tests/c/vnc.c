@@ -25,7 +25,9 @@
 #define ROWS 100
 
 static unsigned char font[256][GLYPH_LINES];
-static const char *password;
+static const char *host, *password;
+static int port;
+static rfbClient *client;
 static char text[ROWS][COLUMNS + 1];
 
 static void fail(const char *what, const char *about)
@@ -41,9 +43,9 @@ static double now(void)
     return at.tv_sec + at.tv_nsec / 1e9;
 }
 
-static char *known_password(rfbClient *client)
+static char *known_password(rfbClient *unused)
 {
-    (void)client;
+    (void)unused;
     return strdup(password ? password : "");
 }
 
@@ -63,20 +65,20 @@ static void read_font(const char *name)
     memcpy(font, found - 'A' * sizeof a, sizeof font);
 }
 
-static uint32_t pixel(const rfbClient *client, int x, int y)
+static uint32_t pixel(int x, int y)
 {
     return ((uint32_t *)client->frameBuffer)[y * client->width + x] & 0xffffff;
 }
 
 /* The character whose glyph stands in a cell, in any colour on any other: a line's pixels that differ from the cell's corner. */
-static char character(const rfbClient *client, int x, int y)
+static char character(int x, int y)
 {
     unsigned char lines[GLYPH_LINES], inverse[GLYPH_LINES];
-    uint32_t ground = pixel(client, x, y);
+    uint32_t ground = pixel(x, y);
     for (int line = 0; line < GLYPH_LINES; line++) {
         lines[line] = 0;
         for (int bit = 0; bit < 8; bit++)
-            lines[line] |= (pixel(client, x + bit, y + line) != ground) << (7 - bit);
+            lines[line] |= (pixel(x + bit, y + line) != ground) << (7 - bit);
         inverse[line] = ~lines[line];
     }
     for (int code = ' '; code < 127; code++)
@@ -86,14 +88,14 @@ static char character(const rfbClient *client, int x, int y)
 }
 
 /* The screen as text: cells of 9 or 8 pixels, of which the ninth is empty. */
-static void read_text(const rfbClient *client)
+static void read_text(void)
 {
     int cell = client->width % 720 == 0 ? 9 : 8;
     int columns = client->width / cell, rows = client->height / GLYPH_LINES;
     memset(text, 0, sizeof text);
     for (int row = 0; row < rows && row < ROWS; row++)
         for (int column = 0; column < columns && column < COLUMNS; column++)
-            text[row][column] = character(client, column * cell, row * GLYPH_LINES);
+            text[row][column] = character(column * cell, row * GLYPH_LINES);
 }
 
 static void print_text(FILE *to)
@@ -107,22 +109,41 @@ static void print_text(FILE *to)
     }
 }
 
-/* Takes what the server sends for at most that long; 0 when nothing came. */
-static int look(rfbClient *client, double seconds)
+static int connected(void)
+{
+    client = rfbGetClient(8, 3, 4);
+    if (!client)
+        fail("no memory", NULL);
+    client->serverHost = strdup(host);
+    client->serverPort = port;
+    client->GetPassword = known_password;
+    client->canHandleNewFBSize = TRUE;
+    return rfbInitClient(client, NULL, NULL);
+}
+
+/*
+ * Takes what the server sends for at most that long; 0 when nothing came. libvncclient does not understand how QEMU tells another
+ * size of the screen, and gives up; it learns it by a new connection.
+ */
+static int look(double seconds)
 {
     int ready = WaitForMessage(client, (unsigned)(seconds * 1e6));
     if (ready < 0 && errno != EINTR)
         fail("waiting for the server", strerror(errno));
-    if (ready > 0 && !HandleRFBServerMessage(client))
+    if (ready <= 0 || HandleRFBServerMessage(client))
+        return ready > 0;
+    int width = client->width, height = client->height;
+    rfbClientCleanup(client);
+    if (!connected() || (client->width == width && client->height == height))
         fail("the server ended the connection", NULL);
-    return ready > 0;
+    return 1;
 }
 
-static void await(rfbClient *client, double seconds, const char *wanted)
+static void await(double seconds, const char *wanted)
 {
     double end = now() + seconds;
     for (;;) {
-        read_text(client);
+        read_text();
         for (int row = 0; row < ROWS; row++)
             if (strstr(text[row], wanted))
                 return;
@@ -130,21 +151,21 @@ static void await(rfbClient *client, double seconds, const char *wanted)
             print_text(stderr);
             fail("the screen does not show", wanted);
         }
-        look(client, 0.2);
+        look(0.2);
     }
 }
 
-static void type(rfbClient *client, const char *keys)
+static void type(const char *keys)
 {
     for (; *keys; keys++) {
         uint32_t key = *keys == '\n' ? 0xff0d : (unsigned char)*keys;
         if (!SendKeyEvent(client, key, TRUE) || !SendKeyEvent(client, key, FALSE))
             fail("cannot send a key", NULL);
-        look(client, 0.1);
+        look(0.1);
     }
 }
 
-static void picture(const rfbClient *client, const char *name)
+static void picture(const char *name)
 {
     size_t pixels = (size_t)client->width * client->height;
     unsigned char *rgb = malloc(pixels * 3);
@@ -169,15 +190,12 @@ int main(int argc, char **argv)
     if (argc < 3)
         fail("usage: vnc HOST:PORT [password P] [font ROM] ACTION...", NULL);
     rfbEnableClientLogging = FALSE;
-    rfbClient *client = rfbGetClient(8, 3, 4);
     char *colon = strrchr(argv[1], ':');
-    if (!client || !colon)
+    if (!colon)
         fail("no HOST:PORT in", argv[1]);
     *colon = 0;
-    client->serverHost = strdup(argv[1]);
-    client->serverPort = atoi(colon + 1);
-    client->GetPassword = known_password;
-    client->canHandleNewFBSize = TRUE;
+    host = argv[1];
+    port = atoi(colon + 1);
     for (; at + 1 < argc; at += 2) {
         if (!strcmp(argv[at], "password"))
             password = argv[at + 1];
@@ -186,39 +204,39 @@ int main(int argc, char **argv)
         else
             break;
     }
-    int connected = rfbInitClient(client, NULL, NULL);
+    int welcome = connected();
     if (at < argc && !strcmp(argv[at], "refused")) {
-        if (connected)
+        if (welcome)
             fail("the server takes the password", password);
         return 0;
     }
-    if (!connected)
+    if (!welcome)
         fail("no VNC server there, or it refuses the password", NULL);
     /* The first picture, whole. */
     SendFramebufferUpdateRequest(client, 0, 0, client->width, client->height, FALSE);
-    for (double end = now() + 20; !look(client, 0.5);)
+    for (double end = now() + 20; !look(0.5);)
         if (now() > end)
             fail("no picture within 20 s", NULL);
     for (; at < argc; at++) {
         const char *action = argv[at], *value = at + 1 < argc ? argv[at + 1] : "";
         if (!strcmp(action, "show")) {
-            look(client, 0.5);
-            read_text(client);
+            look(0.5);
+            read_text();
             print_text(stdout);
         } else if (!strcmp(action, "await") && at + 2 < argc) {
-            await(client, atof(value), argv[at + 2]);
+            await(atof(value), argv[at + 2]);
             at += 2;
         } else if (!strcmp(action, "type")) {
-            type(client, value);
+            type(value);
             at++;
         } else if (!strcmp(action, "picture")) {
-            while (look(client, 0.3))
+            while (look(0.3))
                 ;
-            picture(client, value);
+            picture(value);
             at++;
         } else if (!strcmp(action, "stay")) {
             for (double end = now() + atof(value); now() < end;)
-                look(client, 0.2);
+                look(0.2);
             at++;
         } else {
             fail("no such action:", action);

@@ -4,13 +4,13 @@
 [ -f /usr/lib/xen-4.17/boot/qemu-stubdom-linux-rootfs ] || skip "no stub domain image; make stubdom builds it"
 [ -x /job/tests/vnc ] || skip "build/tests/vnc is missing: run make c-programs"
 cp "$guests/screen.img" "$work/disk.img"
-# xl has dropped builder= and kernel=hvmloader, device_model= and boot=c is the default.
+# Not as it was then: xl knows no builder=, kernel=hvmloader or device_model= any more, and no w! but w.
 cat >"$work/seed.cfg" <<CFG
 name = "seed"
 type = "hvm"
 memory = 256
 vif = [ 'type=ioemu, mac=00:16:3e:00:00:22, bridge=xenbr0' ]
-disk = [ 'file:$work/disk.img,hda,w!' ]
+disk = [ 'file:$work/disk.img,hda,w' ]
 acpi = 1
 apic = 1
 pae = 1
