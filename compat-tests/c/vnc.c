@@ -220,7 +220,8 @@ int main(int argc, char **argv)
     for (; at < argc; at++) {
         const char *action = argv[at], *value = at + 1 < argc ? argv[at + 1] : "";
         if (!strcmp(action, "show")) {
-            look(0.5);
+            while (look(0.5))
+                ;
             read_text();
             print_text(stdout);
         } else if (!strcmp(action, "await") && at + 2 < argc) {

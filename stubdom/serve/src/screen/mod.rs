@@ -126,10 +126,6 @@ impl Screen {
             self.viewers.clear();
             return false;
         };
-        while let Some(Event::Closed(stream) | Event::Opened(stream)) = link.mux.event() {
-            self.viewers
-                .retain(|viewer| viewer.stream() != Some(stream));
-        }
         let mux = &mut link.mux;
         self.viewers.retain_mut(|viewer| {
             let stays = viewer.turn(mux, now);
@@ -138,6 +134,11 @@ impl Screen {
             }
             stays
         });
+        // A stream ends when its viewer has had all of it.
+        while let Some(Event::Closed(stream) | Event::Opened(stream)) = mux.event() {
+            self.viewers
+                .retain(|viewer| viewer.stream() != Some(stream));
+        }
         more_in | link.send()
     }
 

@@ -131,6 +131,22 @@ fn several_viewers_see_and_type() {
 }
 
 #[test]
+fn last_words_reach_the_viewer_before_the_end() {
+    let mut bench = Bench::new(None);
+    let mut viewer = bench.viewer();
+    bench.turns();
+    let stream = bench.opened[0];
+    bench.mux.send(stream, b"last");
+    bench.mux.close(stream);
+    let out = bench.mux.outgoing().to_vec();
+    assert_eq!(bench.server.write(&out), out.len());
+    bench.mux.sent(out.len());
+    bench.screen.turn(Instant::now());
+    assert_eq!(read(&mut viewer).unwrap(), b"last");
+    assert_eq!(read(&mut viewer), None);
+}
+
+#[test]
 fn one_that_reads_nothing_stops_nobody_else() {
     let mut bench = Bench::new(None);
     let (slow, mut quick) = (bench.viewer(), bench.viewer());
