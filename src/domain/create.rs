@@ -1,16 +1,13 @@
 //! Making a domain, from a configuration to a guest that waits to be unpaused.
 
-use std::time::SystemTime;
-
-use super::build::{self, Boot, BootFile, Built, Channels, Daemons};
-use super::{config, defaults, destroy, make, nodes, passthrough, refuse, userdata};
+use super::build::{Built, Channels};
+use super::{config, defaults, destroy, make, passthrough, refuse, userdata};
 use crate::device::{self, Console, Guest, Kind, Ring, When};
 use crate::dm::{self, DomainMaker, MadeDomain};
-use crate::engine::{EventKind, Op, ProgressHow, Rollback, Work};
+use crate::engine::{EventKind, Op, ProgressHow, Rollback};
 use crate::log::Level;
-use crate::store::{Store, layout};
 use crate::types::{DeviceVkb, DomainBuildInfoU, DomainConfig, DomainType};
-use crate::{Boxed, Code, DOM0, Domid, Result, log_line};
+use crate::{Boxed, Code, Domid, Result, log_line};
 
 /// A creation's end.
 #[derive(Debug)]
@@ -84,8 +81,8 @@ async fn furnish(
         device::set_defaults(op, &guest, disk, When::Creation).await?;
     }
     device::number_nics(op, &guest, &mut config.nics).await?;
-    let boot = boot_files(config);
-    let (channels, built) = populate(op, domid, config, &boot).await?;
+    let boot = make::boot_files(config);
+    let (channels, built) = make::populate(op, domid, config, &boot).await?;
     // The width of a PV guest, which its devices' protocol depends on, is known only now.
     let guest = Guest::read(op, domid).await?;
     let disks = device::place_all(op, &guest, &mut config.disks).await?;
@@ -103,77 +100,6 @@ async fn furnish(
         0 => Ok(()),
         label => op.xen()?.flask_relabel(domid, label),
     }
-}
-
-/// What a PV or PVH guest boots.
-fn boot_files(config: &DomainConfig) -> Boot {
-    let info = &config.b_info;
-    if matches!(info.u, DomainBuildInfoU::Hvm(_)) {
-        return Boot::default();
-    }
-    let file = |path: &Option<String>| path.clone().map(BootFile::Path);
-    Boot {
-        kernel: file(&info.kernel),
-        ramdisk: file(&info.ramdisk),
-        cmdline: info.cmdline.clone(),
-    }
-}
-
-/// Gives the domain memory and an image, beside the context, and tells xenstored of it.
-async fn populate(
-    op: &Op,
-    domid: Domid,
-    config: &mut DomainConfig,
-    boot: &Boot,
-) -> Result<(Channels, Built)> {
-    let store = op.store()?;
-    let daemons = Daemons {
-        store: server(&store, layout::XENSTORED_DOMID).await?,
-        console: server(&store, layout::XENCONSOLED_DOMID).await?,
-    };
-    let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let building = {
-        let (mut config, boot) = (config.clone(), boot.clone());
-        op.blocking("build-guest", move |work: &Work| {
-            let (log, xen) = (work.log(), work.xen());
-            let channels = build::pre(log, xen, domid, &mut config, daemons, false)?;
-            let built = build::image(log, xen, domid, &mut config, &boot, &channels)?;
-            let more = build::post(log, xen, domid, &config)?;
-            Ok((config, channels, built, more))
-        })
-    };
-    let (noted, channels, built, more) = building.await?;
-    *config = noted;
-    let path = |file: &Option<BootFile>| file.as_ref().map(|file| file.path().to_owned());
-    let mut batch = nodes::after_build(
-        domid,
-        &config.c_info.uuid,
-        &config.b_info,
-        &nodes::Image {
-            store_port: channels.store_port,
-            store_frame: built.store_frame,
-            kernel: path(&boot.kernel),
-            ramdisk: path(&boot.ramdisk),
-            cmdline: boot.cmdline.clone(),
-            start_time: started.unwrap_or_default(),
-        },
-    );
-    for (key, value) in built.keys.iter().chain(&more) {
-        batch.write(layout::domain_sub(domid, key), value);
-    }
-    store.apply(&batch).await.map_err(|e| e.domain(domid))?;
-    store
-        .introduce(domid, built.store_frame, channels.store_port)
-        .await
-        .map_err(|e| e.domain(domid))?;
-    Ok((channels, built))
-}
-
-/// The domain that a daemon says it runs in; dom0 when it says nothing.
-async fn server(store: &Store, path: &str) -> Result<Domid> {
-    let text = store.read_str(path).await?;
-    let domid = text.as_deref().and_then(layout::parse_domid);
-    Ok(domid.unwrap_or(DOM0))
 }
 
 async fn consoles_and_displays(
@@ -268,8 +194,8 @@ impl DomainMaker for Maker {
                 move |op: Op| async move { destroy::destroy_if_there(&op, domid).await },
             );
             make::store(op, domid, config).await?;
-            let boot = boot_files(config);
-            let (channels, built) = populate(op, domid, config, &boot).await?;
+            let boot = make::boot_files(config);
+            let (channels, built) = make::populate(op, domid, config, &boot).await?;
             Ok(MadeDomain {
                 domid,
                 console_port: channels.console_port,

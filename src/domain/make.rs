@@ -1,18 +1,19 @@
-//! A new domain: its number from the hypervisor, its nodes in the store.
+//! A new domain: its number from the hypervisor, its nodes in the store, its memory and image.
 
 use std::io::Read;
+use std::time::SystemTime;
 
-use super::build;
+use super::build::{self, Boot, BootFile, Built, Channels, Daemons};
 use super::history::History;
 use super::nodes;
 use super::query::{self, is_guest_domid};
 use super::rename;
-use crate::engine::Op;
+use crate::engine::{Op, Work};
 use crate::log::Level;
-use crate::store::layout;
-use crate::types::DomainConfig;
+use crate::store::{Store, layout};
+use crate::types::{DomainBuildInfoU, DomainConfig};
 use crate::xen::CreateDomain;
-use crate::{Domid, Error, Result, log_line, sys};
+use crate::{DOM0, Domid, Error, Result, log_line, sys};
 
 /// As a wanted number: any that the hypervisor likes.
 pub const INVALID_DOMID: Domid = Domid::MAX;
@@ -97,6 +98,77 @@ pub async fn dm_version(op: &Op, domid: Domid, config: &DomainConfig) -> Result<
         .write(&layout::dm_version(domid), version)
         .await
         .map_err(|e| e.domain(domid))
+}
+
+/// What a PV or PVH guest boots.
+pub(super) fn boot_files(config: &DomainConfig) -> Boot {
+    let info = &config.b_info;
+    if matches!(info.u, DomainBuildInfoU::Hvm(_)) {
+        return Boot::default();
+    }
+    let file = |path: &Option<String>| path.clone().map(BootFile::Path);
+    Boot {
+        kernel: file(&info.kernel),
+        ramdisk: file(&info.ramdisk),
+        cmdline: info.cmdline.clone(),
+    }
+}
+
+/// Gives the domain memory and an image, beside the context, and tells xenstored of it.
+pub(super) async fn populate(
+    op: &Op,
+    domid: Domid,
+    config: &mut DomainConfig,
+    boot: &Boot,
+) -> Result<(Channels, Built)> {
+    let store = op.store()?;
+    let daemons = Daemons {
+        store: server(&store, layout::XENSTORED_DOMID).await?,
+        console: server(&store, layout::XENCONSOLED_DOMID).await?,
+    };
+    let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let building = {
+        let (mut config, boot) = (config.clone(), boot.clone());
+        op.blocking("build-guest", move |work: &Work| {
+            let (log, xen) = (work.log(), work.xen());
+            let channels = build::pre(log, xen, domid, &mut config, daemons, false)?;
+            let built = build::image(log, xen, domid, &mut config, &boot, &channels)?;
+            let more = build::post(log, xen, domid, &config)?;
+            Ok((config, channels, built, more))
+        })
+    };
+    let (noted, channels, built, more) = building.await?;
+    *config = noted;
+    let path = |file: &Option<BootFile>| file.as_ref().map(|file| file.path().to_owned());
+    let mut batch = nodes::after_build(
+        domid,
+        &config.c_info.uuid,
+        &config.b_info,
+        &nodes::Image {
+            store_port: channels.store_port,
+            store_frame: built.store_frame,
+            kernel: path(&boot.kernel),
+            ramdisk: path(&boot.ramdisk),
+            cmdline: boot.cmdline.clone(),
+            start_time: started.unwrap_or_default(),
+        },
+    );
+    for (key, value) in built.keys.iter().chain(&more) {
+        batch.write(layout::domain_sub(domid, key), value);
+    }
+    store.apply(&batch).await.map_err(|e| e.domain(domid))?;
+    store
+        .introduce(domid, built.store_frame, channels.store_port)
+        .await
+        .map_err(|e| e.domain(domid))?;
+    Ok((channels, built))
+}
+
+/// The domain that a daemon says it runs in; dom0 when it says nothing.
+async fn server(store: &Store, path: &str) -> Result<Domid> {
+    let text = store.read_str(path).await?;
+    let domid = text.as_deref().and_then(layout::parse_domid);
+    Ok(domid.unwrap_or(DOM0))
 }
 
 /// A guest's number without any order, from the kernel's random source.
