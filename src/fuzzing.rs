@@ -121,7 +121,7 @@ async fn read_everything(op: &Op) {
     drop(tty::viewer(op, GUEST, true).await);
     drop(dm::target_of(op, GUEST).await);
     drop(domain::query::start_time(op, GUEST).await);
-    if let Some(words) = dm::fuzzing_complaint(op, GUEST).await {
+    if let Some(words) = domain::fuzzing_complaint(op, GUEST).await {
         assert!(words.bytes().all(|b| b.is_ascii_graphic() || b == b' '));
     }
 }

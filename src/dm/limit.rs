@@ -6,11 +6,11 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
-use super::{Request, args};
+use super::args;
 use crate::engine::Op;
 use crate::log::Level;
-use crate::types::{DeviceDisk, DiskBackend, DiskFormat, MEMKB_DEFAULT};
-use crate::{DOM0, log_line};
+use crate::types::{DeviceDisk, DiskBackend, DiskFormat, DomainConfig, MEMKB_DEFAULT};
+use crate::{DOM0, Domid, log_line};
 
 /// More of a log nobody reads. A saved QEMU takes some 10 KiB, without its guest's memory.
 const BASE: u64 = 16 << 20;
@@ -28,10 +28,15 @@ const REMOTE: [&str; 10] = [
     "nbd", "rbd", "iscsi", "http", "https", "ftp", "ftps", "ssh", "gluster", "nfs",
 ];
 
-/// [`of_stubdom`] for the guest of the request. Says what the user may not expect of it.
-pub(super) fn for_stubdom(op: &Op, request: Request<'_>, disks: &[DeviceDisk]) -> Option<u64> {
-    let build = &request.config.b_info;
-    let warn = |what: String| log_line!(op.log(), Level::Warn, request.domid, "{what}");
+/// [`of_stubdom`] for the stub domain of `guest`, which has these disks. Says what the user may not expect of it.
+pub(super) fn for_stubdom(
+    op: &Op,
+    guest: Domid,
+    config: &DomainConfig,
+    disks: &[DeviceDisk],
+) -> Option<u64> {
+    let build = &config.b_info;
+    let warn = |what: String| log_line!(op.log(), Level::Warn, guest, "{what}");
     let limit = match of_stubdom(build.video_memkb, disks) {
         Ok(limit) => limit,
         Err(image) => {

@@ -222,8 +222,8 @@ async fn prepare_store(op: &Op, local: Local<'_>, run_as: Option<&user::RunAs>) 
     store.apply(&batch).await.map_err(|e| e.domain(domid))
 }
 
-/// Whether hvmloader may move memory to make the hole for devices larger; only the old device model could follow.
-pub(super) fn allow_memory_relocate(batch: &mut Batch, domid: Domid, config: &DomainConfig) {
+/// Notes whether hvmloader may move memory to make the hole for devices larger; only the old device model could follow.
+pub(crate) fn allow_memory_relocate(batch: &mut Batch, domid: Domid, config: &DomainConfig) {
     let build = &config.b_info;
     let allowed = build.device_model_version == DeviceModelVersion::QemuXenTraditional
         && build.vnuma_nodes.is_empty();

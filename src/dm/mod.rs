@@ -1,36 +1,39 @@
-//! The device model: its command line, the QEMU in dom0, the stub domain, their consoles, and taking them down.
+//! The device model: its command line, the QEMU in dom0, what serves a stub domain in dom0, and taking them down.
+//! The stub domain itself is a domain: src/domain/stubdom/.
 
 pub mod args;
-mod console;
 mod destroy;
+mod for_stubdom;
 mod graphics;
 mod limit;
 mod local;
 mod logfile;
 mod minios;
+mod pair;
 mod process;
 mod proxy;
 mod restrict;
 mod serve;
-mod stubdom;
 mod user;
 
 use std::path::Path;
 use std::time::Duration;
 
+pub(crate) use for_stubdom::{Served, serve_stubdom, stubdom_arguments};
+pub(crate) use local::allow_memory_relocate;
 pub use logfile::rotate as rotate_log;
+pub(crate) use pair::{Pair, is_linux, is_up, stubdom_name};
+pub use pair::{stubdom_of, target_of};
+pub(crate) use process::{first, wait_for_state};
 pub use serve::keep as keep_served;
 
-use crate::engine::{Op, Rollback};
+use crate::engine::Op;
 use crate::store::layout;
-use crate::types::{DeviceDisk, DeviceModelVersion, DiskBackend, DomainConfig, UsbctrlType};
-use crate::{Boxed, DOM0, Domid, Error, Result, device, qmp};
+use crate::types::{DeviceModelVersion, DiskBackend, DomainConfig, UsbctrlType};
+use crate::{DOM0, Domid, Error, Result, qmp};
 
 /// How long a QEMU in dom0 may take to say that it runs, and a device model to go on.
 pub const START_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// How long a stub domain may take to say that its QEMU runs.
-pub const STUBDOM_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A guest whose device model shall start.
 #[derive(Clone, Copy)]
@@ -41,63 +44,23 @@ pub struct Request<'a> {
     pub config: &'a DomainConfig,
     /// The state of a saved device model; the file is removed once the device model has started or failed.
     pub saved_state: Option<&'a Path>,
-    /// Who makes the stub domain.
-    pub maker: &'a dyn DomainMaker,
 }
 
-/// What the device model needs from the layer above it: domains to run in.
-pub trait DomainMaker: Send + Sync {
-    /// Fills in the defaults of `config`, a PV domain with kernel, ramdisk and command line in `b_info`, then makes and
-    /// builds it and introduces it to xenstored. It is left paused, without devices and without stored JSON.
-    ///
-    /// What was made is pushed onto `undo` before the first thing that can fail after it.
-    fn make_pv<'a>(
-        &'a self,
-        op: &'a Op,
-        undo: &'a Rollback,
-        config: &'a mut DomainConfig,
-    ) -> Boxed<'a, Result<MadeDomain>>;
-}
-
-/// A domain fresh from its maker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MadeDomain {
-    /// Its number.
-    pub domid: Domid,
-    /// The event channel of its first console, in the domain.
-    pub console_port: u32,
-    /// The frame of its first console's ring.
-    pub console_gfn: u64,
-}
-
-/// Starts the device model that the configuration asks for, and waits until it runs.
-///
-/// HVM guests have QEMU in dom0 or in a stub domain; PV and PVH guests have one in dom0 when [`needed`] says so. `disks`
-/// connects the guest's disks, and is done before anything opens them. A stub domain is made meanwhile, because the scripts
-/// take as long as that.
-pub async fn spawn(op: &Op, request: Request<'_>, disks: Boxed<'_, Result<()>>) -> Result<()> {
-    let started = if args::is(request.config.b_info.device_model_stubdomain) {
-        stubdom::spawn(op, request, disks).await
-    } else {
-        // What is wrong with a disk is no fault of the device model's.
-        disks.await?;
-        let local = local::Local {
-            domid: request.domid,
-            config: request.config,
-            saved_state: request.saved_state,
-            file_limit: None,
-        };
-        local::spawn(op, local).await
+/// Starts the guest's QEMU in dom0, and waits until it runs. HVM guests have one unless theirs runs in a stub domain, PV and
+/// PVH guests when [`needed`] says so.
+pub async fn spawn_local(op: &Op, request: Request<'_>) -> Result<()> {
+    let local = local::Local {
+        domid: request.domid,
+        config: request.config,
+        saved_state: request.saved_state,
+        file_limit: None,
     };
-    started.map_err(|error| {
-        error
-            .context("device model did not start")
-            .domain(request.domid)
-    })
+    local::spawn(op, local).await
 }
 
-/// Why an HVM guest with a Linux stub domain cannot have a screen; nothing where it can.
-pub fn why_no_screen(config: &DomainConfig) -> Option<String> {
+/// Why the server of this project cannot serve a guest's stub domain, so that QEMU does it and the guest of a Linux one has no
+/// screen; nothing where it can.
+pub fn why_no_server(config: &DomainConfig) -> Option<String> {
     serve::why_not(config)
 }
 
@@ -206,42 +169,15 @@ pub async fn destroy(op: &Op, domid: Domid) -> Result<()> {
     destroy::all(op, domid).await
 }
 
-/// A Linux stub domain's side of a guest's disk; `None` for an empty CD drive.
-pub fn stubdom_disk(disk: &DeviceDisk) -> Option<DeviceDisk> {
-    stubdom::own_disk(disk)
-}
-
-/// Where the state of a guest's stub domain lies when it was saved; to be removed with the guest.
-pub fn save_file(domid: Domid) -> String {
-    console::save_file(domid)
-}
-
-/// The stub domain that runs a guest's device model, if there is one.
-pub async fn stubdom_of(op: &Op, domid: Domid) -> Result<Option<Domid>> {
-    device::stubdom_of(&op.store()?, domid).await
-}
-
-/// The guest that a stub domain serves, if it is one.
-pub async fn target_of(op: &Op, domid: Domid) -> Result<Option<Domid>> {
-    let text = op.store()?.read_str(&layout::target(domid)).await?;
-    Ok(text.as_deref().and_then(layout::parse_domid))
-}
-
 /// The program of process `pid`, when it runs and is a device model of `domid` in this domain.
 pub fn process_of(domid: Domid, pid: u32) -> Option<String> {
     process::program(pid, destroy::serves(domid))
 }
 
-/// What the stub domain of `guest` says of its failure, as it is shown.
-#[cfg(feature = "fuzzing")]
-pub(crate) async fn fuzzing_complaint(op: &Op, guest: Domid) -> Option<String> {
-    stubdom::complaint(op, guest, stubdom_of(op, guest).await.ok()??).await
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::{DeviceVfb, DeviceVkb, VkbBackend};
+    use crate::types::{DeviceDisk, DeviceVfb, DeviceVkb, VkbBackend};
 
     #[test]
     fn a_guest_needs_qemu_for_what_qemu_serves() {

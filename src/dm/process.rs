@@ -103,7 +103,7 @@ impl Helper<'_> {
 }
 
 /// Waits until a node has a value. "error" there means that it never will have.
-pub(super) async fn wait_for_state(op: &Op, path: &str, wanted: &str) -> Result<()> {
+pub(crate) async fn wait_for_state(op: &Op, path: &str, wanted: &str) -> Result<()> {
     let store = op.store()?;
     let watch = op.watch(path).await?;
     loop {
@@ -117,7 +117,7 @@ pub(super) async fn wait_for_state(op: &Op, path: &str, wanted: &str) -> Result<
 }
 
 /// Waits for whichever comes first.
-pub(super) async fn first<T>(one: impl Future<Output = T>, other: impl Future<Output = T>) -> T {
+pub(crate) async fn first<T>(one: impl Future<Output = T>, other: impl Future<Output = T>) -> T {
     let (mut one, mut other) = (pin!(one), pin!(other));
     poll_fn(|context| match one.as_mut().poll(context) {
         Poll::Pending => other.as_mut().poll(context),

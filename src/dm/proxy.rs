@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use super::process::{self, Helper};
-use super::{START_TIMEOUT, destroy, limit, logfile, serve, stubdom, stubdom_of};
+use super::{Pair, START_TIMEOUT, destroy, is_up, limit, logfile, serve, stubdom_name, stubdom_of};
 use crate::engine::{Command, Op, Rollback};
 use crate::log::Level;
 use crate::paths::{VCHAN_PROXY, XEN_LOGDIR};
@@ -13,15 +13,6 @@ use crate::{Domid, Error, Result, log_line, qmp};
 
 /// It writes a line when it ends, and can be made to write no more.
 const LARGEST_LOG: u64 = 1 << 20;
-
-/// A stub domain and the guest it serves.
-#[derive(Clone, Copy)]
-pub(super) struct Pair<'a> {
-    pub(super) stubdom: Domid,
-    pub(super) guest: Domid,
-    /// The stub domain's name, for the log file.
-    pub(super) name: &'a str,
-}
 
 /// Starts the proxy and waits until it listens. The stub domain need not run yet.
 pub(super) async fn start(op: &Op, undo: &Rollback, pair: Pair<'_>) -> Result<()> {
@@ -81,7 +72,7 @@ pub(super) async fn revive(op: &Op, guest: Domid) -> Result<bool> {
         end_process(op, stubdom, guest).await?;
         // The program does not bind to a name that is there.
         destroy::remove_sockets(guest)?;
-        let name = stubdom::stubdom_name(op, guest).await?;
+        let name = stubdom_name(op, guest).await?;
         let pair = Pair {
             stubdom,
             guest,
@@ -104,7 +95,7 @@ pub(super) async fn revive(op: &Op, guest: Domid) -> Result<bool> {
 }
 
 fn check_up(op: &Op, guest: Domid, stubdom: Domid) -> Result<()> {
-    if stubdom::is_up(op, stubdom)? {
+    if is_up(op, stubdom)? {
         return Ok(());
     }
     let what = format!("stub domain {stubdom}, which runs the guest's QEMU, has ended");

@@ -12,7 +12,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::time::Duration;
 
 use super::userdata::Userdata;
-use super::{config, hotplug};
+use super::{config, hotplug, stubdom};
 use crate::device::{self, Device, DeviceKind, Force, Guest, Kind, When};
 use crate::dm::{self, args};
 use crate::engine::{FileLock, Op};
@@ -335,7 +335,7 @@ async fn for_stubdom(op: &Op, stubdom: &Guest, medium: &DeviceDisk) -> Result<De
         is_cdrom: 1,
         ..medium.clone()
     };
-    let mut disk = dm::stubdom_disk(&medium).unwrap_or(medium);
+    let mut disk = stubdom::own_disk(&medium).unwrap_or(medium);
     device::set_defaults(op, stubdom, &mut disk, When::Hotplug).await?;
     let by_qemu = disk.backend == DiskBackend::Qdisk && disk.backend_domid == DOM0;
     let store = op.store()?;

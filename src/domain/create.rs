@@ -1,10 +1,10 @@
 //! Making a domain, from a configuration to a guest that waits to be unpaused.
 
 use super::build::{Built, Channels};
-use super::{config, defaults, destroy, make, passthrough, refuse, userdata};
+use super::{config, defaults, destroy, make, passthrough, refuse, stubdom, userdata};
 use crate::device::{self, Console, Guest, Kind, Ring, When};
-use crate::dm::{self, DomainMaker, MadeDomain};
-use crate::engine::{EventKind, Op, ProgressHow, Rollback};
+use crate::dm;
+use crate::engine::{EventKind, Op, ProgressHow};
 use crate::log::Level;
 use crate::types::{DeviceVkb, DomainBuildInfoU, DomainConfig, DomainType};
 use crate::{Boxed, Code, Domid, Result, log_line};
@@ -160,9 +160,29 @@ async fn device_model(
         domid,
         config,
         saved_state: None,
-        maker: &Maker,
     };
-    dm::spawn(op, request, disks).await
+    start_device_model(op, request, disks).await
+}
+
+/// Starts the device model that the configuration asks for, and waits until it runs: a stub domain, or QEMU in dom0.
+/// `disks` connects the guest's disks, and is done before anything opens them.
+pub(super) async fn start_device_model(
+    op: &Op,
+    request: dm::Request<'_>,
+    disks: Boxed<'_, Result<()>>,
+) -> Result<()> {
+    let started = if request.config.b_info.device_model_stubdomain == Some(true) {
+        stubdom::spawn(op, request, disks).await
+    } else {
+        // What is wrong with a disk is no fault of the device model's.
+        disks.await?;
+        dm::spawn_local(op, request).await
+    };
+    started.map_err(|error| {
+        error
+            .context("device model did not start")
+            .domain(request.domid)
+    })
 }
 
 /// Stores the configuration as the caller gave it, with what only the creation could decide.
@@ -174,35 +194,6 @@ async fn remember(
 ) -> Result<()> {
     config::adopt(&mut given, used);
     userdata::with(op, domid, |data| config::save(data, &given)).await
-}
-
-/// Makes the domains in which device models run.
-pub(super) struct Maker;
-
-impl DomainMaker for Maker {
-    fn make_pv<'a>(
-        &'a self,
-        op: &'a Op,
-        undo: &'a Rollback,
-        config: &'a mut DomainConfig,
-    ) -> Boxed<'a, Result<MadeDomain>> {
-        Box::pin(async move {
-            defaults::complete(op, config).await?;
-            let domid = make::hypervisor(op, config).await?;
-            undo.push(
-                format!("destroy domain {domid}"),
-                move |op: Op| async move { destroy::destroy_if_there(&op, domid).await },
-            );
-            make::store(op, domid, config).await?;
-            let boot = make::boot_files(config);
-            let (channels, built) = make::populate(op, domid, config, &boot).await?;
-            Ok(MadeDomain {
-                domid,
-                console_port: channels.console_port,
-                console_gfn: built.console_frame,
-            })
-        })
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 use std::io;
 
 use super::history::History;
+use super::stubdom;
 use super::userdata::Userdata;
 use crate::device::{self, Force};
 use crate::engine::{Op, Work};
@@ -203,7 +204,7 @@ impl Victim {
         }
         let domid = self.domid;
         for path in [
-            dm::save_file(domid),
+            stubdom::save_file(domid),
             format!("{XEN_STATEDIR}/{RESUME_FILE}.{domid}"),
         ] {
             match std::fs::remove_file(&path) {

@@ -1,6 +1,6 @@
 //! Devices that a domain gets while it is there, and that its stored configuration gets with them.
 
-use super::create::Maker;
+use super::create::start_device_model;
 use super::userdata::Userdata;
 use super::{config, defaults, query};
 use crate::device::{self, Device, Guest, Kind, When};
@@ -142,9 +142,8 @@ async fn first_device_model(op: &Op, domid: Domid, mut config: DomainConfig) -> 
         domid,
         config: &config,
         saved_state: None,
-        maker: &Maker,
     };
-    dm::spawn(op, request, Box::pin(async { Ok(()) })).await
+    start_device_model(op, request, Box::pin(async { Ok(()) })).await
 }
 
 #[cfg(test)]

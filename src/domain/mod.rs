@@ -21,5 +21,9 @@ mod refuse;
 pub mod rename;
 pub mod retrieve;
 pub mod sched;
+mod stubdom;
 pub mod userdata;
 pub mod vcpus;
+
+#[cfg(feature = "fuzzing")]
+pub(crate) use stubdom::fuzzing_complaint;

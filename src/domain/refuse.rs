@@ -75,7 +75,7 @@ fn screens(config: &DomainConfig, hvm: &DomainBuildInfoHvm) -> Result<()> {
         }
     }
     if hvm.vnc.enable == Some(true) {
-        if let Some(reason) = crate::dm::why_no_screen(config) {
+        if let Some(reason) = crate::dm::why_no_server(config) {
             let what =
                 format!("vnc=1 cannot be had for a guest with a Linux stub domain: {reason}");
             return Err(Error::ni(what).hint(format!(

@@ -22,7 +22,7 @@ pub(super) fn direct_boot(input: &Input<'_>, line: &mut CommandLine) {
 }
 
 /// The guest's serial ports, from the two forms that a configuration may use.
-pub(in crate::dm) fn serial_ports(hvm: &DomainBuildInfoHvm) -> &[String] {
+pub(crate) fn serial_ports(hvm: &DomainBuildInfoHvm) -> &[String] {
     match &hvm.serial {
         Some(port) => std::slice::from_ref(port),
         None => &hvm.serial_list,

@@ -12,6 +12,7 @@ mod tests;
 mod traditional;
 
 pub use disks::{cdrom_id, qemu_format};
+pub(crate) use machine::serial_ports;
 
 use std::collections::HashMap;
 
@@ -22,7 +23,6 @@ use crate::types::{
 use crate::{Domid, Error, Result, qmp};
 
 pub(in crate::dm) use display::vnc;
-pub(in crate::dm) use machine::serial_ports;
 
 /// How much a QEMU may write to stderr, in bytes, before its output is dropped (XSA-180).
 const CONSOLE_LIMIT: &str = "1048576";
@@ -125,7 +125,7 @@ impl<'a> Input<'a> {
 }
 
 /// The HVM part of a build configuration.
-pub(in crate::dm) fn hvm(build: &DomainBuildInfo) -> Option<&DomainBuildInfoHvm> {
+pub(crate) fn hvm(build: &DomainBuildInfo) -> Option<&DomainBuildInfoHvm> {
     match &build.u {
         DomainBuildInfoU::Hvm(hvm) => Some(hvm),
         _ => None,

@@ -12,8 +12,7 @@ pub use keep::keep;
 use serde_json::{Value, json};
 
 use super::process::{self, Helper};
-use super::proxy::Pair;
-use super::{START_TIMEOUT, args, destroy, limit, logfile, proxy, stubdom, user};
+use super::{Pair, START_TIMEOUT, args, destroy, is_linux, limit, logfile, proxy, user};
 use crate::device::Console;
 use crate::engine::{Command, Op, Rollback};
 use crate::paths::{STUBDOM_SERVER, XEN_LOGDIR};
@@ -37,7 +36,7 @@ const MOST_CONSOLES: usize = 10;
 /// Why a guest's stub domain cannot be served by the process of this project, so that QEMU and the proxy do it; nothing where it
 /// can.
 pub(super) fn why_not(config: &DomainConfig) -> Option<String> {
-    if !stubdom::is_linux(config) {
+    if !is_linux(config) {
         return Some("a MiniOS stub domain has a framebuffer, which QEMU shows".into());
     }
     if std::env::var_os(OLD_WAY).is_some_and(|value| !value.is_empty()) {

@@ -623,7 +623,7 @@ fn a_disk_is_never_torn_from_a_stub_domain() {
     let (machine, notes) = (Machine::default(), Notes::default());
     let stubdom = StubDomain::start(&bench.store, &machine, Kind::Stuck);
     let mut first = stubdom.served(find(&bench, DomainType::Hvm, medium("/dev/vg/one")).unwrap());
-    let mut disk = dm::stubdom_disk(&first.1).expect("a disk");
+    let mut disk = stubdom::own_disk(&first.1).expect("a disk");
     let pv = guest(STUBDOM, DomainType::Pv);
     bench
         .ctx

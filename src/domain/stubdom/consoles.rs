@@ -1,16 +1,35 @@
-//! The consoles of a stub domain. QEMU in dom0 serves them all, since xenconsoled serves only first ones.
+//! The consoles of a stub domain. xenconsoled serves only first ones, so the server of this project or QEMU in dom0 serves
+//! them all.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::args::{self, FIRST_SERIAL_CONSOLE};
-use crate::DOM0;
-use crate::device::{Console, Ring};
+use crate::device::{self, Console, ConsoleBackend, Guest, Ring, When};
+use crate::dm::{self, args};
+use crate::engine::Op;
 use crate::paths::XEN_STATEDIR;
+use crate::store::layout;
 use crate::types::DomainConfig;
+use crate::{DOM0, Domid, Error, Result};
 
-/// Where a stub domain's saved device model ends up in dom0.
-pub(super) fn save_file(guest: crate::Domid) -> String {
+/// Where the state of a guest's stub domain lies in dom0 when it was saved; to be removed with the guest.
+pub(in crate::domain) fn save_file(guest: Domid) -> String {
     format!("{XEN_STATEDIR}/qemu-save.{guest}")
+}
+
+/// Makes way for a new log of the guest's stub domain, and gives its path.
+pub(super) async fn log_file(op: &Op, guest: Domid) -> Result<PathBuf> {
+    let name = op.store()?.read_str(&layout::name(guest)).await?;
+    dm::rotate_log(&format!("qemu-dm-{}", name.unwrap_or_default()))
+}
+
+/// Removes a state that was saved; fine when there is none.
+pub(super) fn remove_saved(path: &str) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::io(format_args!("cannot remove {path}"), &error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What the consoles are connected to.
@@ -25,12 +44,30 @@ pub(super) struct Ends<'a> {
     pub(super) ring: Ring,
 }
 
+/// Adds the consoles to the stub domain, for the server of this project or for QEMU; gives them for the server.
+pub(super) async fn add(
+    op: &Op,
+    stubdom: &Guest,
+    guest: &DomainConfig,
+    ends: Ends<'_>,
+    server: bool,
+) -> Result<Vec<Console>> {
+    let mut consoles = consoles(guest, ends);
+    for console in &mut consoles {
+        if server {
+            console.backend = ConsoleBackend::Server;
+        }
+        device::add(op, stubdom, console, When::Creation).await?;
+    }
+    Ok(consoles)
+}
+
 /// In order: the log, the state on its way out, the state on its way in, and the guest's serial ports.
-pub(super) fn consoles(guest: &DomainConfig, ends: Ends<'_>) -> Vec<Console> {
+fn consoles(guest: &DomainConfig, ends: Ends<'_>) -> Vec<Console> {
     let restore = ends
         .restore
         .map(|state| format!("pipe:{}", state.display()));
-    let special: [Option<String>; FIRST_SERIAL_CONSOLE] = [
+    let special: [Option<String>; args::FIRST_SERIAL_CONSOLE] = [
         Some(format!("file:{}", ends.log.display())),
         Some(format!("file:{}", ends.save)),
         restore,
