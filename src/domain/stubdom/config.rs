@@ -44,7 +44,8 @@ pub(super) fn config(guest: &DomainConfig, name: String, uuid: Uuid, server: boo
         true => guest.disks.iter().filter_map(own_disk).collect(),
         false => guest.disks.clone(),
     };
-    config.nics = guest.nics.iter().map(plain_nic).collect();
+    let nics = guest.nics.iter().filter(|nic| has_side_of(guest, nic));
+    config.nics = nics.map(plain_nic).collect();
     if let Some(hvm) = args::hvm(from).filter(|_| !server) {
         let shown = [hvm.vnc.enable, hvm.spice.enable, hvm.sdl.enable];
         if shown.contains(&Some(true)) {
@@ -75,6 +76,12 @@ pub(in crate::domain) fn own_disk(disk: &DeviceDisk) -> Option<DeviceDisk> {
         readwrite: 0,
         ..disk.clone()
     })
+}
+
+/// Whether the stub domain has a side of a guest's NIC. QEMU has no card for a paravirtual one. But MiniOS counts its NICs from 0,
+/// so that none may be missing there; our image finds them by their number.
+fn has_side_of(guest: &DomainConfig, nic: &DeviceNic) -> bool {
+    nic.nictype != NicType::Vif || !dm::is_linux(guest)
 }
 
 /// The stub domain's side of a guest's NIC. QEMU in there emulates the guest's card on top of it.
@@ -180,5 +187,25 @@ mod tests {
         let config = config(&guest, "g-dm".into(), Uuid([7; 16]), true);
         assert_eq!(config.nics[0].nictype, NicType::Vif);
         assert_eq!(config.nics[0].ifname.as_deref(), Some("web-emu"));
+    }
+
+    #[test]
+    fn a_nic_that_is_not_emulated_is_none_of_linuxs() {
+        let mut guest = guest(DomainBuildInfoHvm::default());
+        let nics = [(0, NicType::Vif), (1, NicType::VifIoemu), (2, NicType::Vif)];
+        guest.nics = nics
+            .map(|(devid, nictype)| DeviceNic {
+                devid,
+                nictype,
+                ..DeviceNic::default()
+            })
+            .into();
+        let numbers = |guest: &DomainConfig| -> Vec<_> {
+            let config = config(guest, "g-dm".into(), Uuid([7; 16]), true);
+            config.nics.iter().map(|nic| nic.devid).collect()
+        };
+        assert_eq!(numbers(&guest), [1]);
+        guest.b_info.device_model_version = DeviceModelVersion::QemuXenTraditional;
+        assert_eq!(numbers(&guest), [0, 1, 2]);
     }
 }
