@@ -50,19 +50,25 @@ pub(crate) struct Served<'a> {
     pub(crate) consoles: Option<&'a [Console]>,
 }
 
-/// Starts the processes in dom0 that the stub domain needs, side by side: its server, and QEMU where that alone can serve a
-/// disk; or QEMU and a QMP proxy. Returns when they serve; each leaves its end on `undo`.
+/// Starts the processes in dom0 that the stub domain needs: its server, and QEMU where that alone can serve a disk; or QEMU and
+/// a QMP proxy, side by side. Returns when they serve; each leaves its end on `undo`.
 pub(crate) async fn serve_stubdom(op: &Op, undo: &Rollback, served: Served<'_>) -> Result<()> {
+    let pair = served.pair;
+    if served.consoles.is_none() || needed(served.stubdom) {
+        serve_by_qemu(op, undo, served).await?;
+    }
+    // A QEMU that starts sets all consoles' backends back, also those that it then leaves alone.
+    match served.consoles {
+        Some(consoles) => serve::start(op, undo, pair, served.guest, consoles).await,
+        None => Ok(()),
+    }
+}
+
+async fn serve_by_qemu(op: &Op, undo: &Rollback, served: Served<'_>) -> Result<()> {
     let Served { pair, .. } = served;
     let stubdom = pair.stubdom;
     let mut starts: Vec<Boxed<'_, Result<()>>> = Vec::new();
-    if let Some(consoles) = served.consoles {
-        let server = serve::start(op, undo, pair, served.guest, consoles);
-        starts.push(Box::pin(server));
-        if !needed(served.stubdom) {
-            return op.join(starts).await.into_iter().collect();
-        }
-    } else if is_linux(served.guest) {
+    if served.consoles.is_none() && is_linux(served.guest) {
         starts.push(Box::pin(proxy::start(op, undo, pair)));
     }
     undo.push(format!("take down the QEMU of stub domain {stubdom}"), {

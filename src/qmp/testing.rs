@@ -69,7 +69,18 @@ impl Qemu {
     }
 
     pub(crate) fn negotiate(&mut self) {
-        self.say(GREETING);
+        self.greet(GREETING);
+    }
+
+    /// As a QEMU of that version.
+    pub(crate) fn negotiate_as(&mut self, major: u32, minor: u32) {
+        let version = json!({"qemu": {"major": major, "minor": minor, "micro": 0}, "package": ""});
+        let greeting = json!({"QMP": {"version": version, "capabilities": []}});
+        self.greet(&greeting.to_string());
+    }
+
+    fn greet(&mut self, greeting: &str) {
+        self.say(greeting);
         let command = self.hear();
         assert_eq!(command["execute"], "qmp_capabilities");
         self.answer(&command, json!({}));

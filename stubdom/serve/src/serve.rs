@@ -43,6 +43,8 @@ pub fn run(stubdom: u16) -> Result<()> {
     let mut server = Server::open(store, &config, nodes)?;
     confine::leave_root(config.user)?;
     server.store.write(&nodes.state(), "running")?;
+    // All may be ready, when another process served them before this one; then nothing can be written afterwards.
+    server.connect()?;
     server.serve()
 }
 
@@ -83,7 +85,6 @@ impl Server {
             failures: 0,
         };
         server.watch()?;
-        server.connect()?;
         Ok(server)
     }
 
