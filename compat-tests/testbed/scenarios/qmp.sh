@@ -65,6 +65,11 @@ if [ "$bed_lib" = ours ]; then
     step "the server is killed, and the socket is gone"
     kill -9 "$pid"
     rm -f "$socket"
+    expect 'VM status: running' xl qemu-monitor-command "$name" 'info status'
+    # The serial port has a new terminal.
+    close_consoles
+    open_console "$name"
+    nap 0.5
     lives_on "a kill"
     same "recorded process" "$(proxy_of)" "$(recorded)"
     step "a stub domain that has ended"

@@ -106,7 +106,10 @@ fn per_type(info: &mut DomainBuildInfo, host: &Host<'_>) -> Result<()> {
 
 /// Which QEMU, and whether in a stub domain.
 fn device_model(info: &mut DomainBuildInfo, host: &Host<'_>) -> Result<()> {
-    let stubdomain = *info.device_model_stubdomain.get_or_insert(false);
+    let is_hvm = matches!(info.u, DomainBuildInfoU::Hvm(_));
+    let stubdomain = *info
+        .device_model_stubdomain
+        .get_or_insert(is_hvm && host.prefers_stubdom);
     info.vpmu.get_or_insert(false);
     if stubdomain && info.device_model_ssidref == 0 {
         info.device_model_ssidref = SECINITSID_DOMDM;
@@ -114,7 +117,6 @@ fn device_model(info: &mut DomainBuildInfo, host: &Host<'_>) -> Result<()> {
     if info.device_model_version != DeviceModelVersion::Unknown {
         return Ok(());
     }
-    let is_hvm = matches!(info.u, DomainBuildInfoU::Hvm(_));
     if is_hvm && stubdomain {
         info.device_model_version = stubdomain_version(info, host);
         return Ok(());

@@ -48,6 +48,8 @@ pub struct Host<'a> {
     pub firmware_dir: &'a str,
     /// Shadow and IOMMU memory may default to more than nothing; see [`crate::engine::Ctx::paging_defaults`].
     pub paging_defaults: bool,
+    /// HVM guests get a stub domain where their configuration says nothing about it.
+    pub prefers_stubdom: bool,
 }
 
 /// Fills in everything in `config` that was left open, but for the devices, whose kinds know their own defaults.

@@ -13,6 +13,10 @@ use crate::types::DomainConfig;
 use crate::xen::PhysInfo;
 use crate::{Error, Result, log_line};
 
+/// Set to anything but nothing: HVM guests have a stub domain by default. For toolstacks whose configuration has no word for it,
+/// such as libvirt.
+const PREFERS_STUBDOM: &str = "XENLIGHT_STUBDOM";
+
 /// Fills in all of `config` but its devices.
 pub async fn complete(op: &Op, config: &mut DomainConfig) -> Result<()> {
     labels(op, config)?;
@@ -36,6 +40,7 @@ pub fn host(info: &PhysInfo, paging_defaults: bool) -> Host<'static> {
         qemu: QEMU,
         firmware_dir: XEN_BOOTDIR,
         paging_defaults,
+        prefers_stubdom: std::env::var_os(PREFERS_STUBDOM).is_some_and(|value| !value.is_empty()),
     }
 }
 

@@ -22,6 +22,7 @@ fn host() -> Host<'static> {
         qemu: "/q/qemu",
         firmware_dir: "/fw",
         paging_defaults: true,
+        prefers_stubdom: false,
     }
 }
 
@@ -253,6 +254,25 @@ fn a_stub_domain_is_linux_where_only_that_is_installed() {
         Some("/fw/qemu-stubdom-linux-kernel")
     );
     assert_eq!(hvm(&mut config).bios, BiosType::Seabios);
+}
+
+#[test]
+fn a_host_may_prefer_stub_domains() {
+    let host = Host {
+        installed: &|_| true,
+        prefers_stubdom: true,
+        ..host()
+    };
+    let stubdomain = |type_, asked| {
+        let mut config = config(type_);
+        config.b_info.device_model_stubdomain = asked;
+        config.b_info.device_model_version = DeviceModelVersion::QemuXen;
+        fill(&mut config, &host).expect("fill");
+        config.b_info.device_model_stubdomain
+    };
+    assert_eq!(stubdomain(DomainType::Hvm, None), Some(true));
+    assert_eq!(stubdomain(DomainType::Hvm, Some(false)), Some(false));
+    assert_eq!(stubdomain(DomainType::Pvh, None), Some(false));
 }
 
 #[test]

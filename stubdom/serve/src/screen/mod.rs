@@ -130,7 +130,8 @@ impl Screen {
         self.viewers.retain_mut(|viewer| {
             let stays = viewer.turn(mux, now);
             if let (false, Some(stream)) = (stays, viewer.stream()) {
-                mux.abort(stream);
+                // What it typed last still goes out.
+                mux.close(stream);
             }
             stays
         });

@@ -147,6 +147,20 @@ fn last_words_reach_the_viewer_before_the_end() {
 }
 
 #[test]
+fn what_a_viewer_typed_last_reaches_qemu() {
+    let mut bench = Bench::new(None);
+    let mut viewer = bench.viewer();
+    bench.turns();
+    viewer.write_all(b"r").unwrap();
+    drop(viewer);
+    bench.turns();
+    let stream = bench.opened[0];
+    assert_eq!(bench.heard(stream), b"r");
+    bench.turns();
+    assert_eq!(bench.closed, [stream]);
+}
+
+#[test]
 fn one_that_reads_nothing_stops_nobody_else() {
     let mut bench = Bench::new(None);
     let (slow, mut quick) = (bench.viewer(), bench.viewer());
