@@ -259,8 +259,7 @@ async fn hand_over(
     let changed = qemu
         .change_medium(&drive.id, &in_set(fdset), drive.format)
         .await;
-    // What QEMU has opened it closes with the medium, older ones by themselves: one of 7.2 crashes at the next descriptor when it
-    // was told before.
+    // Older ones close what was not opened, or is not any more, when the conversation ends.
     let version = qemu.version();
     if changed.is_err() || (version.major, version.minor) >= KEEPS_SETS {
         forget(op, drive, fdset, qemu).await;

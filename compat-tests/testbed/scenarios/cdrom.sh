@@ -26,7 +26,8 @@ listed() {
         says '"format": "empty"' /dev/stdin <<<"$output" || fail "the stored configuration has no empty drive"
     fi
 }
-# changes: what both kinds of guests must do. hdc holds a.iso, hdd is empty.
+# changes [EMPTY-DRIVE]: what both kinds of guests must do. hdc holds a.iso, hdd is empty; given another medium, QEMU 7.2 in dom0
+# crashes, whichever library asks for it.
 changes() {
     reads 5632 a
     holds 5696 '\[not inserted\]'
@@ -45,10 +46,13 @@ changes() {
     listed ''
     expect '' xl cd-eject box hdc
 
-    step "into the empty drive, and back into the first one"
-    expect '' xl cd-insert box hdd "$work/a.iso"
-    reads 5696 a
-    holds 5632 '\[not inserted\]'
+    if [ -n "${1:-}" ]; then
+        step "into the empty drive"
+        expect '' xl cd-insert box hdd "$work/a.iso"
+        reads 5696 a
+        holds 5632 '\[not inserted\]'
+    fi
+    step "back into the first one"
     expect '' xl cd-insert box hdc "$work/a.iso"
     reads 5632 a
 
@@ -80,7 +84,6 @@ if [ "$bed_lib" = ours ]; then
 
     step "nothing is left over of ten changes"
     descriptors() { find "/proc/$pid/fd" -lname "*.iso*" | wc -l; }
-    xl cd-eject box hdd
     for _ in 1 2 3 4 5; do
         xl cd-insert box hdc "$work/a.iso"
         xl cd-insert box hdc "$work/b.iso"
@@ -101,7 +104,7 @@ stub=$(xenstore-read "/local/domain/$id/image/device-model-domid")
 domid_of[box-dm]=$stub
 await 10 "the offer of the first medium" offers 5632
 same "loop devices" 2 "$(loops)"
-changes
+changes hdd
 same "loop devices" 3 "$(loops)"
 for devid in 5632 5696; do offers "$devid" || fail "the stub domain does not say that it offers disk $devid"; done
 
