@@ -16,6 +16,8 @@ use crate::console::Waits;
 const NOTICE: Duration = Duration::from_millis(200);
 /// In each direction.
 const BUFFER: usize = 4096;
+/// Moved in one turn, so that two ends that never pause leave everything else its turn.
+const TURN: usize = 64 << 10;
 
 /// The socket and what is behind it.
 pub struct Qmp {
@@ -57,9 +59,11 @@ impl Qmp {
         self.left = Some(Instant::now());
     }
 
-    /// Moves bytes both ways, as far as it goes without waiting. `now` is the time.
-    pub fn turn(&mut self, now: Instant) {
-        let Some(vchan) = &mut self.vchan else { return };
+    /// Moves bytes both ways, as far as it goes without waiting. True when there is more to move at once. `now` is the time.
+    pub fn turn(&mut self, now: Instant) -> bool {
+        let Some(vchan) = &mut self.vchan else {
+            return false;
+        };
         if self.conversation.is_none() && may_come(vchan, self.left, now) {
             if let Ok((client, _)) = self.listener.accept() {
                 if client.set_nonblocking(true).is_ok() {
@@ -69,20 +73,23 @@ impl Qmp {
             }
         }
         let Some(conversation) = &mut self.conversation else {
-            return;
+            return false;
         };
-        if !conversation.pass(vchan) {
+        let passed = conversation.pass(vchan);
+        if passed == Passed::End {
             vchan.disconnect();
             self.conversation = None;
             self.left = Some(now);
         }
+        passed == Passed::More
     }
 
-    /// When to look again although nothing came.
-    pub fn due(&self) -> Option<Instant> {
+    /// When to look again although nothing came. Once that time has passed, the listener tells when somebody comes.
+    pub fn due(&self, now: Instant) -> Option<Instant> {
         let vchan = self.vchan.as_ref()?;
         let waits = self.conversation.is_none() && !vchan.is_awaited();
-        self.left.filter(|_| waits).map(|left| left + NOTICE)
+        let due = self.left.filter(|_| waits).map(|left| left + NOTICE);
+        due.filter(|due| *due > now)
     }
 
     /// What to wait for besides events.
@@ -109,6 +116,17 @@ impl Qmp {
     }
 }
 
+/// What came of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Passed {
+    /// All that went without waiting.
+    All,
+    /// There may be more.
+    More,
+    /// The conversation is over.
+    End,
+}
+
 /// Whether a new client can be told from the last one.
 fn may_come(vchan: &Client, left: Option<Instant>, now: Instant) -> bool {
     vchan.is_open() && (vchan.is_awaited() || left.is_none_or(|left| now >= left + NOTICE))
@@ -124,10 +142,10 @@ impl Conversation {
         }
     }
 
-    /// False when it is over.
-    fn pass(&mut self, vchan: &mut Client) -> bool {
+    fn pass(&mut self, vchan: &mut Client) -> Passed {
         let mut buffer = [0; BUFFER];
-        loop {
+        let mut total = 0;
+        while total < TURN {
             let mut moved = 0;
             let room = BUFFER - self.commands.len();
             if room > 0 && !self.finished {
@@ -135,7 +153,7 @@ impl Conversation {
                     Ok(0) => self.finished = true,
                     Ok(count) => self.commands.extend_from_slice(&buffer[..count]),
                     Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                    Err(_) => return false,
+                    Err(_) => return Passed::End,
                 }
             }
             let count = vchan.write(&self.commands);
@@ -152,18 +170,20 @@ impl Conversation {
                         moved += count;
                     }
                     Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                    Err(_) => return false,
+                    Err(_) => return Passed::End,
                 }
             }
             let over = self.finished && self.commands.is_empty();
             if over || !vchan.is_open() && self.answers.is_empty() && vchan.readable() == 0 {
                 let _ = self.client.shutdown(Shutdown::Both);
-                return false;
+                return Passed::End;
             }
             if moved == 0 {
-                return true;
+                return Passed::All;
             }
+            total += moved;
         }
+        Passed::More
     }
 }
 
@@ -182,10 +202,14 @@ mod tests {
     }
 
     fn bench() -> Bench {
+        bench_of(Sizes::IN_PAGE)
+    }
+
+    fn bench_of(sizes: Sizes) -> Bench {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("qmp");
         let mut qmp = Qmp::new(crate::output::listen(&path).unwrap());
-        let (server, place) = vchan::local::offer(Sizes::IN_PAGE).unwrap();
+        let (server, place) = vchan::local::offer(sizes).unwrap();
         qmp.connect(place.attach().unwrap());
         Bench {
             qmp,
@@ -245,7 +269,7 @@ mod tests {
         bench.qmp.turn(now);
         bench.qmp.turn(now);
         assert!(bench.qmp.conversation.is_none(), "before the agent noticed");
-        assert!(bench.qmp.due().is_some());
+        assert!(bench.qmp.due(now).is_some());
         assert_eq!(bench.server.look(), Presence::Left);
         bench.qmp.turn(now);
         assert!(bench.qmp.conversation.is_some());
@@ -267,6 +291,38 @@ mod tests {
         assert!(bench.qmp.conversation.is_none());
         bench.qmp.turn(now + NOTICE);
         assert!(bench.qmp.conversation.is_some());
+    }
+
+    #[test]
+    fn a_server_that_says_nothing_is_not_looked_at_without_a_pause() {
+        let mut bench = bench();
+        let now = Instant::now();
+        drop(UnixStream::connect(&bench.path).unwrap());
+        bench.qmp.turn(now);
+        bench.qmp.turn(now);
+        assert_eq!(bench.qmp.due(now), Some(now + NOTICE));
+        for later in [NOTICE, 2 * NOTICE] {
+            assert!(!bench.qmp.turn(now + later));
+            assert_eq!(bench.qmp.due(now + later), None);
+            let mut waits = Vec::new();
+            bench.qmp.waits(now + later, &mut waits);
+            assert_eq!(waits.len(), 1, "the listener");
+        }
+    }
+
+    #[test]
+    fn two_ends_that_never_pause_leave_the_others_their_turn() {
+        let mut bench = bench_of(Sizes::new(12, 17).unwrap());
+        let mut client = UnixStream::connect(&bench.path).unwrap();
+        bench.qmp.turn(Instant::now());
+        assert_eq!(bench.server.look(), Presence::Came);
+        let mut all = vec![0; 2 * TURN];
+        assert_eq!(bench.server.write(&all), all.len());
+        assert!(bench.qmp.turn(Instant::now()), "there is more");
+        let count = client.read(&mut all).unwrap();
+        assert!(count < TURN + BUFFER, "{count} in one turn");
+        while bench.qmp.turn(Instant::now()) {}
+        client.read_exact(&mut all[count..]).unwrap();
     }
 
     #[test]

@@ -185,7 +185,7 @@ impl Server {
                     }
                 }
             }
-            self.qmp.turn(now);
+            more |= self.qmp.turn(now);
             if let Some(screen) = &mut self.screen {
                 more |= screen.turn(now);
             }
@@ -229,7 +229,7 @@ impl Server {
             screen.waits(&mut waits);
             screen.due()
         });
-        let due = [due, self.qmp.due()].into_iter().flatten().min();
+        let due = [due, self.qmp.due(now)].into_iter().flatten().min();
         let due = if more { Some(now) } else { due };
         let limit = due.map(|due| due.saturating_duration_since(now));
         let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
