@@ -75,11 +75,20 @@ impl Screen {
         if let Some(password) = &config.password {
             store.write(&nodes.screen("vnc-pass"), password)?;
         }
+        Self::new(listener, config.password.clone())
+    }
+
+    /// One that is shown on a socket, which does not wait, and nowhere written down.
+    pub fn on_socket(listener: UnixListener, password: Option<String>) -> Result<Self> {
+        Self::new(Listener::Unix(listener), password)
+    }
+
+    fn new(listener: Listener, password: Option<String>) -> Result<Self> {
         let random =
             File::open("/dev/urandom").map_err(|error| Error::io("open /dev/urandom", error))?;
         Ok(Self {
             listener,
-            password: config.password.clone(),
+            password,
             random,
             link: None,
             viewers: Vec::new(),
@@ -183,10 +192,12 @@ impl Listener {
 }
 
 impl Link {
-    /// Whether it is up. Once the agent has seen that the last one is gone, a new one begins, with no streams.
+    /// Whether it is up. Once the agent has seen that the last one is gone, a new one begins, with no streams; that an old one
+    /// has ended is said once at least, since its viewers' streams would be other viewers' in the new one.
     fn establish(&mut self) -> bool {
         if self.connected && !self.vchan.is_open() {
             self.give_up();
+            return false;
         }
         if !self.connected && self.vchan.is_open() && self.vchan.is_awaited() {
             self.mux = Mux::new(Side::Opener);

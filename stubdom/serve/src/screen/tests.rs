@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use des::Des;
@@ -27,13 +28,8 @@ impl Bench {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("vnc");
         let (server, place) = local::offer(Sizes::IN_PAGE).unwrap();
-        let mut screen = Screen {
-            listener: Listener::Unix(listen(&path).unwrap()),
-            password: password.map(str::to_owned),
-            random: File::open("/dev/urandom").unwrap(),
-            link: None,
-            viewers: Vec::new(),
-        };
+        let password = password.map(str::to_owned);
+        let mut screen = Screen::on_socket(listen(&path).unwrap(), password).unwrap();
         screen.connect(place.attach().unwrap());
         Self {
             screen,
@@ -105,6 +101,19 @@ fn read(socket: &mut UnixStream) -> Option<Vec<u8>> {
         }
         Err(_) => Some(Vec::new()),
     }
+}
+
+/// What a viewer answers who knows the password.
+fn answer(password: &str, challenge: &[u8]) -> Vec<u8> {
+    let mut key = [0u8; 8];
+    for (to, from) in key.iter_mut().zip(password.bytes()) {
+        *to = from.reverse_bits();
+    }
+    let mut answer = challenge.to_vec();
+    for block in answer.chunks_exact_mut(8) {
+        Des::new(&key.into()).encrypt_block(block.into());
+    }
+    answer
 }
 
 #[test]
@@ -187,15 +196,7 @@ fn whoever_knows_the_password_reaches_qemu() {
     bench.turns();
     assert!(bench.opened.is_empty(), "before the password");
     let said = read(&mut viewer).unwrap();
-    let mut key = [0u8; 8];
-    for (to, from) in key.iter_mut().zip(b"secret") {
-        *to = from.reverse_bits();
-    }
-    let mut answer = said[2..18].to_vec();
-    for block in answer.chunks_exact_mut(8) {
-        Des::new(&key.into()).encrypt_block(block.into());
-    }
-    viewer.write_all(&answer).unwrap();
+    viewer.write_all(&answer("secret", &said[2..18])).unwrap();
     viewer.write_all(b"\x01").unwrap();
     bench.turns();
     let stream = bench.opened[0];
@@ -209,6 +210,23 @@ fn whoever_knows_the_password_reaches_qemu() {
     bench.turns();
     assert_eq!(bench.heard(stream), b"\x01");
     assert_eq!(read(&mut viewer).unwrap(), b"\0\0\0\0init");
+}
+
+#[test]
+fn whom_qemu_does_not_greet_makes_room() {
+    let mut bench = Bench::new(Some("secret"));
+    let mut viewer = bench.viewer();
+    let now = Instant::now();
+    bench.turns_at(now);
+    viewer.write_all(b"RFB 003.003\n").unwrap();
+    bench.turns_at(now);
+    let said = read(&mut viewer).unwrap();
+    let challenge = &said[said.len() - 16..];
+    viewer.write_all(&answer("secret", challenge)).unwrap();
+    bench.turns_at(now + Duration::from_secs(9));
+    assert_eq!((bench.opened.len(), bench.screen.viewers.len()), (1, 1));
+    bench.turns_at(now + Duration::from_secs(10));
+    assert_eq!((bench.closed.len(), bench.screen.viewers.len()), (1, 0));
 }
 
 #[test]
@@ -261,6 +279,42 @@ fn an_agent_that_breaks_the_rules_loses_all_viewers_and_may_begin_anew() {
     bench.mux.send(bench.opened[0], b"anew");
     bench.turns();
     assert_eq!(read(&mut again).unwrap(), b"anew");
+}
+
+#[test]
+fn viewers_of_a_link_that_was_lost_are_not_those_of_the_next() {
+    let mut bench = Bench::new(None);
+    let page = bench.place.page().clone();
+    let stop = AtomicBool::new(false);
+    let mut of_another = 0;
+    std::thread::scope(|scope| {
+        // An agent that goes and is there again at once, at any moment.
+        scope.spawn(|| {
+            while !stop.load(Relaxed) {
+                page.store_u8(21, 0);
+                page.store_u8(20, 2);
+                page.store_u8(21, 1);
+            }
+        });
+        let mut viewers = Vec::new();
+        let (mut lost, mut connected) = (0, false);
+        while lost < 300 {
+            bench.screen.turn(Instant::now());
+            let link = bench.screen.link.as_ref().unwrap();
+            let streams = bench.screen.viewers.iter().filter_map(Viewer::stream);
+            of_another += streams.filter(|stream| link.mux.room(*stream) == 0).count();
+            lost += usize::from(connected && !link.connected);
+            connected = link.connected;
+            if !connected {
+                viewers.clear();
+                std::thread::yield_now();
+            } else if viewers.len() < 3 {
+                viewers.push(bench.viewer());
+            }
+        }
+        stop.store(true, Relaxed);
+    });
+    assert_eq!(of_another, 0);
 }
 
 #[test]

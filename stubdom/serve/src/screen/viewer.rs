@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 use rustix::io::{Errno, ioctl_fionbio};
+use rustix::net::{SendFlags, send};
 use vchan::mux::Mux;
 
 use super::rfb::{self, Outcome};
 
-/// Whoever has not said who he is by then goes: there is room for few.
+/// Whoever has not said who he is by then goes, and whom QEMU has not greeted by then: there is room for few.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Read at a time; the beginning of a conversation is shorter.
 const STEP: usize = 4096;
@@ -21,7 +22,7 @@ const TURN: usize = 64 << 10;
 pub(super) struct Viewer {
     socket: OwnedFd,
     since: Instant,
-    /// It has said something, and whatever is asked for.
+    /// It has said something; where a password is asked for, the right one, and QEMU has answered.
     known: bool,
     state: State,
     /// Of the viewer, not yet passed on.
@@ -80,6 +81,7 @@ impl Viewer {
     }
 
     fn step(&mut self, mux: &mut Mux) -> Result<(), Over> {
+        write(&self.socket, &mut self.out)?;
         if let State::Asked(asked) = &mut self.state {
             read(&self.socket, &mut self.input, STEP)?;
             let outcome = asked.go_on(&mut self.input, &mut self.out);
@@ -92,7 +94,6 @@ impl Viewer {
         }
         if let State::Welcome { greet } = self.state {
             let stream = mux.open().ok_or(Over)?;
-            self.known |= greet;
             self.state = if greet {
                 State::Greets(rfb::Server::default(), stream)
             } else {
@@ -112,7 +113,10 @@ impl Viewer {
             match outcome {
                 Outcome::Waiting => return Ok(()),
                 Outcome::Failed => return Err(Over),
-                Outcome::Done => self.state = State::Passes(stream),
+                Outcome::Done => {
+                    self.known = true;
+                    self.state = State::Passes(stream);
+                }
             }
         }
         match self.state {
@@ -122,14 +126,13 @@ impl Viewer {
     }
 
     fn pass(&mut self, mux: &mut Mux, stream: u8) -> Result<(), Over> {
-        write(&self.socket, &mut self.out)?;
         let mut moved = 0;
         while self.out.is_empty() && moved < TURN {
             let shown = mux.readable(stream);
             if shown.is_empty() {
                 break;
             }
-            match rustix::io::write(&self.socket, shown) {
+            match send(&self.socket, shown, SendFlags::NOSIGNAL) {
                 Ok(count) => {
                     mux.consume(stream, count);
                     moved += count;
@@ -206,7 +209,7 @@ fn read(socket: &OwnedFd, to: &mut Vec<u8>, room: usize) -> Result<(), Over> {
 /// Takes what could be written off the front of `from`.
 fn write(socket: &OwnedFd, from: &mut Vec<u8>) -> Result<(), Over> {
     while !from.is_empty() {
-        match rustix::io::write(socket, from) {
+        match send(socket, from, SendFlags::NOSIGNAL) {
             Ok(count) => drop(from.drain(..count)),
             Err(Errno::AGAIN) => return Ok(()),
             Err(Errno::INTR) => {}
