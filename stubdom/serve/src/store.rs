@@ -22,16 +22,16 @@ const HEADER: usize = 16;
 const PAYLOAD_MAX: usize = 4096;
 /// xenstored answers at once, or is in trouble.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Watches that fired and were not looked at: more than there are watches.
-const EVENTS_MAX: usize = 1024;
+/// Different tokens of watches that fired and were not looked at: more than there are.
+const TOKENS_MAX: usize = 16;
 
 /// A connection.
 #[derive(Debug)]
 pub struct Store {
     socket: UnixStream,
     buffer: Vec<u8>,
-    /// Tokens of watches that fired.
-    events: VecDeque<String>,
+    /// Tokens of watches that fired, and how often: so many of one hide no other.
+    events: VecDeque<(String, u64)>,
 }
 
 /// A message: its kind and its payload.
@@ -45,7 +45,8 @@ impl Store {
         Self::new(socket).map_err(failed)
     }
 
-    fn new(socket: UnixStream) -> io::Result<Self> {
+    /// The daemon is at the other end of `socket`.
+    pub fn new(socket: UnixStream) -> io::Result<Self> {
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_write_timeout(Some(PATIENCE))?;
         Ok(Self {
@@ -90,7 +91,7 @@ impl Store {
         )
     }
 
-    /// The token of a watch that fired, in their order. Does not wait.
+    /// The token of a watch that fired, as often as it did. Does not wait.
     pub fn event(&mut self) -> io::Result<Option<String>> {
         if self.events.is_empty() {
             self.receive(RecvFlags::DONTWAIT)?;
@@ -98,7 +99,13 @@ impl Store {
                 self.note(kind, &payload);
             }
         }
-        Ok(self.events.pop_front())
+        match self.events.front_mut() {
+            Some((token, times @ 2..)) => {
+                *times -= 1;
+                Ok(Some(token.clone()))
+            }
+            _ => Ok(self.events.pop_front().map(|(token, _)| token)),
+        }
     }
 
     fn must(&mut self, kind: u32, path: &str, parts: &[&[u8]]) -> Result<()> {
@@ -146,14 +153,20 @@ impl Store {
     }
 
     fn note(&mut self, kind: u32, payload: &[u8]) {
-        // A watch of ours never fires unasked; what is left when all have been looked at is looked at again anyway.
-        if kind != WATCH_EVENT || self.events.len() >= EVENTS_MAX {
+        let mut strings = payload.split(|byte| *byte == 0);
+        let (Some(_), Some(token)) = (strings.next(), strings.next()) else {
+            return;
+        };
+        if kind != WATCH_EVENT {
             return;
         }
-        let mut strings = payload.split(|byte| *byte == 0);
-        if let (Some(_), Some(token)) = (strings.next(), strings.next()) {
-            self.events
-                .push_back(String::from_utf8_lossy(token).into_owned());
+        let token = String::from_utf8_lossy(token);
+        let count = self.events.len();
+        match self.events.iter_mut().find(|(known, _)| *known == token) {
+            Some((_, times)) => *times += 1,
+            None if count < TOKENS_MAX => self.events.push_back((token.into_owned(), 1)),
+            // No watch of ours.
+            None => {}
         }
     }
 
@@ -318,6 +331,25 @@ mod tests {
         assert_eq!(requests[2], b"/c\0x");
         // The daemon has gone.
         assert!(store.event().is_err());
+    }
+
+    #[test]
+    fn many_events_of_one_watch_hide_no_other() {
+        let other = message(WATCH_EVENT, b"/local/domain/6/x\0other\0");
+        let life = message(WATCH_EVENT, b"/local/domain/6/domid\0life\0");
+        let (mut store, serving) = daemon(vec![
+            [life.clone(), other.repeat(5000), life, message(READ, b"1")].concat(),
+        ]);
+        store.read("/a").unwrap();
+        serving.join().unwrap();
+        let mut seen = Vec::new();
+        for _ in 0..5002 {
+            seen.extend(store.events.front().map(|(token, _)| token.clone()));
+            store.event().unwrap();
+        }
+        assert!(store.events.is_empty());
+        assert_eq!(seen.iter().filter(|token| *token == "life").count(), 2);
+        assert_eq!(seen.len(), 5002);
     }
 
     #[test]
