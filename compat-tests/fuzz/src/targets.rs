@@ -10,12 +10,13 @@ use xenlight::types::{
     CpuidPolicyList, DeviceDisk, DeviceNic, DomainConfig, Mac, Uuid, from_json_str, to_json_string,
 };
 
-use crate::{Cost, Target, agent};
+use crate::{Cost, Target, agent, mux, serve, vchans};
 
 /// All targets by name, each with the milliseconds and MiB that one input may cost. The times are for slow machines and
 /// for builds that nothing is optimised in; what goes wrong here takes a hundred times as long.
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 27] = [
     target("agent_relay", agent::relay, 5000, 48),
+    target("console_ring", vchans::console_ring, 2000, 1),
     target("cpuid", cpuid, 1000, 1),
     target("guest_frames", fuzzing::guest_frames, 1000, 8),
     target("identifiers", identifiers, 1000, 1),
@@ -29,10 +30,17 @@ pub const TARGETS: [Target; 19] = [
     target("numbers", fuzzing::numbers, 1000, 8),
     target("qmp_conversation", fuzzing::qmp_conversation, 2000, 64),
     target("qmp_message", qmp_message, 5000, 64),
+    target("rfb_viewer", serve::rfb_viewer, 1000, 1),
+    target("serve_qmp", serve::qmp, 5000, 1),
+    target("serve_screen", serve::screen, 5000, 4),
+    target("serve_store", serve::store, 1000, 8),
     target("store_conversation", fuzzing::store_conversation, 1000, 8),
     target("store_nodes", fuzzing::store_nodes, 1000, 8),
     target("store_perms", fuzzing::store_perms, 2000, 32),
     target("store_wire", fuzzing::store_wire, 1000, 8),
+    target("vchan_client", vchans::client, 2000, 1),
+    target("vchan_mux", mux::mux, 5000, 4),
+    target("vchan_server", vchans::server, 2000, 1),
     target("vdev", vdev, 2000, 16),
 ];
 

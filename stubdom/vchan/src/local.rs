@@ -1,5 +1,6 @@
 //! Both ends within one process and without Xen: for tests of what is built on a vchan.
 
+use std::cell::RefCell;
 use std::io;
 use std::os::unix::net::UnixStream;
 
@@ -17,7 +18,8 @@ pub struct Place {
     channel: UnixStream,
 }
 
-fn pages(count: usize) -> io::Result<SharedPages> {
+/// Pages of this process alone, all zeros, for tests of what domains share otherwise.
+pub fn pages(count: usize) -> io::Result<SharedPages> {
     Pages::private(count).map(SharedPages::new)
 }
 
@@ -28,7 +30,7 @@ pub fn offer(sizes: Sizes) -> io::Result<(Server, Place)> {
         side.set_nonblocking(true)?;
     }
     let page = pages(1)?;
-    let rings = std::cell::RefCell::new(Vec::new());
+    let rings = RefCell::new(Vec::new());
     let own = |count: usize| {
         let own = pages(count)?;
         // A grant stands for a page; the first one of a ring says which ring it is.
@@ -59,6 +61,20 @@ impl Place {
         Client::new(self.page.clone(), own, channel)
     }
 
+    /// A client whose rings have fresh pages, as many as the page lists now, whatever their grants: the client of a server that
+    /// may say anything. Gives these pages as well, those of the ring to the server first.
+    pub fn attach_to_anything(&self) -> io::Result<(Client, Vec<SharedPages>)> {
+        let rings = RefCell::new(Vec::new());
+        let own = |grants: &[u32], _| {
+            let own = pages(grants.len())?;
+            rings.borrow_mut().push(own.clone());
+            Ok(own)
+        };
+        let channel = Channel::Local(self.channel.try_clone()?);
+        let client = Client::new(self.page.clone(), own, channel)?;
+        Ok((client, rings.into_inner()))
+    }
+
     /// A client that is connected.
     pub fn connect(&self) -> io::Result<Client> {
         let mut client = self.attach()?;
@@ -69,5 +85,10 @@ impl Place {
     /// The page that both ends share, for whoever plays a hostile one.
     pub fn page(&self) -> &SharedPages {
         &self.page
+    }
+
+    /// The pages of those rings that have their own, those of the ring to the server first.
+    pub fn rings(&self) -> &[SharedPages] {
+        &self.rings
     }
 }
