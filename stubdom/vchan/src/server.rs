@@ -102,7 +102,10 @@ impl Server {
             seen @ (GONE | AWAITED) => {
                 if seen == GONE || self.attended {
                     self.start_again();
-                    self.end.page.exchange_u8(CLI_LIVE, GONE, AWAITED);
+                    if self.end.page.exchange_u8(CLI_LIVE, GONE, AWAITED) {
+                        // One that wants to come again, or another in its place, waits for this.
+                        self.end.channel.notify();
+                    }
                 }
                 match std::mem::take(&mut self.attended) {
                     true => Presence::Left,

@@ -250,6 +250,19 @@ fn what_a_client_writes_before_it_is_seen_is_kept() {
 }
 
 #[test]
+fn who_waits_to_come_again_is_told() {
+    let (mut server, mut client, _place) = connected(10, 11);
+    client.disconnect();
+    client.acknowledge().unwrap();
+    assert!(!client.is_awaited());
+    assert_eq!(server.look(), Presence::Left);
+    assert!(client.is_awaited());
+    assert_eq!(client.acknowledge().unwrap(), [0]);
+    assert_eq!(server.look(), Presence::Absent);
+    assert!(client.acknowledge().unwrap().is_empty(), "once");
+}
+
+#[test]
 fn a_client_that_comes_again_unseen_is_a_new_one() {
     let (mut server, mut client, place) = connected(10, 11);
     assert_eq!(server.write(b"for the first"), 13);
