@@ -231,7 +231,7 @@ c-programs: $(patsubst compat-tests/c/preload/%.c,$(BUILD)/tests/%.so,$(wildcard
 $(BUILD)/tests/%: compat-tests/c/%.c compat-tests/c/check.h | prerequisites
 	@mkdir -p $(@D)
 	$(CC) -Wall -Wextra -Werror -O1 -g -o $@ $< -Wl,--as-needed \
-	    -lxenlight -lxentoollog -lxenctrl -lxendevicemodel -lxenforeignmemory -lxenevtchn -lxenvchan -lpthread -lvncclient -lpng
+	    -lxenlight -lxentoollog -lxenctrl -lxendevicemodel -lxenforeignmemory -lxenevtchn -lxenvchan -lpthread -lvncclient -lpng -lxenstore
 $(BUILD)/tests/%.so: compat-tests/c/preload/%.c | prerequisites
 	@mkdir -p $(@D)
 	$(CC) -Wall -Wextra -Werror -O1 -g -fPIC -shared -o $@ $< -ldl

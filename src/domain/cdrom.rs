@@ -28,8 +28,6 @@ const LIMIT: Duration = Duration::from_secs(40);
 const OFFERED: Duration = Duration::from_secs(25);
 /// How long a stub domain may take to notice that a disk of its own has gone.
 const NOTICED: Duration = Duration::from_secs(5);
-/// The first version of QEMU that keeps a descriptor in its set for ever.
-const KEEPS_SETS: (u32, u32) = (9, 1);
 /// How often QEMU's sets are looked at where no node says that they changed.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -259,11 +257,8 @@ async fn hand_over(
     let changed = qemu
         .change_medium(&drive.id, &in_set(fdset), drive.format)
         .await;
-    // Older ones close what was not opened, or is not any more, when the conversation ends.
-    let version = qemu.version();
-    if changed.is_err() || (version.major, version.minor) >= KEEPS_SETS {
-        forget(op, drive, fdset, qemu).await;
-    }
+    // QEMU has opened it, or never will; what stays in the set would outlive an eject.
+    forget(op, drive, fdset, qemu).await;
     changed
 }
 

@@ -69,18 +69,7 @@ impl Qemu {
     }
 
     pub(crate) fn negotiate(&mut self) {
-        self.greet(GREETING);
-    }
-
-    /// As a QEMU of that version.
-    pub(crate) fn negotiate_as(&mut self, major: u32, minor: u32) {
-        let version = json!({"qemu": {"major": major, "minor": minor, "micro": 0}, "package": ""});
-        let greeting = json!({"QMP": {"version": version, "capabilities": []}});
-        self.greet(&greeting.to_string());
-    }
-
-    fn greet(&mut self, greeting: &str) {
-        self.say(greeting);
+        self.say(GREETING);
         let command = self.hear();
         assert_eq!(command["execute"], "qmp_capabilities");
         self.answer(&command, json!({}));

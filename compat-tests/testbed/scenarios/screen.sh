@@ -28,7 +28,7 @@ at() {
     id=$(xl domid seed)
     echo "$(xenstore-read "/local/domain/$id/console/vnc-listen"):$(xenstore-read "/local/domain/$id/console/vnc-port")"
 }
-viewer() { /job/tests/vnc "$(at)" font "$rom" "$@"; }
+viewer() { timeout 120 /job/tests/vnc "$(at)" font "$rom" "$@"; }
 # server: the process in dom0 that serves the guest's stub domain.
 server() { pgrep -f "^/usr/libexec/xenlight-serve -xen-domid $(xl domid seed-dm)\$"; }
 # a_new PID OLD: whether another process serves.
@@ -76,7 +76,7 @@ expect 'VM status: running' xl qemu-monitor-command seed 'info status'
 step "rebooted by its keyboard"
 old=$(xl domid seed)
 reborn() { [ -n "$(xl domid seed 2>/dev/null)" ] && [ "$(xl domid seed)" != "$old" ] && [ -n "$(at 2>/dev/null)" ]; }
-viewer type r || true
+viewer type r stay 20 || true # until it is gone
 await 90 "the guest to be rebooted" reborn
 await 30 "its screen" viewer show
 viewer await 60 'type here' type back await 20 back
