@@ -81,6 +81,18 @@ impl Server {
         })
     }
 
+    /// The page that describes the vchan, for a server that spoils it.
+    #[cfg(feature = "hostile")]
+    pub fn page(&self) -> &SharedPages {
+        &self.end.page
+    }
+
+    /// Rings at the client, asked or not.
+    #[cfg(feature = "hostile")]
+    pub fn ring(&self) {
+        self.end.channel.notify();
+    }
+
     /// The grant reference of the page that describes the rest.
     pub fn ring_ref(&self) -> u32 {
         self.ring_ref

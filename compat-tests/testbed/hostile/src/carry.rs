@@ -3,12 +3,14 @@
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use vchan::{Presence, Server};
 
 use crate::error::{Error, Result};
 use crate::sys::{self, Wish};
+use crate::{qmp, rings};
 
 const CHUNK: usize = 8192;
 
@@ -27,7 +29,8 @@ pub(crate) fn run(mut server: Server, socket: &str) -> Result<()> {
         sys::poll(&sources, Some(Duration::from_millis(100)))?;
         let failed = |source| Error::io("carry QMP", source);
         server.acknowledge().map_err(failed)?;
-        match server.look() {
+        let presence = server.look();
+        match presence {
             Presence::Stays => {}
             Presence::Came => {
                 connection = Some(UnixStream::connect(socket).map_err(failed)?);
@@ -35,11 +38,20 @@ pub(crate) fn run(mut server: Server, socket: &str) -> Result<()> {
             }
             Presence::Left | Presence::Absent => connection = None,
         }
+        if qmp::LIES.swap(false, Relaxed) {
+            rings::lie(&mut server, Duration::from_secs(3));
+            connection = None;
+            continue;
+        }
         let alive = connection.as_ref().is_none_or(|connection| {
             pass(&mut server, connection, &mut inwards, &mut outwards).is_ok()
         });
         if !alive {
             connection = None;
+        }
+        if connection.is_none() && presence == Presence::Stays {
+            // Nobody is there to take it.
+            while server.read(&mut [0; CHUNK]) > 0 {}
         }
     }
 }

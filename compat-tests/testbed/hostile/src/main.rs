@@ -13,6 +13,8 @@ mod modules;
 #[path = "../../../../stubdom/agent/src/offer.rs"]
 mod offer;
 mod qmp;
+mod rings;
+mod screen;
 #[allow(dead_code)]
 #[path = "../../../../stubdom/agent/src/store.rs"]
 mod store;
@@ -125,18 +127,35 @@ fn fill_files() {
     }
 }
 
-/// Says that QEMU runs, and serves QMP as the node `part` tells.
+/// Says that QEMU runs, and serves QMP and a screen as the node `part` tells.
 fn serve(store: &mut Store, target: &str, nodes: &str) -> Result<()> {
     qmp::listen(SOCKET)?;
     let server = offer::qmp(target)?;
     std::thread::spawn(move || println!("hostile: QMP: {:?}", carry::run(server, SOCKET)));
+    let server = offer::screen(target)?;
+    let mut parts = Store::open()?;
+    let tell = move || parts.read("part").unwrap_or_default();
+    std::thread::spawn(move || println!("hostile: screen: {:?}", screen::run(server, tell)));
     store.write(&format!("{nodes}/state"), b"running")?;
     println!("hostile: serving");
+    let mut console = None;
     let deadline = Instant::now() + Duration::from_secs(600);
     while Instant::now() < deadline {
         match store.read("part").as_deref() {
             Ok("fill") if !NOISY.load(Relaxed) => fill_files(),
             Ok("fill") => {}
+            Ok("console") => {
+                let console = match &mut console {
+                    Some(console) => console,
+                    none => {
+                        let offered = none.insert(rings::Console::offer(store, 1)?);
+                        println!("hostile: another console");
+                        offered
+                    }
+                };
+                console.lie(Duration::from_millis(100));
+                continue;
+            }
             Ok("wreck") => {
                 wreck(store, nodes);
                 println!("hostile: wrecked");
@@ -169,7 +188,14 @@ fn wreck(store: &mut Store, nodes: &str) {
             }
         }
     }
-    for name in ["state", "error", "command", "parameter", "qmp-vchan"] {
+    for name in [
+        "state",
+        "error",
+        "command",
+        "parameter",
+        "qmp-vchan",
+        "vnc-vchan",
+    ] {
         let _ = store.write(&format!("{nodes}/{name}"), fool);
         let _ = store.write(&format!("{nodes}/{name}/below/{name}"), fool);
     }

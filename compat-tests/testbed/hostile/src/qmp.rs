@@ -2,10 +2,15 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 use crate::FOOL;
 use crate::error::{Error, Result};
 use crate::store::Store;
+
+/// Whoever carries what is said here shall lie about the rings that it goes through.
+pub(crate) static LIES: AtomicBool = AtomicBool::new(false);
 
 const GREETING: &str = r#"{"QMP": {"version": {"qemu": {"micro": 1, "minor": 2, "major": 7}, "package": ""}, "capabilities": []}}"#;
 
@@ -35,6 +40,16 @@ fn answer(part: &str, mut stream: UnixStream) -> std::io::Result<()> {
             }
         }
         "silent" => {}
+        // Takes nothing, as long as that is its part.
+        "deaf" => {
+            let store = Store::open();
+            let mut store = store.map_err(|error| std::io::Error::other(error.to_string()))?;
+            while store.read("part").is_ok_and(|part| part == "deaf") {
+                std::thread::sleep(Duration::from_millis(200));
+            }
+            return Ok(());
+        }
+        "rings" => LIES.store(true, Relaxed),
         _ => {
             say(GREETING)?;
             negotiate(&mut stream)?;
