@@ -27,20 +27,27 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Reads `VM/image/dm-argv/NNN` of the target in order.
     pub(crate) fn read(store: &mut Store, target: &str) -> Result<Self> {
-        let vm = store.read(&format!("/local/domain/{target}/vm"))?;
+        let vm = store.read(&format!("/local/domain/{target}/vm"));
+        let vm = vm.map_err(|source| {
+            Error::new(format!(
+                "guest {target} cannot be found ({source}): has it been destroyed?"
+            ))
+        })?;
         let dir = format!("{vm}/image/dm-argv");
-        let paths: Vec<String> = store
-            .list(&dir)?
-            .iter()
-            .map(|name| format!("{dir}/{name}"))
-            .collect();
-        let list = store.read_all(&paths)?;
-        if list.is_empty() {
-            return Err(Error::new(format!(
-                "{dir} is empty: the toolstack wrote no arguments for QEMU"
-            )));
+        // Where it is for a QEMU of Xen's old kind, the toolstack writes other nodes.
+        let none = |source: String| {
+            Error::new(format!(
+                "the toolstack wrote no arguments for QEMU ({source}): is device_model_version \"qemu-xen\"?"
+            ))
+        };
+        let names = store
+            .list(&dir)
+            .map_err(|source| none(source.to_string()))?;
+        if names.is_empty() {
+            return Err(none(format!("{dir} is empty")));
         }
-        Ok(Self::new(list))
+        let paths: Vec<String> = names.iter().map(|name| format!("{dir}/{name}")).collect();
+        Ok(Self::new(store.read_all(&paths)?))
     }
 
     fn new(list: Vec<String>) -> Self {

@@ -4,17 +4,20 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Child, ExitStatus};
 
 use crate::sys;
+use crate::words::Words;
 
 /// A child, and a descriptor that becomes readable when it ends. Without that the child is looked at now and then.
 pub(crate) struct Watched {
     child: Child,
     exit: Option<OwnedFd>,
+    words: Option<Words>,
 }
 
 impl Watched {
-    pub(crate) fn new(child: Child) -> Self {
+    /// `words`: what it says, where that is heard.
+    pub(crate) fn new(child: Child, words: Option<Words>) -> Self {
         let exit = sys::watch_child(&child).ok();
-        Self { child, exit }
+        Self { child, exit, words }
     }
 
     /// How it ended, when it has.
@@ -24,5 +27,10 @@ impl Watched {
 
     pub(crate) fn exit(&self) -> Option<BorrowedFd<'_>> {
         self.exit.as_ref().map(AsFd::as_fd)
+    }
+
+    /// What it said last, when it has ended; empty when it said nothing.
+    pub(crate) fn last_words(&self) -> String {
+        self.words.as_ref().map(Words::last).unwrap_or_default()
     }
 }

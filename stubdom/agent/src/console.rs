@@ -37,10 +37,11 @@ pub(crate) fn await_open(path: &Path, timeout: Duration) -> Result<()> {
         match OpenOptions::new().read(true).write(true).open(path) {
             Ok(_) => return Ok(()),
             Err(source) if Instant::now() > deadline => {
-                return Err(Error::io(
-                    format!("open serial console {}", path.display()),
-                    source,
-                ));
+                return Err(Error::new(format!(
+                    "cannot open serial console {} within {} s: {source}; what serves this domain's consoles in dom0 did not connect it",
+                    path.display(),
+                    timeout.as_secs()
+                )));
             }
             Err(_) => std::thread::sleep(Duration::from_millis(2)),
         }

@@ -21,6 +21,7 @@ mod save;
 mod screen;
 mod store;
 mod sys;
+mod words;
 
 use std::fs::File;
 use std::path::Path;
@@ -33,11 +34,14 @@ use crate::child::Watched;
 use crate::console::say;
 use crate::error::{Error, Result};
 use crate::store::Store;
+use crate::words::Words;
 
 /// Where QEMU serves QMP inside the stub domain.
 const QEMU_SOCKET: &str = "/run/qemu.qmp";
 /// The toolstack's limit for the whole start is 30 s; a missing device should be named before that.
 const DEVICE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Where to look when a disk does not come.
+const BLOCK_HINT: &str = "its backend did not connect; see dom0's kernel log and xen-hotplug.log";
 /// For the log to take why the domain ends.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -108,7 +112,7 @@ fn run(target: &mut Option<String>) -> Result<()> {
     }
     modules::load("base")?;
     for disk in arguments.disks() {
-        await_path(&disk, "the toolstack's block backend did not connect")?;
+        await_path(&disk, BLOCK_HINT)?;
     }
     for tap in &taps {
         network::bridge_tap(tap, DEVICE_TIMEOUT)?;
@@ -141,7 +145,7 @@ fn run(target: &mut Option<String>) -> Result<()> {
 fn read_target(store: &mut Store) -> Result<String> {
     let target = store.read("target").map_err(|source| {
         Error::new(format!(
-            "no node 'target' ({source}): the toolstack did not say which domain this one serves"
+            "no node 'target' ({source}): this image is only of use as a guest's stub domain"
         ))
     })?;
     match target.parse::<u16>() {
@@ -168,15 +172,28 @@ fn await_path(path: &Path, hint: &str) -> Result<()> {
 }
 
 fn start_qemu(arguments: &Arguments) -> Result<Watched> {
-    Command::new("/bin/qemu")
+    let failed = |source| Error::io("start /bin/qemu", source);
+    let (heard, said) = std::io::pipe().map_err(failed)?;
+    let mut command = Command::new("/bin/qemu");
+    command
         .args(["-L", "/usr/share/qemu", "-qmp"])
         .arg(format!("unix:{QEMU_SOCKET},server=on,wait=off"))
         .args(cdrom::monitor(arguments.list()))
         .args(arguments.list())
         .stdin(Stdio::null())
-        .spawn()
-        .map(Watched::new)
-        .map_err(|source| Error::io("start /bin/qemu", source))
+        .stdout(said.try_clone().map_err(failed)?)
+        .stderr(said);
+    let child = command.spawn().map_err(|source| {
+        let hint = match source.raw_os_error() {
+            Some(libc::ENOMEM) => "; try a larger stubdomain_memory",
+            _ => "",
+        };
+        Error::new(format!("cannot start /bin/qemu: {source}{hint}"))
+    })?;
+    // The command has the pipe's other end; with it there would be no end.
+    drop(command);
+    let words = Words::pass_on(heard, std::io::stdout()).map_err(failed)?;
+    Ok(Watched::new(child, Some(words)))
 }
 
 /// Opens a file for reading, naming it in the error.

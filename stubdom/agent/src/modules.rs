@@ -17,7 +17,9 @@ pub(crate) fn load(purpose: &str) -> Result<()> {
         let (name, parameters) = line.split_once(' ').unwrap_or((line, ""));
         let file = open(&format!("{DIR}/{name}.ko"))?;
         sys::load_module(&file, parameters).map_err(|source| {
-            Error::io(format!("load kernel module {name} (for {purpose})"), source)
+            Error::new(format!(
+                "cannot load kernel module {name} (for {purpose}): {source}; are kernel and ramdisk of one build?"
+            ))
         })?;
     }
     Ok(())

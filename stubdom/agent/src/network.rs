@@ -78,7 +78,7 @@ fn await_vif(devid: u32, timeout: Duration) -> Result<String> {
         }
         if Instant::now() > deadline {
             return Err(Error::new(format!(
-                "no interface for vif {devid} within {} s: the toolstack's network backend did not connect",
+                "no interface for vif {devid} within {} s: its backend did not connect; see dom0's kernel log and xen-hotplug.log",
                 timeout.as_secs()
             )));
         }

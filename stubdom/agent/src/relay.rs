@@ -38,7 +38,7 @@ pub(crate) fn run(
     loop {
         let began = sys::uptime();
         let error = match offer().and_then(|server| serve(server, qemu_socket, &mut qemu)) {
-            Ok(status) => return describe_exit(status),
+            Ok(status) => return describe_exit(status, &qemu.last_words()),
             Err(error) => error,
         };
         let (pause, word) = attempts.failed(sys::uptime().saturating_sub(began));
@@ -54,7 +54,7 @@ pub(crate) fn run(
             std::thread::sleep(pause);
         }
         if let Some(status) = qemu.status() {
-            return describe_exit(status);
+            return describe_exit(status, &qemu.last_words());
         }
     }
 }
@@ -103,20 +103,20 @@ fn serve(mut server: Server, qemu_socket: &str, qemu: &mut Watched) -> Result<Ex
     }
 }
 
-fn describe_exit(status: ExitStatus) -> Result<()> {
-    match (status.code(), status.signal()) {
-        (Some(0), _) => Ok(()),
-        (Some(code), _) => Err(Error::new(format!(
-            "QEMU ended with status {code}; why stands before this in the stub domain's log"
-        ))),
-        (None, Some(libc::SIGKILL)) => Err(Error::new(
-            "QEMU was killed (signal 9): out of memory? Try a larger stubdomain_memory",
-        )),
-        (None, signal) => Err(Error::new(format!(
-            "QEMU was killed by signal {}",
-            signal.unwrap_or(0)
-        ))),
-    }
+/// `words`: what QEMU said last, which a guest that has taken it over may have chosen.
+fn describe_exit(status: ExitStatus, words: &str) -> Result<()> {
+    let how = match (status.code(), status.signal()) {
+        (Some(0), _) => return Ok(()),
+        (Some(code), _) => format!("QEMU ended with status {code}"),
+        (None, Some(libc::SIGKILL)) => {
+            "QEMU was killed (signal 9): out of memory? Try a larger stubdomain_memory".to_owned()
+        }
+        (None, signal) => format!("QEMU crashed (signal {})", signal.unwrap_or(0)),
+    };
+    Err(Error::new(match words {
+        "" => how,
+        words => format!("{how}; its last words: {words}"),
+    }))
 }
 
 /// A client's connection to QEMU. It takes no more from one side before the other has taken what it had.

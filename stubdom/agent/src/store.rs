@@ -178,7 +178,7 @@ fn receive(lane: &mut File, kind: u32, path: &str) -> Result<Vec<u8>> {
     lane.read_exact(&mut answer).map_err(failed)?;
     match word(0) {
         ERROR => Err(Error::new(format!(
-            "{path}: {}",
+            "xenstore refuses {path}: {}",
             String::from_utf8_lossy(&answer).trim_end_matches('\0')
         ))),
         answered if answered == kind => Ok(answer),

@@ -8,6 +8,7 @@ use vchan::local::{self, Place};
 use vchan::{Client, Sizes};
 
 use super::*;
+use crate::words::Words;
 
 /// A relay with a vchan of this process, and a process in QEMU's place that ends when its input does.
 struct Bench {
@@ -30,7 +31,7 @@ impl Bench {
         let server = std::cell::Cell::new(Some(server));
         let socket = dir.path().join("qmp");
         let relay = thread::spawn(move || {
-            run(socket.to_str().unwrap(), Watched::new(qemu), || {
+            run(socket.to_str().unwrap(), Watched::new(qemu, None), || {
                 server.take().ok_or_else(|| Error::new("offered twice"))
             })
         });
@@ -216,13 +217,35 @@ fn commands_wait_for_a_qemu_that_is_busy() {
 
 #[test]
 fn only_qemus_end_is_the_end() {
-    let (words, count) = (Command::new("sh"), std::cell::Cell::new(0));
-    let mut qemu = words;
-    let qemu = qemu.args(["-c", "sleep 0.3; exit 3"]).spawn().unwrap();
-    let ended = run("/nonexistent", Watched::new(qemu), || {
+    let count = std::cell::Cell::new(0);
+    let mut qemu = Command::new("sh");
+    qemu.args(["-c", "sleep 0.3; echo no such device; exit 3"]);
+    let mut qemu = qemu.stdout(Stdio::piped()).spawn().unwrap();
+    let words = Words::pass_on(qemu.stdout.take().unwrap(), std::io::sink()).unwrap();
+    let ended = run("/nonexistent", Watched::new(qemu, Some(words)), || {
         count.set(count.get() + 1);
         Err(Error::new("no vchan"))
     });
-    assert!(ended.unwrap_err().to_string().contains("status 3"));
+    assert_eq!(
+        ended.unwrap_err().to_string(),
+        "QEMU ended with status 3; its last words: no such device"
+    );
     assert!(count.get() > 1, "it was not tried again");
+}
+
+#[test]
+fn how_qemu_ended_is_said() {
+    let said = |raw, words| describe_exit(ExitStatus::from_raw(raw), words).err();
+    let said = |raw, words| said(raw, words).map(|error| error.to_string());
+    assert_eq!(said(0, "anything"), None);
+    assert_eq!(
+        said(1 << 8, "").as_deref(),
+        Some("QEMU ended with status 1")
+    );
+    assert_eq!(
+        said(libc::SIGABRT, "assertion failed").as_deref(),
+        Some("QEMU crashed (signal 6); its last words: assertion failed")
+    );
+    let killed = said(libc::SIGKILL, "").expect("an error");
+    assert!(killed.contains("stubdomain_memory"), "{killed}");
 }
