@@ -184,7 +184,6 @@ fn the_modules_match_their_lists_and_their_kernel() {
     for name in [
         "xen-privcmd",
         "xen-evtchn",
-        "xen-gntdev",
         "xen-gntalloc",
         "xen-blkfront",
         "xen-netfront",

@@ -19,8 +19,7 @@ use crate::console::say;
 use crate::error::{Error, Result};
 use crate::monitor::Monitor;
 use crate::store::Store;
-use crate::sys::Wish;
-use crate::{modules, sys};
+use crate::sys::{self, Wish};
 
 /// Where QEMU serves it, beside the toolstack's own.
 const SOCKET: &str = "/run/cdrom.qmp";
@@ -40,9 +39,14 @@ fn drives(arguments: &[String]) -> Vec<u32> {
     arguments.windows(2).filter_map(of_drive).collect()
 }
 
+/// Whether there are CD drives, so that disks may come at any time.
+pub(crate) fn is_wanted(arguments: &[String]) -> bool {
+    !drives(arguments).is_empty()
+}
+
 /// What QEMU's arguments must say for [`serve`]; nothing where there is no CD drive.
 pub(crate) fn monitor(arguments: &[String]) -> Vec<String> {
-    if drives(arguments).is_empty() {
+    if !is_wanted(arguments) {
         return Vec::new();
     }
     vec![
@@ -81,10 +85,6 @@ pub(crate) fn serve(target: &str, arguments: &[String]) {
 }
 
 fn keep(host: &Host, mut drives: Vec<Drive>) {
-    // Not loaded yet where the domain began without a disk.
-    if let Err(error) = modules::load("disk") {
-        say(&format!("error: {error}"));
-    }
     let events = sys::kernel_events();
     if let Err(error) = &events {
         say(&format!("CD drives: no news from the kernel: {error}"));

@@ -29,6 +29,10 @@ impl Watched {
         self.exit.as_ref().map(AsFd::as_fd)
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it said last, when it has ended; empty when it said nothing.
     pub(crate) fn last_words(&self) -> String {
         self.words.as_ref().map(Words::last).unwrap_or_default()

@@ -10,6 +10,7 @@ mod cdrom;
 mod child;
 mod console;
 mod error;
+mod memory;
 mod modules;
 mod monitor;
 mod network;
@@ -98,19 +99,24 @@ fn prepare_filesystems() -> Result<()> {
 fn run(target: &mut Option<String>) -> Result<()> {
     let mut store = Store::open()?;
     // The order is about time: block and network backends answer while the rest goes on.
-    if store
+    let has_disks = store
         .list("device")
-        .is_ok_and(|kinds| kinds.iter().any(|kind| kind == "vbd"))
-    {
+        .is_ok_and(|kinds| kinds.iter().any(|kind| kind == "vbd"));
+    if has_disks {
         modules::load("disk")?;
     }
     let target: &str = target.insert(read_target(&mut store)?);
     let mut arguments = Arguments::read(&mut store, target)?;
+    // A medium may come later.
+    if !has_disks && cdrom::is_wanted(arguments.list()) {
+        modules::load("disk")?;
+    }
     let taps = arguments.taps();
     if !taps.is_empty() {
         modules::load("network")?;
     }
     modules::load("base")?;
+    memory::remove(Path::new(modules::DIR));
     for disk in arguments.disks() {
         await_path(&disk, BLOCK_HINT)?;
     }
@@ -124,6 +130,7 @@ fn run(target: &mut Option<String>) -> Result<()> {
 
     let qemu = start_qemu(&arguments)?;
     drop(incoming);
+    memory::settle(target, qemu.id());
     cdrom::serve(target, arguments.list());
     say(&format!(
         "QEMU started for domain {target} at {:.2} s ({} disks, {} NICs{})",

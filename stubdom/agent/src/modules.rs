@@ -6,7 +6,8 @@ use std::fs;
 use crate::error::{Error, Result};
 use crate::{open, sys};
 
-const DIR: &str = "/modules";
+/// All of them.
+pub(crate) const DIR: &str = "/modules";
 
 /// Loads the modules of `purpose` ("base", "disk", "network"); those already there are skipped.
 pub(crate) fn load(purpose: &str) -> Result<()> {
