@@ -252,6 +252,31 @@ fn the_first_process_carries_qmp_itself() {
 }
 
 #[test]
+fn who_is_not_root_can_read_all_and_write_nothing() {
+    const DIRECTORY: u32 = 0o040_000;
+    let ramdisk = ramdisk();
+    for (name, entry) in &ramdisk {
+        let (kind, rights) = (entry.mode & TYPE_MASK, entry.mode & 0o7777);
+        let expected: &[u32] = match (kind, name.as_str()) {
+            (DIRECTORY, _) => &[0o755],
+            (REGULAR, "init" | "bin/qemu") => &[0o755],
+            // Libraries are often both.
+            (REGULAR, _) => &[0o644, 0o755],
+            (SYMLINK, _) => &[0o777],
+            (CHARACTER, "dev/null") => &[0o666],
+            _ => &[],
+        };
+        assert!(
+            expected.contains(&rights),
+            "{name} has mode {:o}",
+            entry.mode
+        );
+    }
+    // Where the first process makes a place for QEMU's sockets.
+    assert_eq!(ramdisk["run"].mode & TYPE_MASK, DIRECTORY);
+}
+
+#[test]
 fn the_ramdisk_stays_small() {
     let unpacked: usize = ramdisk().values().map(|entry| entry.bytes.len()).sum();
     let packed = fs::metadata(image("qemu-stubdom-linux-rootfs"))

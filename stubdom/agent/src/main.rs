@@ -8,6 +8,7 @@
 mod arguments;
 mod cdrom;
 mod child;
+mod confine;
 mod console;
 mod error;
 mod memory;
@@ -89,8 +90,15 @@ fn report(target: &str, error: &Error) {
 }
 
 fn prepare_filesystems() -> Result<()> {
-    for (kind, dir) in [("devtmpfs", "/dev"), ("proc", "/proc"), ("sysfs", "/sys")] {
-        sys::mount(kind, dir)
+    // QEMU's sockets and its saved state are all that it can make.
+    let run = format!("mode=0700,uid={0},gid={0}", confine::QEMU);
+    for (kind, dir, options) in [
+        ("devtmpfs", "/dev", ""),
+        ("proc", "/proc", ""),
+        ("sysfs", "/sys", ""),
+        ("tmpfs", "/run", &run),
+    ] {
+        sys::mount(kind, dir, options)
             .map_err(|source| Error::io(format!("mount {kind} on {dir}"), source))?;
     }
     Ok(())
@@ -114,17 +122,21 @@ fn run(target: &mut Option<String>) -> Result<()> {
     let taps = arguments.taps();
     if !taps.is_empty() {
         modules::load("network")?;
+        confine::give_tun()?;
     }
     modules::load("base")?;
     memory::remove(Path::new(modules::DIR));
+    confine::give_devices()?;
     for disk in arguments.disks() {
         await_path(&disk, BLOCK_HINT)?;
+        confine::give(&disk)?;
     }
     for tap in &taps {
         network::bridge_tap(tap, DEVICE_TIMEOUT)?;
     }
     for serial in arguments.serials() {
         console::await_open(&serial, DEVICE_TIMEOUT)?;
+        confine::give(&serial)?;
     }
     let incoming = arguments.take_incoming()?;
 
@@ -178,6 +190,7 @@ fn await_path(path: &Path, hint: &str) -> Result<()> {
     Ok(())
 }
 
+/// Starts QEMU as a user of its own, behind its filter.
 fn start_qemu(arguments: &Arguments) -> Result<Watched> {
     let failed = |source| Error::io("start /bin/qemu", source);
     let (heard, said) = std::io::pipe().map_err(failed)?;
@@ -190,6 +203,7 @@ fn start_qemu(arguments: &Arguments) -> Result<Watched> {
         .stdin(Stdio::null())
         .stdout(said.try_clone().map_err(failed)?)
         .stderr(said);
+    confine::confine(&mut command)?;
     let child = command.spawn().map_err(|source| {
         let hint = match source.raw_os_error() {
             Some(libc::ENOMEM) => "; try a larger stubdomain_memory",

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::arguments::Tap;
 use crate::error::{Error, Result};
-use crate::sys;
+use crate::{confine, sys};
 
 /// In an address's first byte: given by an administrator, not by a manufacturer.
 const LOCAL: u8 = 0x02;
@@ -40,7 +40,7 @@ pub(crate) fn bridge_tap(tap: &Tap, timeout: Duration) -> Result<()> {
     };
     step(
         format!("create tap {}", tap.name),
-        sys::create_tap(&tap.name),
+        sys::create_tap(&tap.name, confine::QEMU),
     )?;
     step(
         format!("create bridge {bridge}"),

@@ -7,13 +7,17 @@ use std::io;
 use std::mem::{size_of_val, zeroed};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::process::Child;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
 use std::time::Duration;
+
+use seccompiler::{BpfProgram, apply_filter};
 
 use crate::error::{Error, Result};
 
 const TUNSETIFF: libc::Ioctl = 0x4004_54ca;
 const TUNSETPERSIST: libc::Ioctl = 0x4004_54cb;
+const TUNSETOWNER: libc::Ioctl = 0x4004_54cc;
 const IFF_TAP_NO_PI: libc::c_short = 0x1002;
 const SIOCBRADDBR: libc::Ioctl = 0x89a0;
 const SIOCBRADDIF: libc::Ioctl = 0x89a2;
@@ -34,17 +38,17 @@ fn c_string(text: &str) -> io::Result<CString> {
     CString::new(text).map_err(|_| io::ErrorKind::InvalidInput.into())
 }
 
-/// Mounts a filesystem that has no device.
-pub(crate) fn mount(kind: &str, dir: &str) -> io::Result<()> {
-    let (kind, dir) = (c_string(kind)?, c_string(dir)?);
-    // SAFETY: the strings live through the call, and these filesystems take no data argument.
+/// Mounts a filesystem that has no device. Nothing in it can be executed.
+pub(crate) fn mount(kind: &str, dir: &str, options: &str) -> io::Result<()> {
+    let (kind, dir, options) = (c_string(kind)?, c_string(dir)?, c_string(options)?);
+    // SAFETY: the strings live through the call; these filesystems take a string as their data.
     check(unsafe {
         libc::mount(
             kind.as_ptr(),
             dir.as_ptr(),
             kind.as_ptr(),
-            0,
-            std::ptr::null(),
+            libc::MS_NOSUID | libc::MS_NOEXEC,
+            options.as_ptr().cast(),
         )
     })
     .map(drop)
@@ -137,6 +141,21 @@ pub(crate) fn watch_child(child: &Child) -> Result<OwnedFd> {
     let fd = check(libc::c_int::try_from(result).unwrap_or(-1)).map_err(failed)?;
     // SAFETY: the kernel has just made this descriptor, and nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Has the child put these filters on itself, as the last thing before it becomes the program.
+pub(crate) fn filter<const N: usize>(command: &mut Command, filters: [BpfProgram; N]) {
+    let apply = move || {
+        filters.iter().try_for_each(|filter| {
+            apply_filter(filter).map_err(|error| match error {
+                seccompiler::Error::Prctl(source) | seccompiler::Error::Seccomp(source) => source,
+                _ => io::ErrorKind::InvalidInput.into(),
+            })
+        })
+    };
+    // SAFETY: between fork and exec there is one thread, and another may have held the allocator's lock: `apply` makes two
+    // system calls for each filter and no allocation, and neither does what it gives on failure.
+    unsafe { command.pre_exec(apply) };
 }
 
 /// What to wait for at a descriptor. That it was closed ends any wait.
@@ -267,8 +286,8 @@ fn interface_ioctl(
     check(unsafe { libc::ioctl(fd.as_raw_fd(), operation, std::ptr::from_mut(request)) }).map(drop)
 }
 
-/// Creates a tap interface that stays when its descriptor is closed.
-pub(crate) fn create_tap(name: &str) -> io::Result<()> {
+/// Creates a tap interface that stays when its descriptor is closed, and that `owner` may attach to.
+pub(crate) fn create_tap(name: &str, owner: u32) -> io::Result<()> {
     let tun = File::options()
         .read(true)
         .write(true)
@@ -276,6 +295,8 @@ pub(crate) fn create_tap(name: &str) -> io::Result<()> {
     let mut request = interface_request(name)?;
     request.ifr_ifru.ifru_flags = IFF_TAP_NO_PI;
     interface_ioctl(&tun, TUNSETIFF, &mut request)?;
+    // SAFETY: TUNSETOWNER takes a number.
+    check(unsafe { libc::ioctl(tun.as_raw_fd(), TUNSETOWNER, libc::c_ulong::from(owner)) })?;
     // SAFETY: TUNSETPERSIST takes a number.
     check(unsafe { libc::ioctl(tun.as_raw_fd(), TUNSETPERSIST, 1) }).map(drop)
 }
@@ -358,5 +379,19 @@ pub(crate) fn shut_down(reason: ShutdownReason) -> ! {
     unsafe { libc::reboot(libc::LINUX_REBOOT_CMD_POWER_OFF) };
     loop {
         std::thread::park();
+    }
+}
+
+/// A system call of which all arguments are without sense, as a program that was taken over could make it; gives the error.
+#[cfg(test)]
+pub(crate) fn senseless_call(number: libc::c_long) -> io::Error {
+    // SAFETY: as pointers, sizes, descriptors and ids these are all invalid, so that no call that is tried reaches memory of
+    // this process, or changes anything of it. A fork would return twice, and the second one ends here.
+    let result = unsafe { libc::syscall(number, -1_i64, -1_i64, -1_i64, -1_i64, -1_i64, -1_i64) };
+    let error = io::Error::last_os_error();
+    match result {
+        -1 => error,
+        0 if matches!(number, libc::SYS_fork | libc::SYS_vfork) => std::process::exit(1),
+        result => io::Error::other(format!("succeeded: {result}")),
     }
 }

@@ -38,7 +38,7 @@ const SOCKET: &str = "/run/hostile.qmp";
 
 fn main() {
     for (kind, dir) in [("devtmpfs", "/dev"), ("proc", "/proc"), ("sysfs", "/sys")] {
-        let _ = sys::mount(kind, dir);
+        let _ = sys::mount(kind, dir, "");
     }
     if let Ok(log) = OpenOptions::new().read(true).write(true).open("/dev/hvc0") {
         sys::replace_stdio(&log);
