@@ -4,7 +4,7 @@
 dom0_packages=(
     "xen-utils-$xen_version" xen-utils-common xenstore-utils qemu-system-xen
     ovmf kmod iproute2 bridge-utils iptables procps socat strace xz-utils zstd libyajl2 busybox-static valgrind libc6-dbg
-    libvncclient1 libpng16-16 libvirt-daemon libvirt-daemon-driver-xen libvirt-clients
+    libvncclient1 libpng16-16
 )
 
 # The Debian archives this machine already uses, in sources.list form.
