@@ -139,6 +139,13 @@ static int look(double seconds)
     return 1;
 }
 
+/* Until nothing more comes, or for two seconds: a cursor may blink for ever. */
+static void settle(void)
+{
+    for (double end = now() + 2; now() < end && look(0.3);)
+        ;
+}
+
 static void await(double seconds, const char *wanted)
 {
     double end = now() + seconds;
@@ -220,8 +227,7 @@ int main(int argc, char **argv)
     for (; at < argc; at++) {
         const char *action = argv[at], *value = at + 1 < argc ? argv[at + 1] : "";
         if (!strcmp(action, "show")) {
-            while (look(0.5))
-                ;
+            settle();
             read_text();
             print_text(stdout);
         } else if (!strcmp(action, "await") && at + 2 < argc) {
@@ -231,8 +237,7 @@ int main(int argc, char **argv)
             type(value);
             at++;
         } else if (!strcmp(action, "picture")) {
-            while (look(0.3))
-                ;
+            settle();
             picture(value);
             at++;
         } else if (!strcmp(action, "stay")) {
