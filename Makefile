@@ -174,8 +174,9 @@ test-reference: prerequisites all bed-images c-programs ## the scenarios of make
 	$(ON_BED)/run --lib c --timeout 5000
 
 .PHONY: test-long
-test-long: prerequisites all bed-images c-programs ## on both libraries: Linux as HVM guest (SeaBIOS, OVMF), which takes minutes, save and restore, core dumps
-	$(ON_BED)/run --lib both --timeout 2400 walk/linux-hvm walk/stubdom-save walk/dump
+test-long: prerequisites all bed-images c-programs ## what takes long: Linux as HVM guest (SeaBIOS, OVMF), save and restore, core dumps, a hostile stub domain against its server
+	$(ON_BED)/run --lib both --timeout 2400 walk/linux-hvm walk/stubdom-save walk/dump \
+	    walk/hostile-serve walk/pvh-stubdom
 
 # VARS="TRIPS=20000" times more of them.
 .PHONY: bench

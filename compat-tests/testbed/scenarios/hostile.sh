@@ -10,7 +10,7 @@ hostile liar liar "$disk"
 launch liar xl create "$work/liar.cfg"
 
 # QMP against a peer that breaks it in every way. QEMU and upstream's proxy serve this one in dom0, as they would with the C
-# library; what our server does is the scenario hostile-serve's.
+# library; what our server does is the scenario walk/hostile-serve's.
 hostile box serve "$disk"
 watched box 250000 env XENLIGHT_STUBDOM_QEMU=1 xl create -p "$work/box.cfg"
 same "status of xl create" 0 "$code"
