@@ -27,7 +27,7 @@ behind() {
 disk() {
     expect '' xl block-attach box "format=raw,vdev=xvdd,access=w,script=$work/connected,target=$work/more.img"
     expect 51760 xl block-list box
-    expect '' xl block-detach box xvdd --force
+    expect '' xl block-detach --force box xvdd
 }
 # nic: the same, after the ten seconds that the guest has to let go of it.
 nic() {
