@@ -100,7 +100,7 @@ async fn change(
         ),
         _ => error,
     })?;
-    // There is no way back from here: whatever fails leaves an empty drive, and the record must say so.
+    // There is no way back from here: a failure leaves an empty drive, and the record must say so.
     book.emptied(steady).await?;
     if let Some(stubdom) = stubdom {
         take_from_stubdom(op, drive, stubdom.domid, &mut qemu).await?;
@@ -179,7 +179,7 @@ fn format(medium: &DeviceDisk, stubdom: Option<Domid>) -> Result<&'static str> {
     let format = format.ok_or_else(|| Error::inval("the medium has no format"))?;
     let backend = medium.backend_domid;
     match stubdom {
-        // In there it is a block device, whatever it is here.
+        // In there it is a block device; here it may be a file.
         Some(_) => Ok("host_device"),
         None if backend == DOM0 => Ok(format),
         None => Err(Error::inval(format!(

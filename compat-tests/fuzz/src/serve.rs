@@ -37,7 +37,7 @@ const ANSWER: [u8; 16] = [
     0x65, 0x47, 0xf3, 0x94, 0x79, 0x82, 0x91, 0x99, 0xa2, 0xbf, 0xaa, 0x82, 0x62, 0x56, 0xbf, 0xfb,
 ];
 
-/// The beginning of a viewer's conversation, and of QEMU's. The same comes out whatever the pieces, and nobody gets in who does
+/// The beginning of a viewer's conversation, and of QEMU's. The same comes out of all pieces, and nobody gets in who does
 /// not know the password.
 pub(crate) fn rfb_viewer(data: &[u8]) {
     let mut script = Script::new(data);

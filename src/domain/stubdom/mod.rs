@@ -195,7 +195,7 @@ async fn make(op: &Op, undo: &Rollback, config: &mut DomainConfig) -> Result<(Do
     Ok((domid, ring))
 }
 
-/// Both to their end, whatever becomes of the other; then the first error.
+/// Both to their end, also when one fails; then the first error.
 async fn side_by_side(op: &Op, both: [Boxed<'_, Result<()>>; 2]) -> Result<()> {
     op.join(both.into()).await.into_iter().collect()
 }

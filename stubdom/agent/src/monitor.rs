@@ -87,7 +87,7 @@ impl Monitor {
         Ok(())
     }
 
-    /// The answer, whatever it is.
+    /// The answer, also a refusal.
     fn exchange(
         &mut self,
         command: &str,

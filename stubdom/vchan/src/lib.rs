@@ -48,5 +48,5 @@ pub use server::{Presence, Server};
 pub use shared::SharedPages;
 pub use sys::IOCTLS;
 
-/// Size in bytes of a page that one domain grants to another, whatever the kernel's own pages are.
+/// Size in bytes of a page that one domain grants to another, also where the kernel's own pages are larger.
 pub const PAGE_SIZE: usize = 4096;

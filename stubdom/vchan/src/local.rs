@@ -61,7 +61,7 @@ impl Place {
         Client::new(self.page.clone(), own, channel)
     }
 
-    /// A client whose rings have fresh pages, as many as the page lists now, whatever their grants: the client of a server that
+    /// A client whose rings have fresh pages, as many as the page lists now, under any grants: the client of a server that
     /// may say anything. Gives these pages as well, those of the ring to the server first.
     pub fn attach_to_anything(&self) -> io::Result<(Client, Vec<SharedPages>)> {
         let rings = RefCell::new(Vec::new());

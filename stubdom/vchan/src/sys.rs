@@ -47,7 +47,7 @@ const SEND_EVENT: u32 = 2;
 
 /// Words before the list of grants, in what MAP_GRANT_REF and ALLOC_GREF take.
 const LIST_AT: usize = 4;
-/// Words that the kernel writes back of them, whatever the list's length.
+/// Words that the kernel writes back of them, for a list of any length.
 const LEAST: usize = 6;
 
 fn check(result: libc::c_int) -> io::Result<u32> {
