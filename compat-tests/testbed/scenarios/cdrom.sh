@@ -12,7 +12,7 @@ reads() {
     code=$(printf '0x%x' "'$2")
     before=$(grep -ac 'read 512/512' "$log") || true
     expect '' xl qemu-monitor-command box "qemu-io ide-$1 \"read -P $code 0 512\""
-    await 10 "drive $1 to be read" was_read "$before"
+    await 30 "drive $1 to be read" was_read "$before"
     ! says 'Pattern verification failed' "$log" || fail "drive $1 does not hold $2.iso"
 }
 was_read() { [ "$(grep -ac 'read 512/512' "$log")" -gt "$1" ]; }
@@ -105,7 +105,7 @@ create box
 id=${domid_of[box]}
 stub=$(xenstore-read "/local/domain/$id/image/device-model-domid")
 domid_of[box-dm]=$stub
-await 10 "the offer of the first medium" offers 5632
+await 30 "the offer of the first medium" offers 5632
 first=$(loops)
 changes hdd
 same "loop devices" $((first + 1)) "$(loops)"

@@ -28,7 +28,7 @@ at() {
     id=$(xl domid seed)
     echo "$(xenstore-read "/local/domain/$id/console/vnc-listen"):$(xenstore-read "/local/domain/$id/console/vnc-port")"
 }
-viewer() { timeout 120 /job/tests/vnc "$(at)" font "$rom" "$@"; }
+viewer() { timeout 240 /job/tests/vnc "$(at)" font "$rom" "$@"; }
 # server: the process in dom0 that serves the guest's stub domain.
 server() { pgrep -f "^/usr/libexec/xenlight-serve -xen-domid $(xl domid seed-dm)\$"; }
 # a_new PID OLD: whether another process serves.
@@ -40,7 +40,7 @@ another() {
 step "the seed's example"
 create seed
 step "watched and typed into"
-viewer await 60 'type here' type hello await 20 hello picture "$bed_out/screen.png"
+viewer await 120 'type here' type hello await 60 hello picture "$bed_out/screen.png"
 viewer show | tee "$bed_out/text"
 grep -q 'SeaBIOS (version' "$bed_out/text" || fail "SeaBIOS's text is not on the screen"
 port=$(xenstore-read "/local/domain/$(xl domid seed)/console/vnc-port")
@@ -63,37 +63,37 @@ echo "private memory: $private KiB"
 step "several viewers, one that reads nothing"
 exec 6<>"/dev/tcp/127.0.0.1/$port" 7<>"/dev/tcp/127.0.0.1/$port"
 head -c 100 /dev/urandom >&7
-viewer type again await 20 again
+viewer type again await 60 again
 exec 6>&- 7>&-
 
 step "killed, and started again by the xl behind the guest"
 kill -9 "$pid"
-await 20 "another server" another "$pid"
-await 20 "its screen" viewer show
-viewer await 20 again type alive await 20 alive
+await 60 "another server" another "$pid"
+await 60 "its screen" viewer show
+viewer await 120 again type alive await 60 alive
 expect 'VM status: running' xl qemu-monitor-command seed 'info status'
 
 step "rebooted by its keyboard"
 old=$(xl domid seed)
 reborn() { [ -n "$(xl domid seed 2>/dev/null)" ] && [ "$(xl domid seed)" != "$old" ] && [ -n "$(at 2>/dev/null)" ]; }
 viewer type r stay 20 || true # until it is gone
-await 90 "the guest to be rebooted" reborn
-await 30 "its screen" viewer show
-viewer await 60 'type here' type back await 20 back
+await 200 "the guest to be rebooted" reborn
+await 90 "its screen" viewer show
+viewer await 120 'type here' type back await 60 back
 
 step "crashed, and restarted"
 old=$(xl domid seed)
 /job/tests/crash "$old"
-await 90 "the guest to be restarted" reborn
-await 30 "its screen" viewer show
-viewer await 60 'type here'
+await 200 "the guest to be restarted" reborn
+await 90 "its screen" viewer show
+viewer await 120 'type here'
 xl destroy seed
-await 20 "the server to be gone" bash -c '! pgrep xenlight-serve'
+await 60 "the server to be gone" bash -c '! pgrep xenlight-serve'
 
 step "a password"
 sed -i 's/^vnc = 1/vnc = 1\nvncpasswd = "secret"\nvncdisplay = 7\nvncunused = 0/' "$work/seed.cfg"
 create seed
 same "the display asked for" 127.0.0.1:5907 "$(at)"
 /job/tests/vnc "$(at)" password wrong refused
-viewer password secret await 60 'type here' type known await 20 known
+viewer password secret await 60 'type here' type known await 60 known
 xl destroy seed
