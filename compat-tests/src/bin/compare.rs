@@ -38,7 +38,7 @@ const MEASURES: [(&str, &str, bool); 14] = [
     ),
     (
         "serving",
-        "processes that stay in dom0 for the guest, besides xl",
+        "processes that serve guests in dom0, its own QEMU for backends included",
         false,
     ),
     ("serving-kib", "their private memory (KiB)", true),
