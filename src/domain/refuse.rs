@@ -45,6 +45,10 @@ pub(super) fn others(config: &DomainConfig) -> Result<()> {
             "leave it out: the stub domain confines QEMU; or leave out {STUB_DOMAIN}="
         )));
     }
+    if !config.channels.is_empty() && shows_only_on_request(info) {
+        let what = "channel= is not implemented for a guest with a Linux stub domain";
+        return Err(Error::ni(what).hint(format!("use serial=, or leave out {STUB_DOMAIN}=")));
+    }
     if let Some(card) = hvm.soundhw.as_ref().filter(|_| shows_only_on_request(info)) {
         let what = format!("soundhw={card:?}: nothing carries sound out of a Linux stub domain");
         return Err(Error::ni(what).hint(format!("leave it out, or {STUB_DOMAIN}=")));
@@ -194,6 +198,21 @@ mod tests {
             others(&guest(true, restrict)),
             Code::Inval,
             &["dm_restrict", STUB_DOMAIN],
+        );
+    }
+
+    #[test]
+    fn channels_beside_a_stub_domain() {
+        let with_channel = |stubdomain| {
+            let mut config = guest(stubdomain, |_, _| {});
+            config.channels.push(Default::default());
+            config
+        };
+        assert!(others(&with_channel(false)).is_ok());
+        said(
+            others(&with_channel(true)),
+            Code::Ni,
+            &["channel=", STUB_DOMAIN],
         );
     }
 
