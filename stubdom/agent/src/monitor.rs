@@ -198,7 +198,7 @@ mod tests {
     use super::testing::{hear, negotiate, say};
     use super::*;
 
-    /// What becomes of a command that is answered by `answers`; in them 77 stands for its number.
+    /// How a command ends that is answered by `answers`; in them 77 stands for its number.
     fn answered(answers: &'static [&'static str]) -> (Result<Value>, bool) {
         let (ours, mut theirs) = UnixStream::pair().expect("socket pair");
         let qemu = thread::spawn(move || {
