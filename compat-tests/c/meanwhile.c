@@ -142,7 +142,9 @@ static void serve(const char *what, uint32_t victim, double start)
         }
         libxl_event *event = NULL;
         while (!libxl_event_check(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL)) {
-            if (event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN && event->domid == victim) {
+            /* The xl behind it may have destroyed it before this process has looked. */
+            if ((event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN || event->type == LIBXL_EVENT_TYPE_DOMAIN_DEATH) &&
+                event->domid == victim && !stopped) {
                 stopped = true;
                 told = now();
             }

@@ -1,6 +1,7 @@
 //! Memory of a domain that is being built: giving it pages, and copying into them.
 
 use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use super::{PAGE_SIZE, Xen};
 use crate::sys::xc::ForeignMemory;
@@ -9,12 +10,10 @@ use crate::sys::xc::consts::{
 };
 use crate::{Domid, Error, Result};
 
-/// Pages mapped at a time: 64 MiB, so that a large image needs few calls and little room for page tables here.
-const WINDOW: usize = 16384;
+/// Pages mapped at a time: 16 MiB. Linux holds the lock of this process's address space while it maps and unmaps them.
+const WINDOW: usize = 4096;
 /// Extents given at a time; their frames fill a page.
 const BATCH: usize = 512;
-/// Pages given at a time, 64 MiB, or one extent: others wait for locks that the hypervisor holds meanwhile.
-pub const BATCH_PAGES: usize = 16384;
 /// Orders of the extents that page tables know: 1 GiB, 2 MiB, 4 KiB.
 const ORDERS: [u32; 3] = [18, 9, 0];
 
@@ -49,6 +48,41 @@ pub struct Piece<'a> {
     pub offset: u64,
     /// What they are.
     pub bytes: &'a [u8],
+}
+
+/// How many pages one hypercall gives. Linux runs nothing else on the processor meanwhile, the other threads of this
+/// process neither, so that a hypercall shall take about 10 ms on every machine.
+#[derive(Debug)]
+pub struct Pace {
+    pages: usize,
+}
+
+impl Default for Pace {
+    /// 16 MiB to begin with.
+    fn default() -> Pace {
+        Pace { pages: 4096 }
+    }
+}
+
+impl Pace {
+    const LEAST: usize = 512;
+    const MOST: usize = 16384;
+    const SHORT: Duration = Duration::from_millis(5);
+    const LONG: Duration = Duration::from_millis(20);
+
+    /// Extents of 2^`order` pages that come next, one at least.
+    pub fn extents(&self, order: u32) -> usize {
+        (self.pages >> order).clamp(1, BATCH)
+    }
+
+    /// Takes into account how long the hypercall took that gave these extents.
+    fn took(&mut self, order: u32, extents: usize, time: Duration) {
+        if time > Pace::LONG {
+            self.pages = (self.pages / 2).max(Pace::LEAST);
+        } else if time < Pace::SHORT && extents == self.extents(order) {
+            self.pages = (self.pages * 2).min(Pace::MOST);
+        }
+    }
 }
 
 /// How many extents of which order a guest got.
@@ -86,28 +120,40 @@ impl<'a> GuestMemory<'a> {
 
     /// Gives the domain extents of 2^`order` pages, one at each of `frames`, which for a PV domain become the
     /// machine's. How many it got; the first one after those cannot be had.
-    pub fn populate(&self, order: u32, source: Source, frames: &mut [u64]) -> Result<usize> {
-        self.xen.domctl(self.domid, "populating memory", |xc| {
+    pub fn populate(
+        &self,
+        order: u32,
+        source: Source,
+        frames: &mut [u64],
+        pace: &mut Pace,
+    ) -> Result<usize> {
+        let (asked, start) = (frames.len(), Instant::now());
+        let done = self.xen.domctl(self.domid, "populating memory", |xc| {
             xc.domain_populate_physmap(self.domid, order, source.flags(), frames)
-        })
+        })?;
+        pace.took(order, asked, start.elapsed());
+        Ok(done)
     }
 
     /// Gives the domain single pages, one at each of `frames`; all of them or an error.
     pub fn populate_pages(&self, source: Source, frames: &mut [u64]) -> Result<()> {
         let wanted = frames.len();
-        for batch in frames.chunks_mut(BATCH) {
-            if self.populate(0, source, batch)? < batch.len() {
+        let (mut rest, mut pace) = (frames, Pace::default());
+        while !rest.is_empty() {
+            let (batch, after) = rest.split_at_mut(pace.extents(0).min(rest.len()));
+            if self.populate(0, source, batch, &mut pace)? < batch.len() {
                 return Err(self.no_memory(wanted as u64));
             }
+            rest = after;
         }
         Ok(())
     }
 
     /// Gives a translated domain the guest frames `frames`, in the largest extents that fit and can be had.
     pub fn populate_range(&self, source: Source, frames: Range<u64>) -> Result<Populated> {
-        let mut populated = Populated::default();
+        let (mut populated, mut pace) = (Populated::default(), Pace::default());
         for (order, frames) in extents(frames, &ORDERS) {
-            self.populate_extents(order, source, frames, &mut populated)?;
+            self.populate_extents(order, source, frames, &mut populated, &mut pace)?;
         }
         Ok(populated)
     }
@@ -119,13 +165,13 @@ impl<'a> GuestMemory<'a> {
         source: Source,
         frames: Range<u64>,
         populated: &mut Populated,
+        pace: &mut Pace,
     ) -> Result<()> {
         let mut next = frames.start;
         while next < frames.end {
-            let most = (BATCH_PAGES >> order).clamp(1, BATCH) as u64;
-            let count = ((frames.end - next) >> order).min(most);
+            let count = ((frames.end - next) >> order).min(pace.extents(order) as u64);
             let mut batch: Vec<u64> = (0..count).map(|extent| next + (extent << order)).collect();
-            let done = self.populate(order, source, &mut batch)? as u64;
+            let done = self.populate(order, source, &mut batch, pace)? as u64;
             next += done << order;
             match order {
                 0 => populated.small += done,
@@ -138,7 +184,7 @@ impl<'a> GuestMemory<'a> {
             let smaller = ORDERS.into_iter().find(|&smaller| smaller < order);
             let smaller = smaller.ok_or_else(|| self.no_memory(frames.end - next))?;
             let end = next + (1 << order);
-            self.populate_extents(smaller, source, next..end, populated)?;
+            self.populate_extents(smaller, source, next..end, populated, pace)?;
             next = end;
         }
         Ok(())
@@ -324,6 +370,30 @@ mod tests {
             }
             assert_eq!(next, end);
         }
+    }
+
+    #[test]
+    fn a_hypercall_takes_about_as_long_on_every_machine() {
+        let (mut pace, long, short) = (Pace::default(), Duration::from_millis(40), Duration::ZERO);
+        assert_eq!(
+            (pace.extents(0), pace.extents(9), pace.extents(18)),
+            (512, 8, 1)
+        );
+        pace.took(9, 8, long);
+        assert_eq!(pace.extents(9), 4);
+        pace.took(9, 4, Duration::from_millis(10));
+        assert_eq!(pace.extents(9), 4);
+        // The last extents of a range say nothing about more of them.
+        pace.took(9, 1, short);
+        assert_eq!(pace.extents(9), 4);
+        for _ in 0..10 {
+            pace.took(9, pace.extents(9), short);
+        }
+        assert_eq!(pace.extents(9), 32);
+        for _ in 0..20 {
+            pace.took(9, pace.extents(9), long);
+        }
+        assert_eq!((pace.extents(0), pace.extents(9)), (512, 1));
     }
 
     #[test]

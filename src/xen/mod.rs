@@ -35,7 +35,7 @@ pub use domain::{
     ShutdownReason, Trigger,
 };
 pub use evtchn::Channel;
-pub use guest_memory::{BATCH_PAGES, GuestMemory, Piece, Populated, Source};
+pub use guest_memory::{GuestMemory, Pace, Piece, Populated, Source};
 pub use host::{ConsoleChunk, CpuTopology, NumaNode, PhysInfo};
 pub use hvm::HvmParam;
 pub use memory::{E820Region, E820Type, VNuma, VNumaRange};

@@ -23,12 +23,12 @@ mod pv;
 mod rdm;
 mod vnuma;
 
-use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::sync::Arc;
 
+use self::kernel::Contents;
 use super::sched;
 use crate::log::Logger;
 use crate::types::{DomainBuildInfoU, DomainConfig};
@@ -84,20 +84,25 @@ impl BootFile {
     }
 
     /// What it holds, [`MAX_BOOT_FILE`] at most.
-    fn read(&self) -> Result<Cow<'_, [u8]>> {
+    fn read(&self) -> Result<Contents<'_>> {
         let path = match self {
-            Self::Bytes { bytes, .. } => return Ok(Cow::Borrowed(bytes)),
+            Self::Bytes { bytes, .. } => return Ok(Contents::Borrowed(bytes)),
             Self::Path(path) => path,
         };
         let mut bytes = Vec::new();
         open_image(path)
-            .and_then(|file| file.take(MAX_BOOT_FILE + 1).read_to_end(&mut bytes))
+            .and_then(|file| {
+                // A reader that finds the end with its buffer full doubles it.
+                let size = file.metadata()?.len().min(MAX_BOOT_FILE);
+                bytes.try_reserve_exact(usize::try_from(size + 1).unwrap_or(usize::MAX))?;
+                file.take(MAX_BOOT_FILE + 1).read_to_end(&mut bytes)
+            })
             .map_err(|error| Error::io(format!("cannot load {path}"), &error))?;
         if bytes.len() as u64 > MAX_BOOT_FILE {
             let limit = format!("{path} is larger than {MAX_BOOT_FILE} bytes");
             return Err(Error::inval(limit));
         }
-        Ok(Cow::Owned(bytes))
+        Ok(Contents::Owned(bytes))
     }
 }
 

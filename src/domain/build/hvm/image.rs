@@ -1,13 +1,12 @@
 //! Kernel, modules and tables, copied into the guest.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use super::memory::Room;
 use super::start_info::{Placed, StartInfo};
 use crate::Result;
 use crate::domain::build::acpi;
-use crate::domain::build::kernel::{Kernel, Placement};
+use crate::domain::build::kernel::{Contents, Kernel, Placement};
 use crate::domain::build::layout::HvmMemory;
 use crate::xen::{GuestMemory, PAGE_SIZE, Piece, Source};
 
@@ -67,7 +66,7 @@ impl<'a> Loader<'a> {
     /// Copies a PVH guest's modules, with their command lines.
     pub(super) fn modules(
         &mut self,
-        modules: &[(Cow<'_, [u8]>, Option<&str>)],
+        modules: &[(Contents<'_>, Option<&str>)],
     ) -> Result<Vec<Placed>> {
         modules
             .iter()

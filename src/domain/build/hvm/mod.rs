@@ -97,11 +97,11 @@ pub(super) fn pvh(
     let path = shim.unwrap_or(boot_kernel.path());
     let kernel = load(path, shim_bytes.as_ref().unwrap_or(&boot_bytes))?;
     let place = kernel_place(&kernel).map_err(|error| error.context(path))?;
+    let ramdisk = job.boot_ramdisk().map(BootFile::read).transpose()?;
     let mut modules = Vec::new();
     if shim.is_some() {
         modules.push((kernel::module(&boot_bytes, LIMITS), boot_cmdline));
     }
-    let ramdisk = job.boot_ramdisk().map(BootFile::read).transpose()?;
     if let Some(bytes) = &ramdisk {
         modules.push((kernel::module(bytes, LIMITS), None));
     }

@@ -6,6 +6,7 @@
 
 pub(in crate::domain) mod bytes;
 mod bzimage;
+mod contents;
 mod elf;
 mod module;
 mod notes;
@@ -17,11 +18,11 @@ mod unpack;
 mod xz;
 mod zstd;
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::{Error, Result};
 
+pub use contents::Contents;
 pub use elf::Machine;
 pub use module::module;
 pub use notes::Notes;
@@ -67,7 +68,7 @@ impl Segment {
 #[derive(Clone, Debug)]
 pub struct Kernel<'a> {
     /// The unpacked ELF file.
-    pub image: Cow<'a, [u8]>,
+    pub image: Contents<'a>,
     /// The processor that it is for.
     pub machine: Machine,
     /// Whether the file is of class ELF64.
@@ -96,16 +97,16 @@ impl Kernel<'_> {
 
 /// Takes an image apart: unpacks it where it is packed, and reads segments and notes. Says why it cannot be a kernel.
 pub fn load(bytes: &[u8], limits: Limits) -> Result<Kernel<'_>> {
-    let mut image = Cow::Borrowed(bytes);
+    let mut image = Contents::Borrowed(bytes);
     let mut left = limits;
     if unpack::is_gzip(&image) {
         let unpacked = unpack::gzip_kernel(&image, limits)?;
         left.unpacked -= unpacked.len() as u64;
-        image = Cow::Owned(unpacked);
+        image = Contents::Owned(unpacked);
     }
     if is_bzimage(&image) {
         let payload = bzimage::payload(&image)?;
-        image = Cow::Owned(unpack::payload(&image[payload], left)?);
+        image = Contents::Owned(unpack::payload(&image[payload], left)?);
     }
     let mut parsed = elf::parse(&image)?;
     let notes = Notes::read(&image, &parsed)?;
@@ -131,7 +132,7 @@ fn is_bzimage(image: &[u8]) -> bool {
 
 /// Puts `table` behind the last segment, as one more.
 fn append(
-    image: &mut Cow<'_, [u8]>,
+    image: &mut Contents<'_>,
     segments: &mut Vec<Segment>,
     table: symbols::Table,
 ) -> Result<()> {
@@ -146,16 +147,15 @@ fn append(
     let places = place(paddr).zip(place(vaddr));
     let (paddr, vaddr) = places.ok_or_else(|| bad("its symbol table is beyond all addresses"))?;
     let start = image.len();
-    let mut whole = std::mem::take(image).into_owned();
-    unpack::reserve(&mut whole, table.size)?;
-    table.append_to(&mut whole);
+    let whole = image.to_mut();
+    unpack::reserve(whole, table.size)?;
+    table.append_to(whole);
     segments.push(Segment {
         paddr,
         vaddr,
         data: start..whole.len(),
         memsz: size,
     });
-    *image = Cow::Owned(whole);
     Ok(())
 }
 

@@ -1,25 +1,23 @@
 //! What a guest finds of a ramdisk or another module.
 
-use std::borrow::Cow;
-
-use super::{Limits, unpack};
+use super::{Contents, Limits, unpack};
 
 /// Zeros that the C library leaves behind what it unpacked; they count as part of the module.
 const TAIL: usize = 16;
 
 /// A module's bytes as the C library hands them over: unpacked when the file is packed with gzip, in one piece, and within
 /// the limits; else as they are.
-pub fn module(bytes: &[u8], limits: Limits) -> Cow<'_, [u8]> {
+pub fn module(bytes: &[u8], limits: Limits) -> Contents<'_> {
     if !unpack::is_gzip(bytes) {
-        return Cow::Borrowed(bytes);
+        return Contents::Borrowed(bytes);
     }
     match unpack::gzip_file(bytes, limits) {
         Ok(mut unpacked) => {
             unpacked.resize(unpacked.len() + TAIL, 0);
-            Cow::Owned(unpacked)
+            Contents::Owned(unpacked)
         }
         // Several archives one behind the other, for instance, which Linux can read.
-        Err(_) => Cow::Borrowed(bytes),
+        Err(_) => Contents::Borrowed(bytes),
     }
 }
 
@@ -40,7 +38,7 @@ mod tests {
 
     #[test]
     fn one_archive_is_unpacked() {
-        let unpacked = module(&packed(&[7; 100]), Limits::default()).into_owned();
+        let unpacked = module(&packed(&[7; 100]), Limits::default()).to_vec();
         assert_eq!(unpacked[..100], [7; 100]);
         assert_eq!(unpacked[100..], [0; 16]);
     }

@@ -1,13 +1,11 @@
 //! The memory of a PV guest: machine frames, which it gets in extents of 2 MiB where it can.
 
 use crate::Result;
-use crate::xen::{BATCH_PAGES, GuestMemory, Source};
+use crate::xen::{GuestMemory, Pace, Source};
 
 /// An extent of 2 MiB as the power of two of its pages.
 const LARGE: u32 = 9;
 const LARGE_PAGES: usize = 1 << LARGE;
-/// Extents asked for at a time.
-const BATCH: usize = BATCH_PAGES >> LARGE;
 
 /// Gives the domain its memory: the machine frame of each of its pages. Virtual nodes are refused for PV guests before
 /// (`domain::defaults`).
@@ -33,13 +31,13 @@ pub(super) fn populate(memory: &GuestMemory<'_>, pages: u64, claim: bool) -> Res
 /// Large extents from the beginning on, as many as there are; the number of pages that they give.
 fn populate_large(memory: &GuestMemory<'_>, frames: &mut [u64]) -> Result<usize> {
     let wanted = frames.len() / LARGE_PAGES;
-    let mut done = 0;
+    let (mut done, mut pace) = (0, Pace::default());
     while done < wanted {
-        let count = (wanted - done).min(BATCH);
+        let count = (wanted - done).min(pace.extents(LARGE));
         let mut extents: Vec<u64> = (done..done + count)
             .map(|extent| (extent * LARGE_PAGES) as u64)
             .collect();
-        let given = memory.populate(LARGE, Source::default(), &mut extents)?;
+        let given = memory.populate(LARGE, Source::default(), &mut extents, &mut pace)?;
         let pages = &mut frames[done * LARGE_PAGES..];
         for (pages, first) in pages.chunks_exact_mut(LARGE_PAGES).zip(&extents[..given]) {
             for (page, frame) in pages.iter_mut().zip(*first..) {
