@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::AsFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use vchan::{Client, Devices};
@@ -21,6 +21,8 @@ const XENSTORED: &str = "/var/run/xenstored/socket";
 /// The token of the watch that tells of the stub domain's end; all others are of things that are not connected yet.
 const LIFE: &str = "life";
 const OTHER: &str = "other";
+/// Between attempts to connect to what made no sense: it may have been in the middle of a change.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Serves stub domain `stubdom` until it is gone.
 pub fn run(stubdom: u16) -> Result<()> {
@@ -58,7 +60,9 @@ struct Server {
     screen: Option<Screen>,
     /// Watched until all are connected.
     watched: Vec<String>,
-    /// How often writing to an output failed.
+    /// When to try again what could not be connected.
+    again: Option<Instant>,
+    /// How often something failed that the stub domain can cause.
     failures: u64,
 }
 
@@ -82,6 +86,7 @@ impl Server {
             qmp,
             screen,
             watched: Vec::new(),
+            again: None,
             failures: 0,
         };
         server.watch()?;
@@ -108,15 +113,18 @@ impl Server {
 
     /// Connects what has become ready. When nothing is left, xenstored is only listened to from then on.
     fn connect(&mut self) -> Result<()> {
+        self.again = None;
         if self.watched.is_empty() {
             return Ok(());
         }
+        let mut troubles = Vec::new();
         for console in &mut self.consoles {
             // A frontend that makes no sense costs the stub domain that console.
-            if let Err(error) = console.connect(&self.devices, &mut self.store, self.nodes) {
-                self.failures += 1;
-                say(self.failures, &error);
-            }
+            let connected = console.connect(&self.devices, &mut self.store, self.nodes);
+            troubles.extend(connected.err());
+        }
+        for error in troubles {
+            self.fails(&error);
         }
         if !self.qmp.is_connected() {
             if let Some(vchan) = self.vchan("qmp")? {
@@ -155,14 +163,17 @@ impl Server {
         match Client::attach(&self.devices, self.nodes.stubdom, grant, port) {
             Ok(client) => Ok(Some(client)),
             Err(error) => {
-                self.failures += 1;
-                say(
-                    self.failures,
-                    &Error::io(format!("connect to {what}-vchan"), error),
-                );
+                self.fails(&Error::io(format!("connect to {what}-vchan"), error));
                 Ok(None)
             }
         }
+    }
+
+    /// Says so, and tries again later.
+    fn fails(&mut self, error: &Error) {
+        self.failures += 1;
+        say(self.failures, error);
+        self.again = Some(Instant::now() + AGAIN);
     }
 
     /// Until the stub domain is gone.
@@ -199,7 +210,8 @@ impl Server {
                     other = true;
                 }
             }
-            if other && lives {
+            let again = self.again.is_some_and(|again| again <= Instant::now());
+            if (other || again) && lives {
                 self.connect()?;
             }
         }
@@ -229,7 +241,8 @@ impl Server {
             screen.waits(&mut waits);
             screen.due()
         });
-        let due = [due, self.qmp.due(now)].into_iter().flatten().min();
+        let due = [due, self.qmp.due(now), self.again];
+        let due = due.into_iter().flatten().min();
         let due = if more { Some(now) } else { due };
         let limit = due.map(|due| due.saturating_duration_since(now));
         let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
