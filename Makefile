@@ -174,9 +174,10 @@ test-reference: prerequisites all bed-images c-programs ## the scenarios of make
 	$(ON_BED)/run --lib c --timeout 5000
 
 .PHONY: test-long
-test-long: prerequisites all bed-images c-programs ## what takes long: Linux as HVM guest (SeaBIOS, OVMF), save and restore, core dumps, a hostile stub domain against its server
-	$(ON_BED)/run --lib both --timeout 2400 walk/linux-hvm walk/stubdom-save walk/dump \
-	    walk/hostile-serve walk/pvh-stubdom
+test-long: prerequisites all bed-images c-programs ## what takes long: Linux as HVM guest (SeaBIOS, OVMF), save and restore, core dumps, a hostile stub domain against its server, libvirt
+	$(BED)/libvirt/build $(CURDIR)/$(BUILD)/libvirt
+	XENLIGHT_BED_ADD=$(CURDIR)/$(BUILD)/libvirt $(ON_BED)/run --lib both --timeout 2400 walk/linux-hvm walk/stubdom-save walk/dump \
+	    walk/hostile-serve walk/pvh-stubdom walk/libvirt
 
 # VARS="TRIPS=20000" times more of them.
 .PHONY: bench

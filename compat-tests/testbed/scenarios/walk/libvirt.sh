@@ -1,0 +1,74 @@
+# libvirt runs a guest whose QEMU is in a stub domain. Its driver has no word for that, so that libvirtd's environment says it for
+# all HVM guests. The guest is watched and typed into through VNC, its CD is changed, and it is destroyed.
+# Needs XENLIGHT_BED_ADD=build/libvirt, which testbed/libvirt/build makes.
+[ "$bed_lib" = ours ] || skip "the C library has no such switch, and no screen for such a guest"
+[ -f /usr/lib/xen-4.17/boot/qemu-stubdom-linux-rootfs ] || skip "no stub domain image; make stubdom builds it"
+[ -x /job/add/usr/sbin/libvirtd ] || skip "no libvirt; testbed/libvirt/build makes it"
+libs=/job/add/usr/lib/x86_64-linux-gnu
+map=/usr/share/libvirt/cpu_map
+
+# libvirt looks for its models of processors there, and knows none as small as the emulated one.
+models() {
+    mkdir -p $map
+    mount -t tmpfs models $map
+    cp /job/add$map/x86_vendors.xml /job/add$map/x86_features.xml $map/
+    echo "<cpus><arch name='x86'><include filename='x86_vendors.xml'/><include filename='x86_features.xml'/>" \
+        "<include filename='x86_emulated.xml'/></arch></cpus>" >$map/index.xml
+    echo "<cpus><model name='emulated'><decode host='on' guest='on'/><feature name='fpu'/><feature name='lm'/></model></cpus>" \
+        >$map/x86_emulated.xml
+}
+virsh() { LD_LIBRARY_PATH=$LD_LIBRARY_PATH:$libs /job/add/usr/bin/virsh -q -c xen:///system "$@"; }
+answers() { virsh version; }
+
+cp "$guests/screen.img" "$work/disk.img"
+for letter in a b; do head -c 64K /dev/zero | tr '\0' "$letter" >"$work/$letter.iso"; done
+cat >"$work/virt.xml" <<XML
+<domain type='xen'>
+  <name>virt</name>
+  <memory unit='MiB'>64</memory>
+  <vcpu>1</vcpu>
+  <os><type arch='x86_64' machine='xenfv'>hvm</type><boot dev='hd'/></os>
+  <features><acpi/><apic/><pae/></features>
+  <on_reboot>restart</on_reboot>
+  <devices>
+    <disk type='file' device='disk'><source file='$work/disk.img'/><target dev='hda' bus='ide'/></disk>
+    <disk type='file' device='cdrom'><source file='$work/a.iso'/><target dev='hdc' bus='ide'/><readonly/></disk>
+    <interface type='bridge'><mac address='00:16:3e:00:00:23'/><source bridge='xenbr0'/></interface>
+    <graphics type='vnc' port='-1' autoport='yes' listen='127.0.0.1'/>
+    <input type='tablet' bus='usb'/>
+  </devices>
+</domain>
+XML
+
+step "libvirtd"
+models
+echo 'auth_unix_rw = "none"' >"$work/libvirtd.conf"
+LD_LIBRARY_PATH=$LD_LIBRARY_PATH:$libs LIBVIRT_DRIVER_DIR=$libs/libvirt/connection-driver XENLIGHT_STUBDOM=1 \
+    /job/add/usr/sbin/libvirtd -f "$work/libvirtd.conf" >"$bed_out/libvirtd" 2>&1 &
+daemon=$!
+await 60 "libvirtd to answer" answers
+expect_library "$daemon" libvirtd
+step "define and start"
+expect '' virsh define "$work/virt.xml"
+expect '' virsh start virt
+id=$(virsh domid virt)
+domid_of[virt]=$id
+stub=$(xenstore-read "/local/domain/$id/image/device-model-domid") || fail "the guest has no stub domain"
+! pgrep -f "xen-qemu-system-i386 -xen-domid $stub" || fail "a QEMU for the stub domain runs in dom0"
+step "the screen"
+shown=$(virsh vncdisplay virt)
+viewer() { /job/tests/vnc "${shown%:*}:$((5900 + ${shown##*:}))" font /usr/share/seabios/vgabios-stdvga.bin "$@"; }
+viewer await 60 'type here' type hello await 20 hello
+step "another CD"
+expect '' virsh change-media virt hdc "$work/b.iso" --update --live
+same "medium on record" "aio:$work/b.iso" "$(xenstore-read "/libxl/$id/device/vbd/5632/params")"
+expect '^ide-5632' xl qemu-monitor-command virt 'info block'
+step "destroy and undefine"
+expect '' virsh destroy virt
+await 10 "the stub domain to be gone" gone "$stub"
+expect '' virsh undefine virt
+kill "$daemon"
+wait "$daemon" || true
+umount $map
+rmdir -p --ignore-fail-on-non-empty $map
+rm -rf /run/libvirt /var/lib/libvirt /etc/libvirt /var/log/libvirt /var/cache/libvirt
