@@ -2,6 +2,7 @@
 //! The stub domain itself is a domain: src/domain/stubdom/.
 
 pub mod args;
+mod attendant;
 mod destroy;
 mod for_stubdom;
 mod graphics;

@@ -1,14 +1,11 @@
 //! The QMP proxy: a process in dom0 between the guest's QMP socket and the vchan to its stub domain.
 
-use std::os::fd::OwnedFd;
-
-use super::process::{self, Helper};
-use super::{Pair, START_TIMEOUT, destroy, is_up, limit, logfile, serve, stubdom_name, stubdom_of};
-use crate::engine::{Command, Op, Rollback};
+use super::attendant::Attendant;
+use super::{Pair, destroy, is_up, process, serve, stubdom_name, stubdom_of};
+use crate::engine::{Op, Rollback};
 use crate::log::Level;
-use crate::paths::{VCHAN_PROXY, XEN_LOGDIR};
+use crate::paths::VCHAN_PROXY;
 use crate::store::layout;
-use crate::sys::standard;
 use crate::{Domid, Error, Result, log_line, qmp};
 
 /// It writes a line when it ends, and can be made to write no more.
@@ -16,45 +13,22 @@ const LARGEST_LOG: u64 = 1 << 20;
 
 /// Starts the proxy and waits until it listens. The stub domain need not run yet.
 pub(super) async fn start(op: &Op, undo: &Rollback, pair: Pair<'_>) -> Result<()> {
-    let Pair {
-        stubdom,
-        guest,
-        name,
-    } = pair;
+    let Pair { stubdom, guest, .. } = pair;
     process::check_executable(VCHAN_PROXY, "QMP proxy", guest)?;
-    let log_name = format!("qmp-proxy-{name}");
-    let log = logfile::open(&log_name).map_err(|error| error.domain(guest))?;
-
-    undo.push(format!("take down the QMP proxy of domain {guest}"), {
-        move |op: Op| async move {
-            let ended = end_process(&op, stubdom, guest).await;
-            ended.and(destroy::remove_sockets(guest))
-        }
-    });
-    let state_path = layout::qmp_proxy_state(stubdom);
-    // A state left by another stub domain of this number would look like readiness.
-    op.store()?.rm(&state_path).await?;
-    let mut command = Command::new(VCHAN_PROXY).args([
-        format!("--state-path={state_path}"),
-        stubdom.to_string(),
-        layout::qmp_vchan(stubdom, guest),
-        qmp::socket_path(guest),
-    ]);
-    let null = standard::null().map_err(|error| Error::io("cannot open /dev/null", &error))?;
-    command.stdout = Some(null);
-    command.stderr = Some(OwnedFd::from(log));
-    command.limits.push(limit::of_files(LARGEST_LOG));
-    command.setsid = true;
-    command.double_fork = true;
-    let helper = Helper {
-        domid: guest,
+    let proxy = Attendant {
         what: "QMP proxy",
-        pid_path: layout::qmp_proxy_pid(stubdom),
-        state_path,
-        log: format!("{XEN_LOGDIR}/{log_name}.log"),
+        undo: format!("take down the QMP proxy of domain {guest}"),
+        program: VCHAN_PROXY,
+        args: vec![
+            format!("--state-path={}", layout::qmp_proxy_state(stubdom)),
+            stubdom.to_string(),
+            layout::qmp_vchan(stubdom, guest),
+            qmp::socket_path(guest),
+        ],
+        log: "qmp-proxy",
+        file_limit: Some(LARGEST_LOG),
     };
-    let ready = helper.running(op);
-    helper.start(op, command, START_TIMEOUT, ready).await
+    proxy.start(op, undo, pair).await
 }
 
 /// Starts the proxy of a guest again, when that guest has one and nobody listens any more. The caller holds the lock on the

@@ -6,18 +6,15 @@
 mod ends;
 mod keep;
 
-use std::os::fd::OwnedFd;
-
 pub use keep::keep;
 use serde_json::{Value, json};
 
-use super::process::{self, Helper};
-use super::{Pair, START_TIMEOUT, args, destroy, is_linux, limit, logfile, proxy, user};
+use super::attendant::Attendant;
+use super::{Pair, args, is_linux, limit, process, user};
 use crate::device::Console;
-use crate::engine::{Command, Op, Rollback};
-use crate::paths::{STUBDOM_SERVER, XEN_LOGDIR};
+use crate::engine::{Op, Rollback};
+use crate::paths::STUBDOM_SERVER;
 use crate::store::layout;
-use crate::sys::standard;
 use crate::types::{DomainConfig, VncInfo};
 use crate::{Domid, Error, Result, qmp};
 
@@ -84,39 +81,16 @@ pub(super) async fn is_used(op: &Op, stubdom: Domid) -> Result<bool> {
 
 /// Starts the process of a stub domain, also again, and waits until it serves.
 pub(super) async fn run(op: &Op, undo: &Rollback, pair: Pair<'_>) -> Result<()> {
-    let Pair {
-        stubdom,
-        guest,
-        name,
-    } = pair;
-    process::check_executable(STUBDOM_SERVER, "server of stub domains", guest)?;
-    let log_name = format!("qemu-dm-{name}");
-    let log = logfile::open(&log_name).map_err(|error| error.domain(guest))?;
-    undo.push(format!("take down the server of stub domain {stubdom}"), {
-        move |op: Op| async move {
-            let ended = proxy::end_process(&op, stubdom, guest).await;
-            ended.and(destroy::remove_sockets(guest))
-        }
-    });
-    let state_path = layout::qmp_proxy_state(stubdom);
-    // A state left by another stub domain of this number would look like readiness.
-    op.store()?.rm(&state_path).await?;
-    let mut command =
-        Command::new(STUBDOM_SERVER).args(["-xen-domid".to_owned(), stubdom.to_string()]);
-    let null = standard::null().map_err(|error| Error::io("cannot open /dev/null", &error))?;
-    command.stdout = Some(null);
-    command.stderr = Some(OwnedFd::from(log));
-    command.setsid = true;
-    command.double_fork = true;
-    let helper = Helper {
-        domid: guest,
+    process::check_executable(STUBDOM_SERVER, "server of stub domains", pair.guest)?;
+    let server = Attendant {
         what: "server of the stub domain",
-        pid_path: layout::qmp_proxy_pid(stubdom),
-        state_path,
-        log: format!("{XEN_LOGDIR}/{log_name}.log"),
+        undo: format!("take down the server of stub domain {}", pair.stubdom),
+        program: STUBDOM_SERVER,
+        args: vec!["-xen-domid".to_owned(), pair.stubdom.to_string()],
+        log: "qemu-dm",
+        file_limit: None,
     };
-    let ready = helper.running(op);
-    helper.start(op, command, START_TIMEOUT, ready).await
+    server.start(op, undo, pair).await
 }
 
 /// Whether a command line is that of the process that serves `stubdom`.
