@@ -77,7 +77,9 @@ kept() {
     cost "$1" create resident-kib "$(awk '/^Rss:/ { print $2 }' "/proc/$pid/smaps_rollup")"
     # There is no other guest.
     local serving=()
-    mapfile -t serving < <(pgrep -f '^[^ ]*(xen-qemu-system-i386|vchan-socket-proxy|xenlight-serve) ')
+    # Without dom0's own QEMU, which is there for all guests.
+    mapfile -t serving < <(pgrep -af '^[^ ]*(xen-qemu-system-i386|vchan-socket-proxy|xenlight-serve) ' |
+        grep -v -- ' -xen-domid 0 ' | cut -d' ' -f1)
     cost "$1" create serving ${#serving[@]}
     [ ${#serving[@]} = 0 ] ||
         cost "$1" create serving-kib "$(cd /proc && cat "${serving[@]/%//smaps_rollup}" | awk '/^Private_/ { sum += $2 } END { print sum }')"
