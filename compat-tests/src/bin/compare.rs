@@ -38,7 +38,7 @@ const MEASURES: [(&str, &str, bool); 14] = [
     ),
     (
         "serving",
-        "processes that serve guests in dom0, its own QEMU for backends included",
+        "processes that serve guests in dom0, its own QEMU for backends left out",
         false,
     ),
     ("serving-kib", "their private memory (KiB)", true),

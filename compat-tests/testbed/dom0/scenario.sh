@@ -8,7 +8,10 @@ guests=/job/guests
 look=$guests/look
 work=/job/work
 script_dir=/etc/xen/scripts
-debian_library=/usr/lib/x86_64-linux-gnu/libxenlight.so.4.17.0
+# Debian keeps what goes with one release of Xen there.
+xen_dir=$(echo /usr/lib/xen-4*)
+xen_release=${xen_dir##*-}
+debian_library=/usr/lib/x86_64-linux-gnu/libxenlight.so.$xen_release.0
 
 # use_library c|ours: what the commands that follow are linked with, in the way job_mode says: path, replace or preload.
 use_library() {
@@ -17,9 +20,9 @@ use_library() {
     export bed_lib=$1 bed_library=$debian_library
     [ "$1" = ours ] || return 0
     case $job_mode in
-    path) export LD_LIBRARY_PATH=/job/lib bed_library=/job/lib/libxenlight.so.4.17.0 ;;
-    preload) export LD_PRELOAD=/job/lib/libxenlight.so.4.17.0 bed_library=/job/lib/libxenlight.so.4.17.0 ;;
-    replace) mount --bind /job/lib/libxenlight.so.4.17.0 "$debian_library" ;;
+    path) export LD_LIBRARY_PATH=/job/lib bed_library=/job/lib/libxenlight.so.$xen_release.0 ;;
+    preload) export LD_PRELOAD=/job/lib/libxenlight.so.$xen_release.0 bed_library=/job/lib/libxenlight.so.$xen_release.0 ;;
+    replace) mount --bind "/job/lib/libxenlight.so.$xen_release.0" "$debian_library" ;;
     esac
 }
 

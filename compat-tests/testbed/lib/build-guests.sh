@@ -13,7 +13,9 @@ hvm_disk() {
 build_guests() {
     local root=$1 dir=$2 work=$2/work name
     mkdir -p "$work/ramdisk"/{bin,sbin,dev,proc,sys}
-    cc -Wall -Wextra -Werror -O1 -o "$dir/look" "$bed_dir/dom0/look.c" -lxenctrl -lxenstore
+    # The libraries of a newer Debian need a newer libc than this machine may have.
+    cc -Wall -Wextra -Werror -O1 -I "$root/dev/usr/include" -o "$dir/look" "$bed_dir/dom0/look.c" \
+        -L "$root/dev/usr/lib/x86_64-linux-gnu" -lxenctrl -lxenstore -Wl,--allow-shlib-undefined
     as --32 -I "$bed_dir/guests" -o "$work/hvm.o" "$bed_dir/guests/hvm.S"
     ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o "$work/hvm.bin" "$work/hvm.o"
     hvm_disk "$work/hvm.bin" "$dir/hvm-idle.img" i "words from sector two"

@@ -1,28 +1,12 @@
 # shellcheck shell=bash
-# Builds DIR/{xen,vmlinuz,vmlinux,initrd,root.ext4,packages}: everything dom0 boots from, out of Debian packages.
+# Builds DIR/{xen,vmlinuz,vmlinux,initrd,root.ext4,packages}: everything dom0 boots from, out of Debian packages, and DIR/dev, what
+# programs for it are compiled and linked with.
 
 dom0_packages=(
     "xen-utils-$xen_version" xen-utils-common xenstore-utils qemu-system-xen
     ovmf kmod iproute2 bridge-utils iptables procps socat strace xz-utils zstd libyajl2 busybox-static valgrind libc6-dbg
     libvncclient1 libpng16-16
 )
-
-# The Debian archives this machine already uses, in sources.list form.
-debian_sources() {
-    # shellcheck disable=SC2016
-    apt-get indextargets --format '$(ORIGIN) $(REPO_URI) $(CODENAME) $(COMPONENT)' 'Created-By: Packages' |
-        sed -n 's/^Debian /deb /p' | sort -u
-}
-
-# unpack_deb PACKAGE DIR: the files of a package without installing it.
-unpack_deb() {
-    local tmp
-    tmp=$(mktemp -d)
-    chmod 755 "$tmp"
-    (cd "$tmp" && apt-get -qq -o APT::Sandbox::User=root download "$1") || die "cannot download package $1"
-    dpkg -x "$tmp"/*.deb "$2"
-    rm -rf "$tmp"
-}
 
 # module_files TREE KVER NAME...: paths of the modules and of all they need, in load order.
 module_files() {
@@ -48,16 +32,6 @@ copy_modules() {
     done
     cp "$tree/lib/modules/$kver"/modules.{builtin,builtin.modinfo,order} "$dest/lib/modules/$kver/"
     depmod -b "$dest" "$kver"
-}
-
-# extract_vmlinux BZIMAGE OUT: the plain ELF inside, which spares every guest the decompression.
-extract_vmlinux() {
-    local offset
-    while read -r offset; do
-        tail -c "+$((offset + 1))" "$1" | xz -dc --single-stream >"$2" 2>/dev/null || true
-        [ "$(head -c4 "$2" | tail -c3)" != ELF ] || return 0
-    done < <(LC_ALL=C grep -aobP '\xfd7zXZ\x00' "$1" | cut -d: -f1)
-    die "no xz-packed ELF found in $1"
 }
 
 build_initrd() {
@@ -89,10 +63,10 @@ build_root() {
     tree=$(mktemp -d "$cache_dir/tree.XXXXXX")
     chmod 755 "$tree"
     mkdir -p "$dir"
-    debian_sources >"$dir/sources.list"
-    local codename
-    codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
-    mmdebstrap --mode=root --variant=minbase --format=directory \
+    # shellcheck disable=SC2153
+    debian_apt "$tree.apt" "$codename"
+    cp "$tree.apt/sources.list" "$dir/"
+    env -u APT_CONFIG mmdebstrap --mode=root --variant=minbase --format=directory \
         --include="$(IFS=,; echo "${dom0_packages[*]}")" \
         --dpkgopt='path-exclude=/usr/share/{doc,man,locale}/*' \
         "$codename" "$tree" - <"$dir/sources.list" >"$dir/mmdebstrap.log" 2>&1 ||
@@ -100,21 +74,27 @@ build_root() {
 
     # Kernel and hypervisor are unpacked rather than installed: no initramfs, no boot loader.
     mkdir -p "$tree/tmp/k"
-    kernel=$(apt-cache depends --no-recommends --no-suggests linux-image-amd64 |
-        sed -n 's/.*Depends: \(linux-image-.*\)/\1/p' | head -1)
-    unpack_deb "$kernel" "$tree/tmp/k"
-    unpack_deb "xen-hypervisor-$xen_version-amd64" "$tree/tmp/k"
+    kernel=$(current_kernel linux-image-amd64)
+    unpack_deb "$kernel" "$tree/tmp/k" || die "cannot download $kernel"
+    unpack_deb "xen-hypervisor-$xen_version-amd64" "$tree/tmp/k" || die "cannot download Xen"
     kver=${kernel#linux-image-}
+    plain_modules "$tree/tmp/k"
     depmod -b "$tree/tmp/k" "$kver"
     gunzip -c "$tree/tmp/k/boot/xen-$xen_version-amd64.gz" >"$dir/xen"
     cp "$tree/tmp/k/boot/vmlinuz-$kver" "$dir/vmlinuz"
-    extract_vmlinux "$dir/vmlinuz" "$dir/vmlinux"
+    unpack_kernel "$dir/vmlinuz" "$dir/vmlinux"
     build_initrd "$tree/tmp/k" "$kver" "$dir/initrd"
     # shellcheck disable=SC2046
     copy_modules "$tree/tmp/k" "$kver" "$tree" $(module_names)
     # shellcheck disable=SC2046
     copy_modules "$tree/tmp/k" "$kver" "$dir/modules" $(module_names guest)
     rm -rf "$tree/tmp/k"
+
+    local package
+    for package in libxen-dev libxenstore4 "libxenmisc$xen_version" libxentoolcore1 libxentoollog1 libxenevtchn1 libxencall1 \
+        libxendevicemodel1 libxenforeignmemory1 libxengnttab1 libxenhypfs1; do
+        unpack_deb "$package" "$dir/dev" || die "cannot download $package"
+    done
 
     cp "$dir/vmlinuz" "$dir/vmlinux" "$tree/boot/"
     # What the guests are made of and run on.
@@ -125,5 +105,5 @@ build_root() {
     rm -rf "$tree"/var/cache/apt/* "$tree"/var/lib/apt/lists/*
     truncate -s 3G "$dir/root.ext4"
     mkfs.ext4 -q -O ^has_journal,^metadata_csum -L dom0 -E lazy_itable_init=1 -d "$tree" "$dir/root.ext4"
-    rm -rf "$tree"
+    rm -rf "$tree" "$tree.apt"
 }

@@ -8,7 +8,10 @@ cache_dir=${XENLIGHT_TESTBED_CACHE:-$(git -C "$repo_dir" rev-parse --path-format
     sed -n 's,/\.git$,,p')/build/testbed}
 [[ $cache_dir != /build/testbed ]] || cache_dir=$repo_dir/build/testbed
 last_dir=$repo_dir/build/testbed/last
-xen_version=4.17
+. "$repo_dir/stubdom/debian.sh"
+# The release of Xen that is tested, and the Debian that ships it.
+xen_version=${XEN:-4.17}
+codename=$(debian_codename "$xen_version")
 # compat-tests/testbed/fresh shares it with the Debian it makes.
 bed_lock=/tmp/xenlight-testbed.lock
 
@@ -34,7 +37,7 @@ content_key() {
 }
 
 # Each cached thing lives in a directory named after what it is made from.
-root_key() { content_key "$bed_dir/lib/build-root.sh" "$bed_dir/dom0/modules"; }
+root_key() { echo "$xen_version-$(content_key "$bed_dir/lib/build-root.sh" "$repo_dir/stubdom/debian.sh" "$bed_dir/dom0/modules")"; }
 root_dir() { echo "$cache_dir/root-$(root_key)"; }
 park_dir() { echo "$cache_dir/park-$(root_key)-$(content_key "$bed_dir/lib/machine.sh" "$bed_dir/dom0/init")"; }
 guests_dir() { echo "$cache_dir/guests-$(root_key)-$(content_key "$bed_dir/guests" "$bed_dir/lib/build-guests.sh" "$bed_dir/dom0/look.c")"; }

@@ -16,7 +16,7 @@ chmod +x "$work/qemu-dm"
 guest mini hvm "disk=[\"$(qdisk "$work/hvm.img")\"]" \
     'device_model_version="qemu-xen-traditional"' 'device_model_stubdomain_override=1' \
     "device_model_override=\"$work/qemu-dm\"" 'stubdomain_memory=128' 'stubdomain_cmdline="rdinit=/standin/init"' \
-    'stubdomain_kernel="/usr/lib/xen-4.17/boot/qemu-stubdom-linux-kernel"' "stubdomain_ramdisk=\"$standin\""
+    "stubdomain_kernel=\"$xen_dir/boot/qemu-stubdom-linux-kernel\"" "stubdomain_ramdisk=\"$standin\""
 
 create mini -p
 id=${domid_of[mini]}

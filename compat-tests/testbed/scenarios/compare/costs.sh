@@ -12,7 +12,7 @@ guest pv linux-pv "disk=[\"format=raw,vdev=xvda,access=w,backendtype=qdisk,targe
 guest hvm hvm "disk=[\"$(qdisk "$work/hvm.img")\"]"
 guest stubdom stubdom "disk=[\"$work/hvm.img,raw,hda,w\"]"
 types="pvh pv hvm"
-[ ! -f /usr/lib/xen-4.17/boot/qemu-stubdom-linux-rootfs ] || types="$types stubdom"
+[ ! -f $xen_dir/boot/qemu-stubdom-linux-rootfs ] || types="$types stubdom"
 
 # cost GUEST OPERATION MEASURE VALUE
 cost() { echo "$1 $2 $3 $lib $4" >>"$bed_out/costs"; }
@@ -33,7 +33,7 @@ counted() {
     before=$(stat -c %s "$work/store.log")
     : >"$work/trace"
     # The program itself: Debian's xl on the path is a script that becomes it.
-    strace -f -q -y -b execve -o "$work/trace" "/usr/lib/xen-4.17/bin/$1" "${@:2}" >"$work/log" 2>&1 &
+    strace -f -q -y -b execve -o "$work/trace" "$xen_dir/bin/$1" "${@:2}" >"$work/log" 2>&1 &
     tracer=$!
     await 10 "strace to start $*" traced
     await 150 "$* under strace" grep -q "^$main *+++ " "$work/trace"

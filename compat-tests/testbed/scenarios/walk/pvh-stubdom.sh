@@ -1,7 +1,7 @@
 # Whether a stub domain may be PVH: the image of the PV one is started as a PVH domain, with power over a guest and with the arguments
 # of its QEMU. Xen 4.17 lets such a domain map no memory but its own (docs/stub-domain.md), and QEMU says so.
 [ "$bed_lib" = ours ] || skip "it is about the hypervisor"
-boot=/usr/lib/xen-4.17/boot
+boot=$xen_dir/boot
 [ -f "$boot/qemu-stubdom-linux-rootfs" ] || skip "no stub domain image; make stubdom builds it"
 # Without a disk and a serial port, which the PVH domain would have to have as well.
 guest box stubdom
