@@ -13,16 +13,34 @@ use crate::ctx::libxl_ctx;
 /// The status of a success.
 pub(crate) const OK: c_int = 0;
 
+/// What a function that returns a status gives when it did not fail.
+pub(crate) trait Success {
+    /// The status.
+    fn status(self) -> c_int;
+}
+
+impl Success for () {
+    fn status(self) -> c_int {
+        OK
+    }
+}
+
+impl Success for c_int {
+    fn status(self) -> c_int {
+        self
+    }
+}
+
 /// Runs `body` with the context behind `ctx`; its failure, or a panic, is logged and returned as `ERROR_*`.
 ///
 /// A null context gives `ERROR_INVAL`.
-pub(crate) fn status(
+pub(crate) fn status<S: Success>(
     ctx: *mut libxl_ctx,
     name: &str,
-    body: impl FnOnce(&libxl_ctx) -> Result<c_int>,
+    body: impl FnOnce(&libxl_ctx) -> Result<S>,
 ) -> c_int {
     match run(ctx, name, body) {
-        Ok(value) => value,
+        Ok(success) => success.status(),
         Err(code) => code as c_int,
     }
 }

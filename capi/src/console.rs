@@ -119,7 +119,7 @@ pub extern "C" fn libxl_console_exec(
 ) -> c_int {
     status(ctx, "libxl_console_exec", |_| {
         let console = address(domid, cons_num, type_)?;
-        Err(become_client(console, notify_fd))
+        Err::<c_int, _>(become_client(console, notify_fd))
     })
 }
 
@@ -134,7 +134,7 @@ pub extern "C" fn libxl_primary_console_exec(
         let console = this
             .core
             .block_on(async |op| tty::primary(op, domid_vm).await)?;
-        Err(become_client(console, notify_fd))
+        Err::<c_int, _>(become_client(console, notify_fd))
     })
 }
 
@@ -154,7 +154,7 @@ pub extern "C" fn libxl_vncviewer_exec(ctx: *mut libxl_ctx, domid: u32, autopass
             .core
             .block_on(async |op| tty::viewer(op, domid, autopass != 0).await);
         let (command, password): (_, Option<OwnedFd>) = viewer?;
-        Err(tty::exec(&command, password).domain(domid))
+        Err::<c_int, _>(tty::exec(&command, password).domain(domid))
     })
 }
 

@@ -4,6 +4,7 @@
 #![allow(non_camel_case_types)]
 
 mod ao;
+mod args;
 mod boundary;
 mod childproc;
 mod console;
@@ -15,6 +16,7 @@ mod disk;
 mod domain;
 mod domain_query;
 mod event;
+mod export;
 mod flask;
 mod handles;
 mod host;

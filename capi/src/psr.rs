@@ -6,9 +6,9 @@ use xenlight::host::psr;
 use xenlight::types::PsrCmtType;
 use xenlight::{Error, Result};
 
+use crate::args::{array, bitmap};
 use crate::boundary::{OK, plain, status, store_out, value};
 use crate::ctx::libxl_ctx;
-use crate::host::{array, bitmap};
 use crate::types::{
     CType, dispose_array, libxl_bitmap, libxl_psr_cat_info, libxl_psr_cbm_type, libxl_psr_cmt_type,
     libxl_psr_feat_type, libxl_psr_hw_info,

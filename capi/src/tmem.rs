@@ -20,7 +20,7 @@ fn gone<T>(doing: &str, domid: impl Into<Option<Domid>>) -> Result<T> {
 #[unsafe(no_mangle)]
 pub extern "C" fn libxl_tmem_freeable(ctx: *mut libxl_ctx) -> c_int {
     status(ctx, "libxl_tmem_freeable", |_| {
-        gone("Can not get tmem freeable memory", None)
+        gone::<c_int>("Can not get tmem freeable memory", None)
     })
 }
 
@@ -28,7 +28,7 @@ pub extern "C" fn libxl_tmem_freeable(ctx: *mut libxl_ctx) -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C" fn libxl_tmem_freeze(ctx: *mut libxl_ctx, domid: u32) -> c_int {
     status(ctx, "libxl_tmem_freeze", |_| {
-        gone("Can not freeze tmem pools", domid)
+        gone::<c_int>("Can not freeze tmem pools", domid)
     })
 }
 
@@ -36,7 +36,7 @@ pub extern "C" fn libxl_tmem_freeze(ctx: *mut libxl_ctx, domid: u32) -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C" fn libxl_tmem_thaw(ctx: *mut libxl_ctx, domid: u32) -> c_int {
     status(ctx, "libxl_tmem_thaw", |_| {
-        gone("Can not thaw tmem pools", domid)
+        gone::<c_int>("Can not thaw tmem pools", domid)
     })
 }
 
@@ -60,7 +60,9 @@ pub extern "C" fn libxl_tmem_set(
     _name: *mut c_char,
     _set: u32,
 ) -> c_int {
-    status(ctx, "libxl_tmem_set", |_| gone("Can not set tmem", domid))
+    status(ctx, "libxl_tmem_set", |_| {
+        gone::<c_int>("Can not set tmem", domid)
+    })
 }
 
 /// Fails.
@@ -72,6 +74,6 @@ pub extern "C" fn libxl_tmem_shared_auth(
     _auth: c_int,
 ) -> c_int {
     status(ctx, "libxl_tmem_shared_auth", |_| {
-        gone("Can not set tmem shared auth", domid)
+        gone::<c_int>("Can not set tmem shared auth", domid)
     })
 }
