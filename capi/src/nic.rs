@@ -1,15 +1,15 @@
 //! Exports of the area "nics".
 
-use std::ffi::{c_char, c_int};
+use std::ffi::c_int;
 
 use xenlight::device::{info, list};
 use xenlight::types::Mac;
 use xenlight::{Error, Result};
 
-use crate::boundary::{OK, required_str, status};
-use crate::ctx::libxl_ctx;
-use crate::device::{additions, infos, lists, removals, value_out};
-use crate::types::{libxl_asyncop_how, libxl_device_nic, libxl_nicinfo};
+use crate::args::{Out, Text};
+use crate::device::{additions, infos, lists, removals};
+use crate::export::export;
+use crate::types::{libxl_device_nic, libxl_nicinfo};
 
 lists! {
     /// The network interfaces of a domain; NULL when it has none.
@@ -33,51 +33,26 @@ removals! {
     fn libxl_device_nic_destroy(libxl_device_nic, On);
 }
 
-/// Network interface `devid` of a domain; `ERROR_NOTFOUND` when there is none.
-///
-/// # Safety
-/// `nic` is NULL or valid for writing, and what was there is not freed.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_devid_to_device_nic(
-    ctx: *mut libxl_ctx,
-    domid: u32,
-    devid: c_int,
-    nic: *mut libxl_device_nic,
-) -> c_int {
-    status(ctx, "libxl_devid_to_device_nic", |this| {
+export! {
+    /// Network interface `devid` of a domain; `ERROR_NOTFOUND` when there is none.
+    fn libxl_devid_to_device_nic(this, domid: u32, devid: c_int, nic: Out<libxl_device_nic>) {
         let found = this
             .core
             .block_on(async |op| list::nic(op, domid, devid).await)?;
-        // SAFETY: the same contract.
-        unsafe { value_out("nic", nic, &found) }?;
-        Ok(OK)
-    })
-}
+        nic.give(&found)
+    }
 
-/// The network interface with the address `mac`; `ERROR_INVAL` when there is none.
-///
-/// # Safety
-/// `mac` is NULL or a C string; `nic` is NULL or valid for writing, and what was there is not freed.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_mac_to_device_nic(
-    ctx: *mut libxl_ctx,
-    domid: u32,
-    mac: *const c_char,
-    nic: *mut libxl_device_nic,
-) -> c_int {
-    status(ctx, "libxl_mac_to_device_nic", |this| {
-        // SAFETY: the same contract.
-        let mac = parse_mac(unsafe { required_str("mac", mac) }?)?;
+    /// The network interface with the address `mac`; `ERROR_INVAL` when there is none.
+    fn libxl_mac_to_device_nic(this, domid: u32, mac: Text, nic: Out<libxl_device_nic>) {
+        let mac = parse_mac(mac.required()?)?;
         let nics = this.core.block_on(async |op| list::nics(op, domid).await)?;
         let none = || Error::inval(format!("no network interface has the address {mac}"));
         let found = nics.iter().find(|nic| nic.mac == mac);
         let found = found
             .ok_or_else(none)
             .map_err(|error| error.domain(domid))?;
-        // SAFETY: the same contract.
-        unsafe { value_out("nic", nic, found) }?;
-        Ok(OK)
-    })
+        nic.give(found)
+    }
 }
 
 /// Six numbers of one or two hexadecimal digits with colons between them.

@@ -6,12 +6,14 @@ use xenlight::Error;
 use xenlight::device::{info, list};
 use xenlight::types::DeviceVtpm;
 
-use crate::boundary::{OK, status};
+use crate::args::{InOut, Out};
+use crate::boundary::OK;
 use crate::ctx::libxl_ctx;
-use crate::device::{additions, infos, lists, removals, value_out};
+use crate::device::{additions, infos, lists, removals};
+use crate::export::export;
 use crate::types::{
-    CType, libxl_asyncop_how, libxl_device_p9, libxl_device_pvcallsif, libxl_device_vdispl,
-    libxl_device_vsnd, libxl_device_vtpm, libxl_uuid, libxl_vdisplinfo, libxl_vtpminfo,
+    libxl_device_p9, libxl_device_pvcallsif, libxl_device_vdispl, libxl_device_vsnd,
+    libxl_device_vtpm, libxl_uuid, libxl_vdisplinfo, libxl_vtpminfo,
 };
 
 lists! {
@@ -60,71 +62,10 @@ removals! {
     fn libxl_device_vtpm_destroy(libxl_device_vtpm, On);
 }
 
-/// Display `devid` of a domain; `ERROR_NOTFOUND` when there is none.
-///
-/// # Safety
-/// `vdispl` is NULL or valid for writing, and what was there is not freed.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_devid_to_device_vdispl(
-    ctx: *mut libxl_ctx,
-    domid: u32,
-    devid: c_int,
-    vdispl: *mut libxl_device_vdispl,
-) -> c_int {
-    status(ctx, "libxl_devid_to_device_vdispl", |this| {
-        let found = this
-            .core
-            .block_on(async |op| list::vdispl(op, domid, devid).await)?;
-        // SAFETY: the same contract.
-        unsafe { value_out("vdispl", vdispl, &found) }?;
-        Ok(OK)
-    })
-}
-
-/// TPM `devid` of a domain; 1 when there are others only, `ERROR_FAIL` when there is none at all.
-///
-/// # Safety
-/// `vtpm` is NULL or valid for writing, and what was there is not freed.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_devid_to_device_vtpm(
-    ctx: *mut libxl_ctx,
-    domid: u32,
-    devid: c_int,
-    vtpm: *mut libxl_device_vtpm,
-) -> c_int {
-    status(ctx, "libxl_devid_to_device_vtpm", |this| {
-        // SAFETY: the same contract.
-        unsafe { find_vtpm(this, domid, vtpm, |found| found.devid == devid) }
-    })
-}
-
-/// The TPM with the number `uuid`; results as for [`libxl_devid_to_device_vtpm`].
-///
-/// # Safety
-/// `uuid` is NULL or valid for reading; `vtpm` is NULL or valid for writing, and what was there is not freed.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_uuid_to_device_vtpm(
-    ctx: *mut libxl_ctx,
-    domid: u32,
-    uuid: *mut libxl_uuid,
-    vtpm: *mut libxl_device_vtpm,
-) -> c_int {
-    status(ctx, "libxl_uuid_to_device_vtpm", |this| {
-        // SAFETY: the same contract.
-        let uuid = unsafe { uuid.as_ref() }.ok_or_else(|| Error::inval("uuid is NULL"))?;
-        // SAFETY: bytes without pointers.
-        let uuid = unsafe { uuid.to_native() }?;
-        // SAFETY: the same contract.
-        unsafe { find_vtpm(this, domid, vtpm, |found| found.uuid == uuid) }
-    })
-}
-
-/// # Safety
-/// `vtpm` is NULL or valid for writing, and what was there is not freed.
-unsafe fn find_vtpm(
+fn find_vtpm(
     this: &libxl_ctx,
     domid: u32,
-    vtpm: *mut libxl_device_vtpm,
+    vtpm: Out<libxl_device_vtpm>,
     wanted: impl Fn(&DeviceVtpm) -> bool,
 ) -> xenlight::Result<c_int> {
     let vtpms = this
@@ -134,11 +75,38 @@ unsafe fn find_vtpm(
         return Err(Error::fail("the domain has no TPM").domain(domid));
     }
     match vtpms.iter().find(|found| wanted(found)) {
-        Some(found) => {
-            // SAFETY: the same contract.
-            unsafe { value_out("vtpm", vtpm, found) }?;
-            Ok(OK)
-        }
+        Some(found) => vtpm.give(found).map(|()| OK),
         None => Ok(1),
+    }
+}
+
+export! {
+    /// Display `devid` of a domain; `ERROR_NOTFOUND` when there is none.
+    fn libxl_devid_to_device_vdispl(
+        this,
+        domid: u32,
+        devid: c_int,
+        vdispl: Out<libxl_device_vdispl>,
+    ) {
+        let found = this
+            .core
+            .block_on(async |op| list::vdispl(op, domid, devid).await)?;
+        vdispl.give(&found)
+    }
+
+    /// TPM `devid` of a domain; 1 when there are others only, `ERROR_FAIL` when there is none at all.
+    fn libxl_devid_to_device_vtpm(this, domid: u32, devid: c_int, vtpm: Out<libxl_device_vtpm>) {
+        find_vtpm(this, domid, vtpm, |found| found.devid == devid)
+    }
+
+    /// The TPM with the number `uuid`; results as for [`libxl_devid_to_device_vtpm`].
+    fn libxl_uuid_to_device_vtpm(
+        this,
+        domid: u32,
+        uuid: InOut<libxl_uuid>,
+        vtpm: Out<libxl_device_vtpm>,
+    ) {
+        let uuid = uuid.native()?;
+        find_vtpm(this, domid, vtpm, |found| found.uuid == uuid)
     }
 }

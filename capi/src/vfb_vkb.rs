@@ -4,10 +4,10 @@ use std::ffi::c_int;
 
 use xenlight::device::{info, list};
 
-use crate::boundary::{OK, status};
-use crate::ctx::libxl_ctx;
-use crate::device::{additions, infos, lists, removals, value_out};
-use crate::types::{libxl_asyncop_how, libxl_device_vfb, libxl_device_vkb, libxl_vkbinfo};
+use crate::args::Out;
+use crate::device::{additions, infos, lists, removals};
+use crate::export::export;
+use crate::types::{libxl_device_vfb, libxl_device_vkb, libxl_vkbinfo};
 
 lists! {
     /// The keyboards and pointers of a domain; NULL when it has none.
@@ -37,23 +37,12 @@ removals! {
     fn libxl_device_vfb_destroy(libxl_device_vfb, On);
 }
 
-/// Keyboard `devid` of a domain; `ERROR_NOTFOUND` when there is none.
-///
-/// # Safety
-/// `vkb` is NULL or valid for writing, and what was there is not freed.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_devid_to_device_vkb(
-    ctx: *mut libxl_ctx,
-    domid: u32,
-    devid: c_int,
-    vkb: *mut libxl_device_vkb,
-) -> c_int {
-    status(ctx, "libxl_devid_to_device_vkb", |this| {
+export! {
+    /// Keyboard `devid` of a domain; `ERROR_NOTFOUND` when there is none.
+    fn libxl_devid_to_device_vkb(this, domid: u32, devid: c_int, vkb: Out<libxl_device_vkb>) {
         let found = this
             .core
             .block_on(async |op| list::vkb(op, domid, devid).await)?;
-        // SAFETY: the same contract.
-        unsafe { value_out("vkb", vkb, &found) }?;
-        Ok(OK)
-    })
+        vkb.give(&found)
+    }
 }
