@@ -2,7 +2,6 @@
 
 use std::ffi::{c_char, c_int};
 
-use xenlight::Error;
 use xenlight::domain::create::create;
 use xenlight::domain::history::History;
 use xenlight::domain::make::INVALID_DOMID;
@@ -12,8 +11,10 @@ use xenlight::engine::Op;
 use xenlight::types::DomainBuildInfoU;
 
 use crate::ao::{self, Kept};
-use crate::boundary::{self, OK, required_str, status, store_out};
+use crate::args::{AoHow, AoInOut, InOut, Text, Whole};
+use crate::boundary::{status, store_out};
 use crate::ctx::libxl_ctx;
+use crate::export::export;
 use crate::types::{
     CType, libxl_asyncop_how, libxl_asyncprogress_how, libxl_domain_config,
     libxl_domain_create_info, libxl_trigger, libxl_uuid,
@@ -63,24 +64,14 @@ pub unsafe extern "C" fn libxl_domain_create_new(
 
 /// Defines exports that do one thing to one domain, in the background if the caller wants.
 macro_rules! operations {
-    ($($(#[$doc:meta])* fn $name:ident($op:ident, $domid:ident) = $work:expr;)*) => {$(
-        $(#[$doc])*
-        ///
-        /// # Safety
-        /// `how` is NULL or valid for reading.
-        #[unsafe(no_mangle)]
-        pub unsafe extern "C" fn $name(
-            ctx: *mut libxl_ctx,
-            $domid: u32,
-            how: *const libxl_asyncop_how,
-        ) -> c_int {
-            status(ctx, stringify!($name), |this| {
-                let body = async move |$op: Op| $work.await;
-                // SAFETY: the same contract.
-                unsafe { ao::start(this, ctx, $domid, how, body) }
-            })
-        }
-    )*};
+    ($($(#[$doc:meta])* fn $name:ident($op:ident, $domid:ident) = $work:expr;)*) => {
+        export! {$(
+            $(#[$doc])*
+            fn $name(_this, $domid: u32, how: AoHow) {
+                how.start($domid, async move |$op: Op| $work.await)
+            }
+        )*}
+    };
 }
 
 operations! {
@@ -96,139 +87,80 @@ operations! {
     fn libxl_domain_reboot(op, domid) = power::request(&op, domid, Request::Reboot);
 }
 
-/// The configuration from which the domain could be built again as it is now.
-///
-/// # Safety
-/// `d_config` is initialised and valid until the operation has ended; `how` is NULL or valid for reading.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_retrieve_domain_configuration(
-    ctx: *mut libxl_ctx,
-    domid: u32,
-    d_config: *mut libxl_domain_config,
-    how: *const libxl_asyncop_how,
-) -> c_int {
-    status(ctx, "libxl_retrieve_domain_configuration", |this| {
-        if d_config.is_null() {
-            return Err(Error::inval("d_config is NULL"));
-        }
-        let d_config = Kept(d_config);
-        let body = async move |op: Op| {
+export! {
+    /// The configuration from which the domain could be built again as it is now.
+    fn libxl_retrieve_domain_configuration(
+        _this,
+        domid: u32,
+        d_config: AoInOut<libxl_domain_config>,
+        how: AoHow,
+    ) {
+        let place = d_config.place()?;
+        how.start(domid, async move |op: Op| {
             let config = retrieve::retrieve(&op, domid).await?;
-            // SAFETY: not NULL, initialised, and left alone by the caller until now.
-            unsafe { ao::replace(d_config.get(), &config) };
+            place.replace(&config);
             Ok(())
-        };
-        // SAFETY: the same contract.
-        unsafe { ao::start(this, ctx, domid, how, body) }
-    })
-}
+        })
+    }
 
-/// Renames a domain, if `old_name` is NULL or its name now.
-///
-/// # Safety
-/// The names are NULL or C strings.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_domain_rename(
-    ctx: *mut libxl_ctx,
-    domid: u32,
-    old_name: *const c_char,
-    new_name: *const c_char,
-) -> c_int {
-    status(ctx, "libxl_domain_rename", |this| {
-        // SAFETY: the same contract.
-        let old = unsafe { boundary::optional_bytes(old_name) };
-        // SAFETY: the same contract.
-        let new = unsafe { required_str("new_name", new_name) }?;
+    /// Renames a domain, if `old_name` is NULL or its name now.
+    fn libxl_domain_rename(this, domid: u32, old_name: Text, new_name: Text) {
+        let (old, new) = (old_name.bytes(), new_name.required()?);
         this.core
             .block_on(async |op| rename::rename(op, domid, old, new).await)?;
-        Ok(OK)
-    })
-}
+        Ok(())
+    }
 
-/// Sets a domain aside under another name and UUID.
-///
-/// # Safety
-/// `info` is NULL or initialised, `name_suffix` NULL or a C string.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_domain_preserve(
-    ctx: *mut libxl_ctx,
-    domid: u32,
-    info: *mut libxl_domain_create_info,
-    name_suffix: *const c_char,
-    new_uuid: libxl_uuid,
-) -> c_int {
-    status(ctx, "libxl_domain_preserve", |this| {
-        // SAFETY: the same contract.
-        let info = unsafe { ao::native("info", info) }?;
-        // SAFETY: the same contract.
-        let suffix = unsafe { required_str("name_suffix", name_suffix) }?;
-        // SAFETY: a UUID has no pointers.
-        let uuid = unsafe { new_uuid.to_native() }?;
+    /// Sets a domain aside under another name and UUID.
+    fn libxl_domain_preserve(
+        this,
+        domid: u32,
+        info: InOut<libxl_domain_create_info>,
+        name_suffix: Text,
+        new_uuid: Whole<libxl_uuid>,
+    ) {
+        let info = info.native_named()?;
+        let suffix = name_suffix.required()?;
+        let uuid = new_uuid.native()?;
         let name = info.name.unwrap_or_default();
         this.core
             .block_on(async |op| rename::preserve(op, domid, &name, suffix, uuid).await)?;
-        Ok(OK)
-    })
-}
+        Ok(())
+    }
 
-/// Presses one of the machine's buttons.
-///
-/// # Safety
-/// `how` is NULL or valid for reading.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_send_trigger(
-    ctx: *mut libxl_ctx,
-    domid: u32,
-    trigger: libxl_trigger,
-    vcpuid: u32,
-    how: *const libxl_asyncop_how,
-) -> c_int {
-    status(ctx, "libxl_send_trigger", |this| {
-        // SAFETY: an enumeration has no pointers.
-        let trigger =
-            unsafe { trigger.to_native() }.map_err(|e| e.code_as(xenlight::Code::Fail))?;
-        let body = async move |op: Op| power::trigger(&op, domid, trigger, vcpuid).await;
-        // SAFETY: the same contract.
-        unsafe { ao::start(this, ctx, domid, how, body) }
-    })
-}
+    /// Presses one of the machine's buttons.
+    fn libxl_send_trigger(
+        _this,
+        domid: u32,
+        trigger: Whole<libxl_trigger>,
+        vcpuid: u32,
+        how: AoHow,
+    ) {
+        let trigger = trigger
+            .native()
+            .map_err(|e| e.code_as(xenlight::Code::Fail))?;
+        how.start(domid, async move |op: Op| {
+            power::trigger(&op, domid, trigger, vcpuid).await
+        })
+    }
 
-/// Hands the guest's kernel a "magic SysRq" letter.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_send_sysrq(ctx: *mut libxl_ctx, domid: u32, sysrq: c_char) -> c_int {
-    status(ctx, "libxl_send_sysrq", |this| {
+    /// Hands the guest's kernel a "magic SysRq" letter.
+    fn libxl_send_sysrq(this, domid: u32, sysrq: c_char) {
         let [letter] = sysrq.to_ne_bytes();
         this.core
             .block_on(async |op| power::sysrq(op, domid, letter).await)?;
-        Ok(OK)
-    })
-}
+        Ok(())
+    }
 
-/// Writes the domain's memory and vCPU state into a file.
-///
-/// # Safety
-/// `filename` is NULL or a C string; `how` is NULL or valid for reading.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_domain_core_dump(
-    ctx: *mut libxl_ctx,
-    domid: u32,
-    filename: *const c_char,
-    how: *const libxl_asyncop_how,
-) -> c_int {
-    status(ctx, "libxl_domain_core_dump", |this| {
-        // SAFETY: the same contract.
-        let path = unsafe { required_str("filename", filename) }?.to_owned();
-        let body = async move |op: Op| dump::dump_core(&op, domid, &path).await;
-        // SAFETY: the same contract.
-        unsafe { ao::start(this, ctx, domid, how, body) }
-    })
-}
+    /// Writes the domain's memory and vCPU state into a file.
+    fn libxl_domain_core_dump(_this, domid: u32, filename: Text, how: AoHow) {
+        let path = filename.required()?.to_owned();
+        how.start(domid, async move |op: Op| dump::dump_core(&op, domid, &path).await)
+    }
 
-/// Forgets which numbers were in use a moment ago.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_clear_domid_history(ctx: *mut libxl_ctx) -> c_int {
-    status(ctx, "libxl_clear_domid_history", |_| {
+    /// Forgets which numbers were in use a moment ago.
+    fn libxl_clear_domid_history(_this) {
         History::of_host().clear()?;
-        Ok(OK)
-    })
+        Ok(())
+    }
 }
