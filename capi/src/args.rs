@@ -86,6 +86,11 @@ impl<'a, T: CType> FromRaw<'a> for Whole<'a, T> {
 }
 
 impl<T: CType> Whole<'_, T> {
+    /// As C passes it.
+    pub(crate) fn raw(&self) -> T {
+        self.value
+    }
+
     pub(crate) fn native(&self) -> Result<T::Native> {
         // SAFETY: the pointers inside are what libxl.h says, by this type's promise.
         unsafe { self.value.to_native() }
@@ -490,17 +495,6 @@ impl<'a, T> Array<'a, T> {
         // SAFETY: such an array, by this type's promise and this function's contract.
         unsafe { elements(self.items, count) }
     }
-}
-
-/// A bitmap that must be there.
-///
-/// # Safety
-/// `map` is NULL or an initialised bitmap.
-pub(crate) unsafe fn bitmap(what: &str, map: *const libxl_bitmap) -> Result<Bitmap> {
-    // SAFETY: NULL or initialised, by this function's contract.
-    let map = unsafe { map.as_ref() }.ok_or_else(|| missing(what))?;
-    // SAFETY: as above.
-    unsafe { map.to_native() }
 }
 
 /// NULL or valid for reading: how to tell of an operation's end. Its callback may be called until then.

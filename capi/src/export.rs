@@ -158,7 +158,8 @@ pub(crate) mod prototypes {
             "c_uint" => "u32",
             "c_ulong" => "u64",
             "c_char" => "i8",
-            // Named in C, where Rust has the number.
+            // Other names of the same.
+            "libxl_psr_type" => "libxl_psr_cbm_type",
             "libxl_ev_user" => "u64",
             other => other,
         });

@@ -1,6 +1,7 @@
 //! The C boundary: an exported function checks, converts, calls one core function and maps the error.
 //!
-//! `boundary` holds what every export shares, `mem` what is handed to C, `ni` the exports that are not built yet.
+//! `export` makes an exported function from typed arguments and a safe body, `args` has the types of arguments, `boundary`
+//! what every export shares, `mem` what is handed to C, `ni` the exports that are not built yet.
 #![allow(non_camel_case_types)]
 
 mod ao;

@@ -5,8 +5,8 @@ use std::ptr::null_mut;
 
 use xenlight::{Domid, Error, Result};
 
-use crate::boundary::{status, value};
-use crate::ctx::libxl_ctx;
+use crate::args::Unused;
+use crate::export::export;
 
 fn gone<T>(doing: &str, domid: impl Into<Option<Domid>>) -> Result<T> {
     let error = Error::fail(format!("{doing}: transcendent memory is gone from Xen"));
@@ -16,64 +16,34 @@ fn gone<T>(doing: &str, domid: impl Into<Option<Domid>>) -> Result<T> {
     })
 }
 
-/// Fails.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_tmem_freeable(ctx: *mut libxl_ctx) -> c_int {
-    status(ctx, "libxl_tmem_freeable", |_| {
-        gone::<c_int>("Can not get tmem freeable memory", None)
-    })
-}
+export! {
+    /// Fails.
+    fn libxl_tmem_freeable(_this) {
+        gone::<()>("Can not get tmem freeable memory", None)
+    }
 
-/// Fails.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_tmem_freeze(ctx: *mut libxl_ctx, domid: u32) -> c_int {
-    status(ctx, "libxl_tmem_freeze", |_| {
-        gone::<c_int>("Can not freeze tmem pools", domid)
-    })
-}
+    /// Fails.
+    fn libxl_tmem_freeze(_this, domid: u32) {
+        gone::<()>("Can not freeze tmem pools", domid)
+    }
 
-/// Fails.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_tmem_thaw(ctx: *mut libxl_ctx, domid: u32) -> c_int {
-    status(ctx, "libxl_tmem_thaw", |_| {
-        gone::<c_int>("Can not thaw tmem pools", domid)
-    })
-}
+    /// Fails.
+    fn libxl_tmem_thaw(_this, domid: u32) {
+        gone::<()>("Can not thaw tmem pools", domid)
+    }
 
-/// Fails.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_tmem_list(
-    ctx: *mut libxl_ctx,
-    domid: u32,
-    _use_long: c_int,
-) -> *mut c_char {
-    value(ctx, "libxl_tmem_list", null_mut(), |_| {
+    /// Fails.
+    fn libxl_tmem_list(_this, domid: u32, _use_long: c_int) -> *mut c_char [else null_mut()] {
         gone("Can not get tmem list", domid)
-    })
-}
+    }
 
-/// Fails.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_tmem_set(
-    ctx: *mut libxl_ctx,
-    domid: u32,
-    _name: *mut c_char,
-    _set: u32,
-) -> c_int {
-    status(ctx, "libxl_tmem_set", |_| {
-        gone::<c_int>("Can not set tmem", domid)
-    })
-}
+    /// Fails.
+    fn libxl_tmem_set(_this, domid: u32, _name: Unused<c_char>, _set: u32) {
+        gone::<()>("Can not set tmem", domid)
+    }
 
-/// Fails.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_tmem_shared_auth(
-    ctx: *mut libxl_ctx,
-    domid: u32,
-    _uuid: *mut c_char,
-    _auth: c_int,
-) -> c_int {
-    status(ctx, "libxl_tmem_shared_auth", |_| {
-        gone::<c_int>("Can not set tmem shared auth", domid)
-    })
+    /// Fails.
+    fn libxl_tmem_shared_auth(_this, domid: u32, _uuid: Unused<c_char>, _auth: c_int) {
+        gone::<()>("Can not set tmem shared auth", domid)
+    }
 }
