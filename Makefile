@@ -132,8 +132,15 @@ probe: $(BUILD)/tests/ioreq-peer | prerequisites
 	$(SHARING)$(CARGO) build --profile $(PROFILE) --package xenlight --example ioreq-probe
 	install -s $(OUT)/examples/ioreq-probe $(BUILD)/tests/
 
+# Compares what both libraries recorded there.
+JUDGE := $(BUILD)/tools/bin/judge
+$(JUDGE): FORCE | prerequisites
+	$(SHARING)$(CARGO) build --quiet --package xenlight-judge
+	@mkdir -p $(@D)
+	install $(TARGET)/debug/judge $@
+
 .PHONY: bed
-bed: # its dom0 and guests
+bed: $(JUDGE) # its dom0 and guests, and the judge
 	$(BED)/setup images
 
 # Format, lints and all that runs without Xen.
@@ -164,34 +171,34 @@ fresh: ## the committed tree on a bare Debian 12, made for it and removed after 
 # Behaviour and costs of both libraries in one boot, to docs/compare.md: what takes turns itself, and every scenario of which the
 # C library's records are kept; they are made anew, for make test to compare with.
 .PHONY: compare
-compare: prerequisites all bed-images c-programs ## both libraries in turns on real Xen: what differs, what it costs, to docs/compare.md
+compare: prerequisites all bed-images c-programs $(JUDGE) ## both libraries in turns on real Xen: what differs, what it costs, to docs/compare.md
 	$(ON_BED)/run --lib both --note --timeout 5000 \
 	    compare/costs $(notdir $(wildcard $(BED)/records/*))
 	$(SHARING)$(CARGO) run --quiet --package xenlight-compat-tests --bin compare -- build/testbed/last docs
 
 .PHONY: test-reference
-test-reference: prerequisites all bed-images c-programs ## the scenarios of make test on Debian's library, which must pass them too
+test-reference: prerequisites all bed-images c-programs $(JUDGE) ## the scenarios of make test on Debian's library, which must pass them too
 	$(ON_BED)/run --lib c --timeout 5000
 
 .PHONY: test-long
-test-long: prerequisites all bed-images c-programs ## what takes long: Linux as HVM guest (SeaBIOS, OVMF), save and restore, core dumps, a hostile stub domain against its server, libvirt
+test-long: prerequisites all bed-images c-programs $(JUDGE) ## what takes long: Linux as HVM guest (SeaBIOS, OVMF), save and restore, core dumps, a hostile stub domain against its server, libvirt
 	$(BED)/libvirt/build $(CURDIR)/$(BUILD)/libvirt
 	XENLIGHT_BED_ADD=$(CURDIR)/$(BUILD)/libvirt $(ON_BED)/run --lib both --timeout 2400 walk/linux-hvm walk/stubdom-save walk/dump \
 	    walk/hostile-serve walk/pvh-stubdom walk/libvirt
 
 # VARS="TRIPS=20000" times more of them.
 .PHONY: bench
-bench: prerequisites all bed-images c-programs ## round trips of a guest's port reads, on real Xen: median and 99th percentile, ours and C
+bench: prerequisites all bed-images c-programs $(JUDGE) ## round trips of a guest's port reads, on real Xen: median and 99th percentile, ours and C
 	$(ON_BED)/run --timeout 1800 $(VARS:%=--var '%') bench/ioreq
 
 # VARS="STRIDE=1" walks every point; docs/faults.md lists the variables. LIBS=both has the C library fail as well.
 LIBS ?= ours
 .PHONY: faults
-faults: prerequisites all $(FAULTS_LIB) stubdom c-programs ## fail every hypercall, request, process and timer in turn, on real Xen; nothing may be left behind
+faults: prerequisites all $(FAULTS_LIB) stubdom c-programs $(JUDGE) ## fail every hypercall, request, process and timer in turn, on real Xen; nothing may be left behind
 	$(ON_BED)/run --lib $(LIBS) --timeout 7200 $(VARS:%=--var '%') walk/faults
 
 .PHONY: valgrind
-valgrind: prerequisites all c-programs ## the C test programs under valgrind, on real Xen
+valgrind: prerequisites all c-programs $(JUDGE) ## the C test programs under valgrind, on real Xen
 	XENLIGHT_LIB=$(CURDIR)/$(LIB) $(BED)/run --timeout 2400 walk/valgrind
 
 # TSAN="engine:: --test-threads=1" is handed to the tests.

@@ -102,7 +102,7 @@ with_own_locks() { exec unshare -m bash -c 'mount -t tmpfs lock /run/lock && exe
 # same WHAT EXPECTED GOT
 same() { [ "$2" = "$3" ] || fail "$1: expected \"$2\", got \"$3\""; }
 
-# record NAME CMD...: output that must be equal on both libraries (lib/compare.sh). With the numbers that the scenario's
+# record NAME CMD...: output that must be equal on both libraries (compat-tests/judge). With the numbers that the scenario's
 # domains have by now, which may differ.
 record() {
     local record=$bed_out/record/$1 name
