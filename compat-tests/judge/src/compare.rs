@@ -12,6 +12,9 @@ use crate::error::{At, Error, Result};
 use crate::notes::Notes;
 use crate::records::{self, Records};
 
+/// As many lines of a scenario are shown; a guest may have written all of them.
+const MAX_SHOWN: usize = 200;
+
 /// What became of a scenario that ran on ours.
 #[derive(Debug, PartialEq)]
 enum Verdict {
@@ -54,9 +57,7 @@ pub(crate) fn run(notes: &Notes, results: &Path, strict: bool) -> Result<bool> {
             let _ = writeln!(failures, "{name}: {wrong}");
         }
         if let Verdict::Differs(lines) = verdict {
-            for line in lines {
-                println!("    {line}");
-            }
+            print!("{}", shown(&lines, &name));
         }
     }
     for (pattern, reason) in no_longer_used(&allowed, &notes.names()?, &compared) {
@@ -70,6 +71,18 @@ pub(crate) fn run(notes: &Notes, results: &Path, strict: bool) -> Result<bool> {
     file.and_then(|mut file| file.write_all(failures.as_bytes()))
         .at(&path)?;
     Ok(false)
+}
+
+/// The lines that differ, and where the rest of them is.
+fn shown(lines: &[String], name: &str) -> String {
+    let mut text = String::new();
+    for line in lines.iter().take(MAX_SHOWN) {
+        let _ = writeln!(text, "    {line}");
+    }
+    if let Some(more) = lines.len().checked_sub(MAX_SHOWN).filter(|&more| more > 0) {
+        let _ = writeln!(text, "    and {more} more in {name}.difference");
+    }
+    text
 }
 
 /// What is allowed and matched nothing. Known only once all that has notes was compared.
@@ -90,9 +103,9 @@ fn judge(notes: &Notes, allowed: &Allowed, results: &Path, name: &str) -> Result
         let side = format!("{name}.{library}");
         match records::of_run(&results.join(&side)) {
             Ok(records) => records::write(&records, &shown.join(&side)).map(|()| Ok(records)),
-            Err(error @ (Error::Content(..) | Error::File(..))) => {
-                Ok(Err(Verdict::Unreadable(error.to_string())))
-            }
+            Err(error @ (Error::Content(..) | Error::File(..))) => Ok(Err(Verdict::Unreadable(
+                difference::printable(&error.to_string()).into_owned(),
+            ))),
             Err(error) => Err(error),
         }
     };

@@ -112,6 +112,16 @@ fn notes_stand_for_the_c_library_while_they_are_current() {
 }
 
 #[test]
+fn a_flood_is_cut() {
+    let lines = vec!["< x".to_owned(); MAX_SHOWN];
+    assert_eq!(shown(&lines, "pv"), "    < x\n".repeat(MAX_SHOWN));
+    let more = [&lines[..], &lines[..2]].concat();
+    let text = shown(&more, "pv");
+    assert_eq!(text.lines().count(), MAX_SHOWN + 1);
+    assert!(text.ends_with("    and 2 more in pv.difference\n"));
+}
+
+#[test]
 fn silence_is_no_equality() {
     let bed = Bed::new();
     let ours = bed.results().join("pv.ours");
