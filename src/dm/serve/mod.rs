@@ -158,11 +158,10 @@ fn screen(vnc: &VncInfo) -> Result<Value> {
         }
         _ => (listen, vnc.display),
     };
-    let display = u16::try_from(display)
+    let port = u16::try_from(display)
         .ok()
         .filter(|display| *display < u16::MAX - 5900);
-    let display =
-        display.ok_or_else(|| Error::inval(format!("there is no VNC display {}", vnc.display)))?;
+    let display = port.ok_or_else(|| Error::inval(format!("there is no VNC display {display}")))?;
     let host = host
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'))
@@ -269,6 +268,8 @@ mod tests {
                 "{listen}"
             );
         }
+        let beyond = at("0.0.0.0:70000", 0).unwrap_err().to_string();
+        assert_eq!(beyond, "there is no VNC display 70000");
         for (listen, display) in [
             ("0.0.0.0:4", 2),
             ("0.0.0.0:x", 0),
