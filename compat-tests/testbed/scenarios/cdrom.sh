@@ -98,7 +98,7 @@ fi
 destroy box
 
 [ "$bed_lib" = ours ] || return 0
-[ -f $xen_dir/boot/qemu-stubdom-linux-rootfs ] || return 0
+[ -f "$xen_dir/boot/qemu-stubdom-linux-rootfs" ] || return 0
 step "QEMU in a stub domain"
 guest box stubdom "disk=[\"$work/hvm.img,raw,hda,w\", $drives]"
 create box

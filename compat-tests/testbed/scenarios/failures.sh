@@ -35,7 +35,7 @@ declare -A pid_of began_of
 script hangs '[ "$1" != online ] || exec sleep 300'
 guest hung pvh 'cmdline="idle"' "vif=[\"script=$work/hangs\"]"
 aside hung
-if [ -f $xen_dir/boot/qemu-stubdom-linux-rootfs ]; then
+if [ -f "$xen_dir/boot/qemu-stubdom-linux-rootfs" ]; then
     # The stub domain may own so few nodes that it cannot say that it runs.
     quota=$(xenstore-control quota | awk '$1 ~ /^nodes/ { for (i = 2; i <= NF; i++) if ($i ~ /^[0-9]+$/) { print $i; exit } }')
     [ -n "$quota" ] || fail "no quota of nodes: $(xenstore-control quota)"

@@ -54,7 +54,7 @@ broken box 'event channels of ioreq servers that nobody has bound: 2'
 destroy box
 expect_error "no such domain" /job/bin/xenlight-inspect "${domid_of[box]}"
 
-[ -f $xen_dir/boot/qemu-stubdom-linux-rootfs ] || skip "no stub domain image; make stubdom builds it"
+[ -f "$xen_dir/boot/qemu-stubdom-linux-rootfs" ] || skip "no stub domain image; make stubdom builds it"
 guest inner stubdom "disk=[\"$(qdisk "$work/hvm.img")\"]"
 create inner -p
 stub=$(xenstore-read "/local/domain/${domid_of[inner]}/image/device-model-domid")

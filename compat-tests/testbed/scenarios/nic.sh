@@ -17,7 +17,7 @@ asks() {
 asks box hvm
 expect xenbr0 ip -o link show "vif${domid_of[box]}.0-emu"
 destroy box
-if [ -f $xen_dir/boot/qemu-stubdom-linux-rootfs ]; then
+if [ -f "$xen_dir/boot/qemu-stubdom-linux-rootfs" ]; then
     asks far stubdom ', "mac=00:16:3e:01:02:04,bridge=xenbr0,model=e1000,rate=1Mb/s", "mac=00:16:3e:01:02:05,bridge=xenbr0,type=vif"'
     stub=$(xenstore-read "/local/domain/${domid_of[far]}/image/device-model-domid")
     expect xenbr0 ip -o link show "vif$stub.0"

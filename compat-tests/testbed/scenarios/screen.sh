@@ -1,7 +1,7 @@
 # The screen of a guest whose QEMU runs in a stub domain, by a real VNC client: the configuration is the one that this project
 # began with. What it needs in dom0 is one small process without privileges.
 [ "$bed_lib" = ours ] || skip "the C library has no screen for a guest with a Linux stub domain"
-[ -f $xen_dir/boot/qemu-stubdom-linux-rootfs ] || skip "no stub domain image; make stubdom builds it"
+[ -f "$xen_dir/boot/qemu-stubdom-linux-rootfs" ] || skip "no stub domain image; make stubdom builds it"
 [ -x /job/tests/vnc ] || skip "build/tests/vnc is missing: run make c-programs"
 cp "$guests/screen.img" "$work/disk.img"
 # Not as it was then: xl knows no builder=, kernel=hvmloader or device_model= any more, and no w! but w.

@@ -12,7 +12,7 @@ guest pv linux-pv "disk=[\"format=raw,vdev=xvda,access=w,backendtype=qdisk,targe
 guest hvm hvm "disk=[\"$(qdisk "$work/hvm.img")\"]"
 guest stubdom stubdom "disk=[\"$work/hvm.img,raw,hda,w\"]"
 types="pvh pv hvm"
-[ ! -f $xen_dir/boot/qemu-stubdom-linux-rootfs ] || types="$types stubdom"
+[ ! -f "$xen_dir/boot/qemu-stubdom-linux-rootfs" ] || types="$types stubdom"
 
 # cost GUEST OPERATION MEASURE VALUE
 cost() { echo "$1 $2 $3 $lib $4" >>"$bed_out/costs"; }

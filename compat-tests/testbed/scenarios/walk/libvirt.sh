@@ -2,7 +2,7 @@
 # all HVM guests. The guest is watched and typed into through VNC, its CD is changed, and it is destroyed.
 # Needs XENLIGHT_BED_ADD=build/libvirt, which testbed/libvirt/build makes.
 [ "$bed_lib" = ours ] || skip "the C library has no such switch, and no screen for such a guest"
-[ -f $xen_dir/boot/qemu-stubdom-linux-rootfs ] || skip "no stub domain image; make stubdom builds it"
+[ -f "$xen_dir/boot/qemu-stubdom-linux-rootfs" ] || skip "no stub domain image; make stubdom builds it"
 [ -x /job/add/usr/sbin/libvirtd ] || skip "no libvirt; testbed/libvirt/build makes it"
 libs=/job/add/usr/lib/x86_64-linux-gnu
 map=/usr/share/libvirt/cpu_map
