@@ -26,16 +26,13 @@ debian_sources() {
         sed -nE "s,^Debian ([^ ]+) $own_codename(|-security|-updates) ,deb $options\1 $1\2 ,p" | sort -u
 }
 
-# debian_apt DIR CODENAME: apt is for that release from then on; lists of another one than the host's come into DIR.
+# debian_apt DIR CODENAME: apt is for that release from then on. Lists of another one than the host's are kept in DIR.
 debian_apt() {
     mkdir -p "$1"/{lists,archives}/partial
     debian_sources "$2" >"$1/sources.list"
-    if [ "$2" = "$own_codename" ]; then
-        [ -n "$(apt-cache pkgnames xen-utils-common)" ] || apt-get -qq update
-        return
-    fi
-    : >"$1/status"
-    cat >"$1/apt.conf" <<CONF
+    if [ "$2" != "$own_codename" ]; then
+        : >"$1/status"
+        cat >"$1/apt.conf" <<CONF
 Dir::State "$1";
 Dir::State::lists "$1/lists";
 Dir::State::status "$1/status";
@@ -44,8 +41,9 @@ Dir::Etc::sourcelist "$1/sources.list";
 Dir::Etc::sourceparts "/dev/null";
 APT::Sandbox::User "root";
 CONF
-    export APT_CONFIG=$1/apt.conf
-    apt-get -qq update
+        export APT_CONFIG=$1/apt.conf
+    fi
+    [ -n "$(apt-cache pkgnames xen-utils-common)" ] || apt-get -qq update
 }
 
 # unpack_deb PACKAGE DIR: the files of a package without installing it.

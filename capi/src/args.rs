@@ -118,7 +118,12 @@ impl<'a, T: 'a> FromRaw<'a> for In<'a, T> {
     }
 }
 
-impl<T: CType> In<'_, T> {
+impl<'a, T: CType> In<'a, T> {
+    /// The value as C has it, which must be there.
+    fn there(&self) -> Result<&'a T> {
+        self.value.ok_or_else(|| missing(self.name))
+    }
+
     /// Names the value in errors by something else than its parameter.
     pub(crate) fn called(self, name: &'static str) -> Self {
         Self { name, ..self }
@@ -131,10 +136,8 @@ impl<T: CType> In<'_, T> {
 
     /// [`In::native`] for values that users write: the parameter's name is part of a failure.
     pub(crate) fn native_named(&self) -> Result<T::Native> {
-        self.native().map_err(|error| match self.value {
-            Some(_) => error.context(self.name),
-            None => error,
-        })
+        let value = self.optional().map_err(|error| error.context(self.name))?;
+        value.ok_or_else(|| missing(self.name))
     }
 
     /// The value, `None` for NULL.
@@ -173,18 +176,23 @@ impl<T: CType> InOut<'_, T> {
         Self { name, ..self }
     }
 
+    /// The value as it is now.
+    fn now(&self) -> In<'_, T> {
+        In {
+            name: self.name,
+            // SAFETY: NULL or initialised, by this type's promise.
+            value: unsafe { self.place.as_ref() },
+        }
+    }
+
     /// The value, which must be there.
     pub(crate) fn native(&self) -> Result<T::Native> {
-        // SAFETY: NULL or initialised, by this type's promise.
-        let value = unsafe { self.place.as_ref() }.ok_or_else(|| missing(self.name))?;
-        // SAFETY: as above.
-        unsafe { value.to_native() }
+        self.now().native()
     }
 
     /// [`InOut::native`] for values that users write: the parameter's name is part of a failure.
     pub(crate) fn native_named(&self) -> Result<T::Native> {
-        // SAFETY: NULL or initialised, by this type's promise.
-        unsafe { ao::native(self.name, self.place) }
+        self.now().native_named()
     }
 
     /// Puts `native` in the value's place.
@@ -201,15 +209,12 @@ impl<T: CType> InOut<'_, T> {
 impl InOut<'_, libxl_bitmap> {
     /// How many bits the bitmap has room for.
     pub(crate) fn room(&self) -> Result<usize> {
-        // SAFETY: NULL or initialised, by this type's promise.
-        let map = unsafe { self.place.as_ref() }.ok_or_else(|| missing(self.name))?;
-        Ok(map.size as usize * 8)
+        Ok(self.now().there()?.size as usize * 8)
     }
 
     /// Replaces the bits of the bitmap, which keeps its size.
     pub(crate) fn fill(&self, bits: &Bitmap) -> Result<()> {
-        // SAFETY: NULL or initialised, by this type's promise.
-        let map = unsafe { self.place.as_ref() }.ok_or_else(|| missing(self.name))?;
+        let map = *self.now().there()?;
         if map.map.is_null() {
             return Ok(());
         }
@@ -255,40 +260,37 @@ impl<T> Out<'_, T> {
 
     /// Fills the place; NULL is an error.
     pub(crate) fn set(&self, value: T) -> Result<()> {
-        if self.place.is_null() {
-            return Err(missing(self.name));
-        }
-        // SAFETY: not NULL, so writable, by this type's promise.
-        unsafe { self.place.write(value) };
-        Ok(())
+        self.make(|| value)
     }
 
     /// Fills the place if there is one; nothing is made otherwise.
     pub(crate) fn offer(&self, value: impl FnOnce() -> T) {
-        if !self.place.is_null() {
-            // SAFETY: not NULL, so writable, by this type's promise.
-            unsafe { self.place.write(value()) };
+        // That there is none is fine.
+        let _ = self.make(value);
+    }
+
+    /// Fills the place; NULL is an error, and nothing is made.
+    fn make(&self, value: impl FnOnce() -> T) -> Result<()> {
+        if self.place.is_null() {
+            return Err(missing(self.name));
         }
+        // SAFETY: not NULL, so writable, by this type's promise.
+        unsafe { self.place.write(value()) };
+        Ok(())
     }
 }
 
 impl<T: CType> Out<'_, T> {
     /// Fills the place with the C side of `native`; NULL is an error.
     pub(crate) fn give(&self, native: &T::Native) -> Result<()> {
-        if self.place.is_null() {
-            return Err(missing(self.name));
-        }
-        self.set(T::from_native(native))
+        self.make(|| T::from_native(native))
     }
 }
 
 impl Out<'_, *mut c_char> {
     /// Fills the place with a malloc'd string; NULL is an error.
     pub(crate) fn text(&self, text: &str) -> Result<()> {
-        if self.place.is_null() {
-            return Err(missing(self.name));
-        }
-        self.set(mem::string(text))
+        self.make(|| mem::string(text))
     }
 }
 

@@ -3,13 +3,13 @@
 
 use std::os::fd::OwnedFd;
 
-use super::process::Helper;
-use super::{Pair, START_TIMEOUT, destroy, limit, logfile, proxy};
+use super::process::{self, Helper};
+use super::{Pair, START_TIMEOUT, destroy, limit, logfile};
 use crate::engine::{Command, Op, Rollback};
-use crate::paths::XEN_LOGDIR;
+use crate::paths::{STUBDOM_SERVER, VCHAN_PROXY, XEN_LOGDIR};
 use crate::store::layout;
 use crate::sys::standard;
-use crate::{Error, Result};
+use crate::{Domid, Error, Result};
 
 /// How the two differ.
 pub(super) struct Attendant {
@@ -36,7 +36,7 @@ impl Attendant {
         let log_name = format!("{}-{name}", self.log);
         let log = logfile::open(&log_name).map_err(|error| error.domain(guest))?;
         undo.push(self.undo, move |op: Op| async move {
-            let ended = proxy::end_process(&op, stubdom, guest).await;
+            let ended = end_process(&op, stubdom, guest).await;
             ended.and(destroy::remove_sockets(guest))
         });
         let state_path = layout::qmp_proxy_state(stubdom);
@@ -58,5 +58,53 @@ impl Attendant {
         };
         let ready = helper.running(op);
         helper.start(op, command, START_TIMEOUT, ready).await
+    }
+}
+
+/// Ends what serves the stub domain, for good. Fine when there is none.
+pub(super) async fn end(op: &Op, stubdom: Domid, guest: Domid) -> Result<()> {
+    // First, so that nobody starts it again.
+    let forgotten = op.store()?.rm(&layout::stubdom_server(stubdom)).await;
+    end_process(op, stubdom, guest).await.and(forgotten)
+}
+
+/// Ends the process and forgets its state.
+pub(super) async fn end_process(op: &Op, stubdom: Domid, guest: Domid) -> Result<()> {
+    let vchan = layout::qmp_vchan(stubdom, guest);
+    let pid_path = layout::qmp_proxy_pid(stubdom);
+    let ended = process::end(op, guest, "QMP proxy", &pid_path, |line| {
+        is_proxy(line, &vchan) || is_server(line, stubdom)
+    })
+    .await;
+    ended.and(op.store()?.rm(&layout::qmp_proxy_state(stubdom)).await)
+}
+
+/// Whether a command line is that of the QMP proxy of that vchan.
+fn is_proxy(line: &[Vec<u8>], vchan: &str) -> bool {
+    // Debian's program of that name is a script that becomes the one of the running Xen.
+    let name = VCHAN_PROXY.rsplit('/').next().unwrap_or_default();
+    line.iter().any(|arg| arg.ends_with(name.as_bytes()))
+        && line.iter().any(|arg| arg == vchan.as_bytes())
+}
+
+/// Whether a command line is that of the process that serves `stubdom`.
+pub(super) fn is_server(line: &[Vec<u8>], stubdom: Domid) -> bool {
+    line.first()
+        .is_some_and(|program| program == STUBDOM_SERVER.as_bytes())
+        && process::has_pair(line, "-xen-domid", &stubdom.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_known_by_its_command_line() {
+        let line = |words: &[&str]| -> Vec<Vec<u8>> {
+            words.iter().map(|word| word.as_bytes().to_vec()).collect()
+        };
+        assert!(is_server(&line(&[STUBDOM_SERVER, "-xen-domid", "6"]), 6));
+        assert!(!is_server(&line(&[STUBDOM_SERVER, "-xen-domid", "6"]), 7));
+        assert!(!is_server(&line(&["/usr/bin/qemu", "-xen-domid", "6"]), 6));
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal};
 
-use super::{process, proxy, restrict, stubdom_of, target_of, user};
+use super::{attendant, process, restrict, stubdom_of, target_of, user};
 use crate::engine::{Command, ExitStatus, FileLock, Op};
 use crate::log::Level;
 use crate::paths::XEN_RUNDIR;
@@ -34,7 +34,7 @@ pub(super) async fn all(op: &Op, domid: Domid) -> Result<()> {
     }
     if let Some(target) = target_of(op, domid).await? {
         // The guest may be gone already, so it is not asked which device model it had.
-        outcome = outcome.and(proxy::end(op, domid, target).await);
+        outcome = outcome.and(attendant::end(op, domid, target).await);
         // The proxy made them, in the name of the guest.
         outcome = outcome.and(remove_sockets(target));
     }

@@ -1,6 +1,6 @@
 //! The QMP proxy: a process in dom0 between the guest's QMP socket and the vchan to its stub domain.
 
-use super::attendant::Attendant;
+use super::attendant::{self, Attendant};
 use super::{Pair, destroy, is_up, process, serve, stubdom_name, stubdom_of};
 use crate::engine::{Op, Rollback};
 use crate::log::Level;
@@ -43,7 +43,7 @@ pub(super) async fn revive(op: &Op, guest: Domid) -> Result<bool> {
     let what = "nobody serves the guest's QMP socket; what did so is started again";
     log_line!(op.log(), Level::Warn, guest, "{what}");
     op.with_rollback(|undo| async move {
-        end_process(op, stubdom, guest).await?;
+        attendant::end_process(op, stubdom, guest).await?;
         // The program does not bind to a name that is there.
         destroy::remove_sockets(guest)?;
         let name = stubdom_name(op, guest).await?;
@@ -75,26 +75,4 @@ fn check_up(op: &Op, guest: Domid, stubdom: Domid) -> Result<()> {
     let what = format!("stub domain {stubdom}, which runs the guest's QEMU, has ended");
     let hint = "its console is in the log qemu-dm-NAME.log of the guest's name, in /var/log/xen";
     Err(Error::fail(what).hint(hint).domain(guest))
-}
-
-/// Ends the proxy, or what serves the stub domain, for good. Fine when there is none.
-pub(super) async fn end(op: &Op, stubdom: Domid, guest: Domid) -> Result<()> {
-    // First, so that nobody starts it again.
-    let forgotten = op.store()?.rm(&layout::stubdom_server(stubdom)).await;
-    end_process(op, stubdom, guest).await.and(forgotten)
-}
-
-/// Ends the process and forgets its state.
-pub(super) async fn end_process(op: &Op, stubdom: Domid, guest: Domid) -> Result<()> {
-    let vchan = layout::qmp_vchan(stubdom, guest);
-    let pid_path = layout::qmp_proxy_pid(stubdom);
-    let ended = process::end(op, guest, "QMP proxy", &pid_path, |line| {
-        // Debian's program of that name is a script that becomes the one of the running Xen.
-        let name = VCHAN_PROXY.rsplit('/').next().unwrap_or_default();
-        let proxy = line.iter().any(|arg| arg.ends_with(name.as_bytes()))
-            && line.iter().any(|arg| arg == vchan.as_bytes());
-        proxy || serve::is_it(line, stubdom)
-    })
-    .await;
-    ended.and(op.store()?.rm(&layout::qmp_proxy_state(stubdom)).await)
 }

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use xenlight::engine::Op;
 use xenlight::{Domid, Result};
 
-use super::{Arg, At, FromRaw, missing};
+use super::{Arg, At, FromRaw, In, missing};
 use crate::ao::{self, Kept};
 use crate::ctx::libxl_ctx;
 use crate::types::{CType, libxl_asyncop_how};
@@ -74,8 +74,12 @@ impl<T: CType> AoInOut<'_, T> {
 
     /// The value, which must be there.
     pub(crate) fn native(&self) -> Result<T::Native> {
-        // SAFETY: NULL or initialised, by this type's promise.
-        unsafe { ao::native(self.name, self.place) }
+        let now = In {
+            name: self.name,
+            // SAFETY: NULL or initialised, by this type's promise.
+            value: unsafe { self.place.as_ref() },
+        };
+        now.native_named()
     }
 
     /// The value's place, for the operation; NULL is an error.

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::allowed::Allowed;
 use crate::difference;
-use crate::error::{At, Error, Result};
+use crate::error::{At, Result};
 use crate::notes::Notes;
 use crate::records::{self, Records};
 
@@ -103,10 +103,9 @@ fn judge(notes: &Notes, allowed: &Allowed, results: &Path, name: &str) -> Result
         let side = format!("{name}.{library}");
         match records::of_run(&results.join(&side)) {
             Ok(records) => records::write(&records, &shown.join(&side)).map(|()| Ok(records)),
-            Err(error @ (Error::Content(..) | Error::File(..))) => Ok(Err(Verdict::Unreadable(
+            Err(error) => Ok(Err(Verdict::Unreadable(
                 difference::printable(&error.to_string()).into_owned(),
             ))),
-            Err(error) => Err(error),
         }
     };
     let in_this_run = records::are_in(&results.join(format!("{name}.c")));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags};
 
-use super::super::{START_TIMEOUT, connect, process};
+use super::super::{START_TIMEOUT, attendant, connect, process};
 use crate::engine::{Ctx, DOMAIN_DEATH, How, Notify, Op};
 use crate::log::Level;
 use crate::store::{Store, layout};
@@ -71,7 +71,8 @@ async fn running(store: &Store, stubdom: Domid) -> Result<Option<OwnedFd>> {
     let process = pidfd::open(pid, PidfdFlags::NONBLOCK).ok().flatten();
     // The pidfd pins the process whose command line is read now.
     let number = pid.as_raw_nonzero().get().unsigned_abs();
-    Ok(process.filter(|_| process::program(number, |line| super::is_it(line, stubdom)).is_some()))
+    Ok(process
+        .filter(|_| process::program(number, |line| attendant::is_server(line, stubdom)).is_some()))
 }
 
 /// Somebody may be at it already: who gets the lock on the guest's QMP finds it running, or starts it.

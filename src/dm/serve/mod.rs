@@ -93,13 +93,6 @@ pub(super) async fn run(op: &Op, undo: &Rollback, pair: Pair<'_>) -> Result<()> 
     server.start(op, undo, pair).await
 }
 
-/// Whether a command line is that of the process that serves `stubdom`.
-pub(super) fn is_it(line: &[Vec<u8>], stubdom: Domid) -> bool {
-    line.first()
-        .is_some_and(|program| program == STUBDOM_SERVER.as_bytes())
-        && process::has_pair(line, "-xen-domid", &stubdom.to_string())
-}
-
 /// What the process reads (stubdom/serve/src/config.rs).
 fn task(pair: Pair<'_>, config: &DomainConfig, consoles: &[Console]) -> Result<Value> {
     let user = user::unprivileged(&user::HOST, pair.stubdom)?;
@@ -301,15 +294,5 @@ mod tests {
         let mut minios = guest(DomainBuildInfoHvm::default());
         minios.b_info.device_model_version = DeviceModelVersion::QemuXenTraditional;
         assert!(why_not(&minios).unwrap().contains("MiniOS"));
-    }
-
-    #[test]
-    fn its_process_is_known_by_its_command_line() {
-        let line = |words: &[&str]| -> Vec<Vec<u8>> {
-            words.iter().map(|word| word.as_bytes().to_vec()).collect()
-        };
-        assert!(is_it(&line(&[STUBDOM_SERVER, "-xen-domid", "6"]), 6));
-        assert!(!is_it(&line(&[STUBDOM_SERVER, "-xen-domid", "6"]), 7));
-        assert!(!is_it(&line(&["/usr/bin/qemu", "-xen-domid", "6"]), 6));
     }
 }

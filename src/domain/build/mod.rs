@@ -86,7 +86,7 @@ impl BootFile {
     /// What it holds, [`MAX_BOOT_FILE`] at most.
     fn read(&self) -> Result<Contents<'_>> {
         let path = match self {
-            Self::Bytes { bytes, .. } => return Ok(Contents::Borrowed(bytes)),
+            Self::Bytes { bytes, .. } => return Ok(Contents::from(&bytes[..])),
             Self::Path(path) => path,
         };
         let mut bytes = Vec::new();
@@ -102,7 +102,7 @@ impl BootFile {
             let limit = format!("{path} is larger than {MAX_BOOT_FILE} bytes");
             return Err(Error::inval(limit));
         }
-        Ok(Contents::Owned(bytes))
+        Ok(Contents::from(bytes))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The contents of a large file or of what was unpacked of one.
 
+use std::borrow::Cow;
 use std::mem;
 use std::ops::Deref;
 
@@ -8,23 +9,24 @@ const PIECE: usize = 4 << 20;
 
 /// Bytes that are somebody else's, or large ones of its own, which it gives back in pieces.
 #[derive(Clone, Debug)]
-pub enum Contents<'a> {
-    /// Somebody else's.
-    Borrowed(&'a [u8]),
-    /// Its own.
-    Owned(Vec<u8>),
+pub struct Contents<'a>(Cow<'a, [u8]>);
+
+impl<'a> From<&'a [u8]> for Contents<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self(Cow::Borrowed(bytes))
+    }
+}
+
+impl From<Vec<u8>> for Contents<'_> {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(Cow::Owned(bytes))
+    }
 }
 
 impl Contents<'_> {
     /// Its own bytes, which are copied where they are somebody else's.
     pub(super) fn to_mut(&mut self) -> &mut Vec<u8> {
-        if let Self::Borrowed(bytes) = self {
-            *self = Self::Owned(bytes.to_vec());
-        }
-        match self {
-            Self::Owned(bytes) => bytes,
-            Self::Borrowed(_) => unreachable!("they were copied"),
-        }
+        self.0.to_mut()
     }
 }
 
@@ -32,17 +34,14 @@ impl Deref for Contents<'_> {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        match self {
-            Self::Borrowed(bytes) => bytes,
-            Self::Owned(bytes) => bytes,
-        }
+        &self.0
     }
 }
 
 impl Drop for Contents<'_> {
     fn drop(&mut self) {
-        if let Self::Owned(bytes) = self {
-            give_back(mem::take(bytes));
+        if let Cow::Owned(bytes) = mem::take(&mut self.0) {
+            give_back(bytes);
         }
     }
 }
@@ -65,7 +64,7 @@ mod tests {
     #[test]
     fn what_is_borrowed_is_copied_before_it_changes() {
         let bytes = [1, 2, 3];
-        let mut contents = Contents::Borrowed(&bytes);
+        let mut contents = Contents::from(&bytes[..]);
         contents.to_mut().push(4);
         contents.to_mut().push(5);
         assert_eq!(*contents, [1, 2, 3, 4, 5]);

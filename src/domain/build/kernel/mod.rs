@@ -97,16 +97,16 @@ impl Kernel<'_> {
 
 /// Takes an image apart: unpacks it where it is packed, and reads segments and notes. Says why it cannot be a kernel.
 pub fn load(bytes: &[u8], limits: Limits) -> Result<Kernel<'_>> {
-    let mut image = Contents::Borrowed(bytes);
+    let mut image = Contents::from(bytes);
     let mut left = limits;
     if unpack::is_gzip(&image) {
         let unpacked = unpack::gzip_kernel(&image, limits)?;
         left.unpacked -= unpacked.len() as u64;
-        image = Contents::Owned(unpacked);
+        image = Contents::from(unpacked);
     }
     if is_bzimage(&image) {
         let payload = bzimage::payload(&image)?;
-        image = Contents::Owned(unpack::payload(&image[payload], left)?);
+        image = Contents::from(unpack::payload(&image[payload], left)?);
     }
     let mut parsed = elf::parse(&image)?;
     let notes = Notes::read(&image, &parsed)?;

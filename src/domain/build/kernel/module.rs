@@ -9,15 +9,15 @@ const TAIL: usize = 16;
 /// the limits; else as they are.
 pub fn module(bytes: &[u8], limits: Limits) -> Contents<'_> {
     if !unpack::is_gzip(bytes) {
-        return Contents::Borrowed(bytes);
+        return Contents::from(bytes);
     }
     match unpack::gzip_file(bytes, limits) {
         Ok(mut unpacked) => {
             unpacked.resize(unpacked.len() + TAIL, 0);
-            Contents::Owned(unpacked)
+            Contents::from(unpacked)
         }
         // Several archives one behind the other, for instance, which Linux can read.
-        Err(_) => Contents::Borrowed(bytes),
+        Err(_) => Contents::from(bytes),
     }
 }
 
