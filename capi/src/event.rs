@@ -4,6 +4,7 @@ use std::ffi::{CString, c_int, c_void};
 use std::sync::Arc;
 
 use xenlight::dm;
+use xenlight::domain::death;
 use xenlight::engine::{Disaster, Event, EventSink};
 use xenlight::{Code, Error, Result};
 
@@ -165,7 +166,7 @@ pub unsafe extern "C" fn libxl_evenable_domain_death(
         if evgen_out.is_null() {
             return Err(Error::inval("the generator's place is NULL").domain(domid));
         }
-        let id = ctx.core.enable_domain_death(domid, user)?;
+        let id = death::enable(&ctx.core, domid, user)?;
         dm::keep_served(&ctx.core, domid);
         let id = usize::try_from(id).map_err(|_| Error::fail("out of generator numbers"))?;
         // The handle is the generator's number, never 0, and never looked into: a stale one is harmless.
@@ -182,7 +183,7 @@ pub extern "C" fn libxl_evdisable_domain_death(
     evgen: *mut libxl_evgen_domain_death,
 ) {
     boundary::value(ctx, "libxl_evdisable_domain_death", (), |ctx| {
-        ctx.core.disable_domain_death(evgen.addr() as u64);
+        death::disable(&ctx.core, evgen.addr() as u64);
         Ok(())
     });
 }

@@ -4,6 +4,7 @@ pub mod build;
 pub mod cdrom;
 pub mod config;
 pub mod create;
+pub mod death;
 pub mod defaults;
 pub mod destroy;
 pub mod dump;

@@ -1,5 +1,6 @@
 //! The state of a context: tables of tasks, descriptors, timers, operations, children and events.
 
+use std::any::{Any, TypeId};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
@@ -14,15 +15,14 @@ use parking_lot::{ReentrantMutex, ReentrantMutexGuard};
 
 use super::blocking::Beside;
 use super::child::ChildEntry;
-use super::death::Deaths;
 use super::event::Event;
 use super::hooks::{ChildHooks, Disaster, EventSink, OsEvents};
 use super::op::OpInner;
 use super::wake::{Parker, TaskWaker, Wakeups};
+use crate::Result;
 use crate::log::Logger;
 use crate::store::Conn;
 use crate::xen::Xen;
-use crate::{Domid, Result};
 
 /// A task's future. It is taken out of the table while it is polled.
 pub(super) type TaskFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -30,19 +30,8 @@ pub(super) type TaskFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(super) type Callback = Box<dyn FnOnce() + Send>;
 /// Makes the connection to xenstored.
 pub(super) type Connect = Box<dyn Fn() -> Result<Conn> + Send + Sync>;
-/// Looks domains up for the domain-death events; answers in their order.
-pub(super) type Probe = Box<dyn Fn(&Xen, &[Domid]) -> Result<Vec<Life>> + Send + Sync>;
-
-/// How alive a domain is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Life {
-    /// It runs, or is paused.
-    Alive,
-    /// It shut down for this reason (the hypervisor's number).
-    Shutdown(u8),
-    /// It is being torn down, or is gone.
-    Dead,
-}
+/// What a module above the engine keeps in a context.
+pub(super) type State = Arc<dyn Any + Send + Sync>;
 
 /// What all clones of a context share.
 pub(super) struct Shared {
@@ -52,7 +41,6 @@ pub(super) struct Shared {
     pub(super) xen: Xen,
     pub(super) wakeups: Arc<Wakeups>,
     pub(super) connect: Connect,
-    pub(super) probe: Probe,
     core: ReentrantMutex<RefCell<Core>>,
 }
 
@@ -67,14 +55,13 @@ impl fmt::Debug for Shared {
 pub(super) type Guard<'a> = ReentrantMutexGuard<'a, RefCell<Core>>;
 
 impl Shared {
-    pub(super) fn new(log: Logger, xen: Xen, connect: Connect, probe: Probe) -> Result<Self> {
+    pub(super) fn new(log: Logger, xen: Xen, connect: Connect) -> Result<Self> {
         Ok(Self {
             log,
             generation: crate::sys::fork::generation(),
             xen,
             wakeups: Arc::new(Wakeups::new()?),
             connect,
-            probe,
             core: ReentrantMutex::new(RefCell::default()),
         })
     }
@@ -104,7 +91,8 @@ pub(super) struct Core {
     pub(super) events: VecDeque<Event>,
     pub(super) event_sink: Option<EventSink>,
     pub(super) disaster: Option<Disaster>,
-    pub(super) deaths: Deaths,
+    /// A value for each type that asked for one.
+    pub(super) states: HashMap<TypeId, State>,
     pub(super) callbacks: VecDeque<Callback>,
     pub(super) hooks: Option<Arc<dyn OsEvents>>,
     /// How the application learned what memory a guest needs: with page tables, without them.

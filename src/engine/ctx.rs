@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
-use super::core::{Connect, Life, Probe, Shared, StoreEntry, Target};
+use super::core::{Connect, Shared, StoreEntry, Target};
 use super::drive::panicked;
 use super::op::Op;
 use super::reactor::READ;
@@ -13,7 +13,7 @@ use super::{Event, EventKind};
 use crate::log::{Level, Logger};
 use crate::store::{Conn, Store};
 use crate::sys::log::CLogger;
-use crate::xen::{DomainInfo, Xen};
+use crate::xen::Xen;
 use crate::{Code, Domid, Error, Result};
 
 /// The body of an operation.
@@ -74,17 +74,12 @@ impl Ctx {
     }
 
     fn with_loggers(log: Logger, c_log: Option<CLogger>) -> Result<Self> {
-        Self::with_services(log, Xen::new(c_log), Box::new(Conn::open), Box::new(lives))
+        Self::with_services(log, Xen::new(c_log), Box::new(Conn::open))
     }
 
-    /// A context whose connection to xenstored and whose view of domains come from elsewhere.
-    pub(super) fn with_services(
-        log: Logger,
-        xen: Xen,
-        connect: Connect,
-        probe: Probe,
-    ) -> Result<Self> {
-        let shared = Shared::new(log, xen, connect, probe)?;
+    /// A context whose connection to xenstored comes from elsewhere.
+    pub(super) fn with_services(log: Logger, xen: Xen, connect: Connect) -> Result<Self> {
+        let shared = Shared::new(log, xen, connect)?;
         Ok(Self {
             shared: Arc::new(shared),
         })
@@ -273,12 +268,13 @@ impl Ctx {
             return;
         }
         let guard = self.shared.lock();
-        let (tasks, ops, fds) = {
+        let (tasks, ops, states, fds) = {
             let mut core = guard.borrow_mut();
             let ops = std::mem::take(&mut core.ops);
             let tasks = std::mem::take(&mut core.tasks);
-            core.deaths.forget();
-            (tasks, ops, core.fds.keys().copied().collect::<Vec<_>>())
+            let states = std::mem::take(&mut core.states);
+            let fds: Vec<_> = core.fds.keys().copied().collect();
+            (tasks, ops, states, fds)
         };
         if !ops.is_empty() {
             let count = ops.len();
@@ -287,6 +283,7 @@ impl Ctx {
         }
         drop(tasks);
         drop(ops);
+        drop(states);
         drop(guard);
         self.end_beside();
         let guard = self.shared.lock();
@@ -305,26 +302,6 @@ impl Ctx {
             )
         };
         drop((store, children, sigchld));
-    }
-}
-
-/// How alive domains are: one hypercall for one, a few for any number.
-fn lives(xen: &Xen, domids: &[Domid]) -> Result<Vec<Life>> {
-    if let [domid] = domids {
-        let info = xen.domain_info(*domid).map_err(|e| e.domain(*domid))?;
-        return Ok(vec![life(info.as_ref())]);
-    }
-    let list = xen.domain_list()?;
-    let find = |domid: &Domid| list.iter().find(|info| info.domid == *domid);
-    Ok(domids.iter().map(|domid| life(find(domid))).collect())
-}
-
-fn life(info: Option<&DomainInfo>) -> Life {
-    match info {
-        Some(info) if info.flags.dying() => Life::Dead,
-        Some(info) if info.flags.shutdown() => Life::Shutdown(info.shutdown_code),
-        Some(_) => Life::Alive,
-        None => Life::Dead,
     }
 }
 

@@ -1,13 +1,18 @@
-//! Event generators of the layers above: tasks beside all operations that report events until they are stopped.
+//! Event generators of the layers above: tasks beside all operations that report events until they are stopped, and the state
+//! that generators of a kind share.
 
+use std::any::{Any, TypeId};
 use std::future::Future;
 use std::os::fd::{AsFd, AsRawFd};
+use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use super::Ctx;
+use super::core::State;
 use super::event::Event;
 use super::reactor::{READ, Readiness, Waiting};
-use crate::Result;
+use crate::{Error, Result};
 
 impl Ctx {
     /// Runs `work` until it ends or [`Ctx::stop_generator`] is called with the number that this returns.
@@ -28,6 +33,26 @@ impl Ctx {
         id
     }
 
+    /// Wakes the generator with this waker, if there is one, and lets it work as far as it can.
+    pub(crate) fn wake_generator(&self, waker: Option<Waker>) {
+        waker.into_iter().for_each(Waker::wake);
+        self.settle();
+    }
+
+    /// The one value of type `T` that this context keeps for the module that `T` belongs to; the first call makes it. It goes
+    /// when the context is closed, so it must not hold the context. `make` runs with the context's lock held.
+    pub(crate) fn shared_state<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Arc<T> {
+        let guard = self.shared.lock();
+        let known = guard.borrow().states.get(&TypeId::of::<T>()).cloned();
+        if let Some(Ok(known)) = known.map(Arc::downcast) {
+            return known;
+        }
+        let state = Arc::new(make());
+        let kept: State = Arc::clone(&state) as _;
+        guard.borrow_mut().states.insert(TypeId::of::<T>(), kept);
+        state
+    }
+
     /// Ends a generator. Events that it reported already stay in the queue.
     pub(crate) fn stop_generator(&self, id: u64) {
         self.remove_task(id);
@@ -43,6 +68,12 @@ impl Ctx {
     pub(crate) async fn generator_readable(&self, fd: &impl AsFd) -> Result<()> {
         let fd = fd.as_fd();
         Waiting::new(self, Readiness(fd.as_raw_fd(), READ)).await
+    }
+
+    /// Tells the application that events of the type `type_raw` (0: of all types) may be lost from now on. False when it has
+    /// no hook for that.
+    pub(crate) fn report_disaster(&self, type_raw: u32, error: &Error) -> bool {
+        self.disaster(type_raw, error)
     }
 
     /// Reports an event.

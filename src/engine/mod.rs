@@ -7,7 +7,6 @@ mod child;
 mod childproc;
 mod core;
 mod ctx;
-mod death;
 mod drive;
 mod event;
 mod generator;
@@ -21,7 +20,6 @@ mod wake;
 
 pub use blocking::Work;
 pub use child::{Child, Command, ExitStatus};
-pub use core::Life;
 pub use ctx::{Counted, Ctx, How, Notify};
 pub use event::{DISK_EJECT, DOMAIN_DEATH, Event, EventKind, ProgressHow};
 pub use hooks::{

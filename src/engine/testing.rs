@@ -1,12 +1,9 @@
-//! A context for tests: a xenstored in a thread, domains in a table, log lines in a vector.
+//! A context for tests: a xenstored in a thread, log lines in a vector.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use super::core::Life;
 use super::wake::lock;
 use super::{Ctx, How, Notify};
-use crate::Domid;
 use crate::log::{Level, Logger, Sink};
 use crate::store::fake::Fake;
 use crate::xen::Xen;
@@ -15,7 +12,6 @@ use crate::xen::Xen;
 pub(crate) struct Bench {
     pub(crate) ctx: Ctx,
     pub(crate) store: Fake,
-    pub(crate) domains: Arc<Mutex<HashMap<Domid, Life>>>,
     pub(crate) lines: Arc<Mutex<Vec<String>>>,
 }
 
@@ -30,26 +26,15 @@ impl Sink for Lines {
 impl Bench {
     pub(crate) fn new() -> Self {
         let store = Fake::default();
-        let domains: Arc<Mutex<HashMap<Domid, Life>>> = Arc::default();
         let lines: Arc<Mutex<Vec<String>>> = Arc::default();
-        let (daemon, known) = (store.clone(), Arc::clone(&domains));
+        let daemon = store.clone();
         let ctx = Ctx::with_services(
             Logger::new(Lines(Arc::clone(&lines))),
             Xen::new(None),
             Box::new(move || Ok(daemon.connect())),
-            Box::new(move |_, domids| {
-                let known = lock(&known);
-                let life = |domid| known.get(domid).copied().unwrap_or(Life::Dead);
-                Ok(domids.iter().map(life).collect())
-            }),
         )
         .expect("a context");
-        Self {
-            ctx,
-            store,
-            domains,
-            lines,
-        }
+        Self { ctx, store, lines }
     }
 
     /// A `How` that puts the result into a list.

@@ -587,62 +587,6 @@ fn completion_waits_for_progress_callbacks() {
 }
 
 #[test]
-fn deaths_are_reported_once_each() {
-    let bench = Bench::new();
-    lock(&bench.domains).insert(5, Life::Alive);
-    let ctx = &bench.ctx;
-    let first = ctx.enable_domain_death(5, 51).unwrap();
-    let second = ctx.enable_domain_death(5, 52).unwrap();
-    assert!(ctx.event_check(ALL, |_| true).is_err());
-    lock(&bench.domains).insert(5, Life::Shutdown(3));
-    for _ in 0..3 {
-        bench.store.fire("@releaseDomain");
-    }
-    for user in [51, 52] {
-        let event = ctx.event_wait(ALL, |event| event.for_user == user).unwrap();
-        assert_eq!(event.kind, EventKind::DomainShutdown { reason: 3 });
-        assert_eq!(event.domid, 5);
-    }
-    lock(&bench.domains).remove(&5);
-    ctx.disable_domain_death(second);
-    for _ in 0..3 {
-        bench.store.fire("@releaseDomain");
-    }
-    let event = ctx.event_wait(ALL, |_| true).unwrap();
-    assert_eq!((event.for_user, event.kind), (51, EventKind::DomainDeath));
-    ctx.block_on(async |op: &Op| op.sleep(20 * MS).await)
-        .unwrap();
-    assert!(ctx.event_check(ALL, |_| true).is_err());
-    // A domain that is gone already is reported at once.
-    let late = ctx.enable_domain_death(6, 61).unwrap();
-    assert_eq!(ctx.event_check(ALL, |_| true).unwrap().for_user, 61);
-    ctx.disable_domain_death(first);
-    ctx.disable_domain_death(late);
-    ctx.block_on(async |op: &Op| op.store()?.read("/").await.map(|_| ()))
-        .unwrap();
-    assert_eq!(bench.store.watches(), 0);
-}
-
-#[test]
-fn lost_xenstored_is_found_again() {
-    let bench = Bench::new();
-    let ctx = &bench.ctx;
-    lock(&bench.domains).insert(5, Life::Alive);
-    ctx.enable_domain_death(5, 1).unwrap();
-    bench.store.fault(2, Fault::Close);
-    let read = |path| ctx.block_on(async |op: &Op| op.store()?.read(path).await);
-    assert!(read("/a").is_err());
-    assert_eq!(read("/a").unwrap(), None);
-    while bench.store.watches() == 0 {
-        read("/a").unwrap();
-    }
-    lock(&bench.domains).remove(&5);
-    bench.store.fire("@releaseDomain");
-    let event = ctx.event_wait(ALL, |_| true).unwrap();
-    assert_eq!(event.kind, EventKind::DomainDeath);
-}
-
-#[test]
 fn silent_xenstored_can_be_timed_out() {
     let bench = Bench::new();
     bench.store.fault(2, Fault::Silence);
@@ -772,7 +716,10 @@ fn close_drops_what_runs() {
     let results: Results = Arc::default();
     let endless = async |op: Op| op.sleep(60_000 * MS).await;
     bench.ctx.start(Bench::how(1, &results), endless).unwrap();
-    bench.ctx.enable_domain_death(0, 1).unwrap();
+    bench.ctx.start_generator(
+        0,
+        |ctx| async move { ctx.generator_pause(60_000 * MS).await },
+    );
     let shared = Arc::downgrade(&bench.ctx.shared);
     bench.ctx.close();
     assert!(lock(&results).is_empty());

@@ -1,4 +1,4 @@
-//! What must not get lost: wakeups, generators of events, undos.
+//! What must not get lost: wakeups and undos.
 
 use super::*;
 
@@ -34,25 +34,6 @@ fn an_abort_is_seen_by_a_thread_that_goes_to_sleep() {
             // Lost, it would be seen when the timer goes off.
             assert!(start.elapsed() < 15_000 * MS, "round {round}");
         }
-    });
-}
-
-#[test]
-fn generators_always_have_somebody_who_looks_after_them() {
-    let bench = Bench::new();
-    lock(&bench.domains).insert(5, Life::Alive);
-    let contend = || {
-        for _ in 0..ROUNDS / 4 {
-            let id = bench.ctx.enable_domain_death(5, 1).unwrap();
-            let guard = bench.ctx.shared.lock();
-            assert!(guard.borrow().deaths.has_task(), "nobody looks after it");
-            drop(guard);
-            bench.ctx.disable_domain_death(id);
-        }
-    };
-    std::thread::scope(|scope| {
-        scope.spawn(contend);
-        scope.spawn(contend);
     });
 }
 
