@@ -1,7 +1,7 @@
 //! What the exports of all kinds of devices share: lists, and removal.
 
 use xenlight::device::{self, Force, Kind};
-use xenlight::domain::hotplug::{Stored, attach};
+use xenlight::domain::attach::{Stored, attach};
 use xenlight::engine::Op;
 use xenlight::{Domid, Result};
 

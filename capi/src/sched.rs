@@ -3,10 +3,10 @@
 use std::ffi::{c_int, c_uint};
 use std::ptr::null_mut;
 
-use xenlight::domain::{sched, vcpus as online};
+use xenlight::domain::sched;
+use xenlight::domain::vcpus::{self, Which};
 use xenlight::engine::Op;
 use xenlight::host::sched as pool;
-use xenlight::host::vcpus::{self, Which};
 use xenlight::types::Bitmap;
 use xenlight::xen::Xen;
 use xenlight::{Domid, Error, Result};
@@ -195,7 +195,7 @@ export! {
     /// Plugs and unplugs vCPUs of a running guest, so that it has those in `cpumap`.
     fn libxl_set_vcpuonline(this, domid: u32, cpumap: InOut<libxl_bitmap>, ao_how: AoHow) {
         let wanted = cpumap.native()?;
-        let body = async move |op: Op| online::set_online(&op, domid, &wanted).await;
+        let body = async move |op: Op| vcpus::set_online(&op, domid, &wanted).await;
         ao_how.start(domid, body)
     }
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::guest::{self, Guest};
-use super::hotplug::{self, Action};
 use super::kind::{Device, DeviceKind};
 use super::remove::{self, Force};
+use super::scripts::{self, Action};
 use super::state::{self, Seen, XenbusState};
 use super::{Kind, record};
 use crate::engine::{Op, Rollback};
@@ -164,9 +164,9 @@ pub async fn connect(op: &Op, device: &Device) -> Result<()> {
         );
         return Ok(());
     }
-    let facts = record::hotplug_facts(op, device).await?;
-    let runs = hotplug::runs(device, Action::Add, &facts)?;
-    hotplug::execute(op, device, Action::Add, &runs).await
+    let facts = record::script_facts(op, device).await?;
+    let runs = scripts::runs(device, Action::Add, &facts)?;
+    scripts::execute(op, device, Action::Add, &runs).await
 }
 
 /// QEMU connects by itself, consoles have no handshake, a mere record has no backend, and a keyboard's may start later.

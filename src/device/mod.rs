@@ -10,7 +10,6 @@ mod console;
 mod disk;
 pub mod eject;
 mod guest;
-mod hotplug;
 pub mod info;
 mod kind;
 pub mod list;
@@ -23,6 +22,7 @@ mod pvcalls;
 mod record;
 mod remove;
 mod running;
+mod scripts;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -41,15 +41,15 @@ pub use add::{
 pub use channel::console_of_channel;
 pub use console::{Console, ConsoleBackend, OUTPUT_LIMIT, Ring};
 pub use guest::{Guest, called, domid_of};
-#[cfg(feature = "fuzzing")]
-pub(crate) use hotplug::fuzzing_script_words;
-pub use hotplug::nic_name;
 pub use kind::{Device, DeviceKind};
 pub use medium::{cd_drive, set_medium};
 pub use nic::number_nics;
 pub use nodes::{Entries, Nodes};
 pub use record::{next_devid, one as on_record, stubdom_of};
 pub use remove::{Force, none_on_record, remove, remove_all};
+#[cfg(feature = "fuzzing")]
+pub(crate) use scripts::fuzzing_script_words;
+pub use scripts::nic_name;
 pub use state::XenbusState;
 
 use crate::log::Logger;

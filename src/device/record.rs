@@ -1,8 +1,8 @@
 //! The toolstack's own record of a domain's devices, `/libxl/DOMID/device`, which no guest can write. Everything that
 //! is read back about a device comes from here.
 
-use super::hotplug::Facts;
 use super::kind::{Device, DeviceKind, decimal};
+use super::scripts::Facts;
 use crate::engine::Op;
 use crate::store::{Store, layout};
 use crate::types::NicType;
@@ -68,7 +68,7 @@ pub async fn next_devid(op: &Op, domid: Domid, kind: DeviceKind) -> Result<i32> 
 }
 
 /// What the hotplug scripts of `device` need to know.
-pub(super) async fn hotplug_facts(op: &Op, device: &Device) -> Result<Facts> {
+pub(super) async fn script_facts(op: &Op, device: &Device) -> Result<Facts> {
     if !matches!(device.backend_kind, DeviceKind::Vbd | DeviceKind::Vif) {
         return Ok(Facts::default());
     }

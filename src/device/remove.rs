@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::hotplug::{self, Action};
 use super::kind::{Device, DeviceKind};
 use super::record;
+use super::scripts::{self, Action};
 use super::state::{self, Seen, XenbusState};
 use crate::engine::Op;
 use crate::log::Level;
@@ -42,7 +42,7 @@ pub async fn remove(op: &Op, device: &Device, force: Force) -> Result<()> {
 /// guest brings that about by spoiling its side before it is destroyed: the driver has let go then, and says no more.
 async fn take_down(op: &Op, device: &Device, force: Force, patient: bool) -> Result<()> {
     let mut force = force;
-    match hotplug::settle(op, device).await {
+    match scripts::settle(op, device).await {
         Err(error) if force != Force::On || error.code() == Code::Aborted => return Err(error),
         settled => drop(logged(op, settled)),
     }
@@ -237,9 +237,9 @@ async fn detach(op: &Op, device: &Device) -> Result<()> {
         return Ok(());
     }
     if device.backend_domid == DOM0 {
-        let facts = record::hotplug_facts(op, device).await?;
-        let runs = hotplug::runs(device, Action::Remove, &facts)?;
-        return hotplug::execute(op, device, Action::Remove, &runs).await;
+        let facts = record::script_facts(op, device).await?;
+        let runs = scripts::runs(device, Action::Remove, &facts)?;
+        return scripts::execute(op, device, Action::Remove, &runs).await;
     }
     let dir = device.backend();
     let watch = op.watch(&dir).await?;

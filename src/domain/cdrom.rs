@@ -12,7 +12,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::time::Duration;
 
 use super::userdata::Userdata;
-use super::{config, hotplug, stubdom};
+use super::{attach, config, stubdom};
 use crate::device::{self, Device, DeviceKind, Force, Guest, Kind, When};
 use crate::dm::{self, args};
 use crate::engine::{FileLock, Op};
@@ -217,7 +217,7 @@ impl Book for Files<'_> {
         Box::pin(async move {
             let locked = self.files.lock(op).await?;
             let mut stored = config::load(&locked)?;
-            hotplug::enlist(&mut stored, self.saved.clone());
+            attach::enlist(&mut stored, self.saved.clone());
             let save = || config::save(&locked, &stored);
             device::set_medium(op, self.drive, medium, &save).await
         })

@@ -1,5 +1,6 @@
 //! Domains: create, build, destroy, query, power.
 
+pub mod attach;
 pub mod build;
 pub mod cdrom;
 pub mod config;
@@ -9,7 +10,6 @@ pub mod defaults;
 pub mod destroy;
 pub mod dump;
 pub mod history;
-pub mod hotplug;
 pub mod inspect;
 pub mod make;
 pub mod memory;

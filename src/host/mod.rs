@@ -5,7 +5,6 @@ mod pci;
 pub mod pools;
 pub mod psr;
 pub mod sched;
-pub mod vcpus;
 
 use std::path::Path;
 

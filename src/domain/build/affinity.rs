@@ -1,6 +1,6 @@
 //! Which CPUs the vCPUs of a new domain run on.
 
-use crate::host::vcpus::set_affinity;
+use crate::domain::vcpus::set_affinity;
 use crate::log::Logger;
 use crate::types::{Bitmap, DomainBuildInfo};
 use crate::xen::{CpuTopology, Xen};

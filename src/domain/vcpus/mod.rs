@@ -1,6 +1,10 @@
-//! vCPUs of a running domain, as the host sees them.
+//! vCPUs of a running domain: their state, where they may run, what they get of a CPU.
 
-use crate::domain::sched;
+mod online;
+
+pub use online::set_online;
+
+use super::sched;
 use crate::log::{Level, Logger};
 use crate::types::{Bitmap, SchedParams, Scheduler, VcpuSchedParams, Vcpuinfo};
 use crate::xen::{Affinity, RtdsParams, Xen};

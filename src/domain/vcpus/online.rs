@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::query;
 use crate::dm::{self, Running};
+use crate::domain::query;
 use crate::engine::Op;
 use crate::store::{Batch, layout};
 use crate::types::{Bitmap, DomainType};
