@@ -4,8 +4,8 @@ use std::ffi::{c_int, c_void};
 use std::future::Future;
 use std::sync::Arc;
 
-use xenlight::engine::{Event, EventKind, How, Notify, Op, ProgressHow};
-use xenlight::types::{self, EvUser, EventU, Uuid};
+use xenlight::engine::{How, Notify, Op, ProgressHow};
+use xenlight::types::{EvUser, Event};
 use xenlight::{Domid, Error, Result};
 
 use crate::boundary;
@@ -117,7 +117,7 @@ pub(crate) unsafe fn progress(
     };
     let (ctx, word): (_, Kept<c_void>) = (Kept(ctx), Kept(how.for_callback));
     ProgressHow::Callback(Arc::new(move |mut event| {
-        event.for_user = for_event;
+        event.for_user = EvUser(for_event);
         // SAFETY: the callback owns the event it gets, and gets the context and the word it was given with.
         unsafe { callback(ctx.get(), event_to_c(&event), word.get()) };
     }))
@@ -130,52 +130,7 @@ pub(crate) fn event_to_c(event: &Event) -> *mut libxl_event {
 
 /// The C value of an event; whoever gets it disposes of it.
 pub(crate) fn event_value(event: &Event) -> libxl_event {
-    libxl_event::from_native(&native_event(event))
-}
-
-fn native_event(event: &Event) -> types::Event {
-    let u = match &event.kind {
-        EventKind::DomainShutdown { reason } => {
-            EventU::DomainShutdown(types::EventDomainShutdown {
-                shutdown_reason: *reason,
-            })
-        }
-        EventKind::DomainDeath => EventU::DomainDeath,
-        EventKind::DiskEject {
-            vdev,
-            backend_domid,
-            backend,
-        } => EventU::DiskEject(types::EventDiskEject {
-            vdev: Some(vdev.clone()),
-            disk: types::DeviceDisk {
-                backend_domid: *backend_domid,
-                backend: *backend,
-                ..empty_drive(vdev)
-            },
-        }),
-        EventKind::OperationComplete { rc } => {
-            EventU::OperationComplete(types::EventOperationComplete { rc: *rc })
-        }
-        EventKind::ConsoleAvailable => EventU::DomainCreateConsoleAvailable,
-    };
-    types::Event {
-        domid: event.domid,
-        domuuid: Uuid(event.domuuid),
-        for_user: EvUser(event.for_user),
-        u,
-    }
-}
-
-/// A drive as it is after an eject, ready for `libxl_cdrom_insert`.
-fn empty_drive(vdev: &str) -> types::DeviceDisk {
-    types::DeviceDisk {
-        vdev: Some(vdev.to_owned()),
-        pdev_path: Some(String::new()),
-        format: types::DiskFormat::Empty,
-        removable: 1,
-        is_cdrom: 1,
-        ..types::DeviceDisk::default()
-    }
+    libxl_event::from_native(event)
 }
 
 /// The value behind a pointer that must not be NULL.

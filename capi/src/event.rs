@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use xenlight::dm;
 use xenlight::domain::death;
-use xenlight::engine::{Disaster, Event, EventSink};
+use xenlight::engine::{Disaster, EventSink};
+use xenlight::types::{Event, EventType};
 use xenlight::{Code, Error, Result};
 
 use crate::ao::{self, Kept};
@@ -133,13 +134,13 @@ pub unsafe extern "C" fn libxl_event_register_callbacks(
             }),
         });
         let disaster = hooks.disaster.map(|disaster| -> Disaster {
-            Arc::new(move |type_raw, text, errno| {
+            Arc::new(move |type_, text, errno| {
                 let text = CString::new(text.replace('\0', " ")).unwrap_or_default();
                 // SAFETY: the hook gets its word, and a text that lives as long as the call.
                 unsafe {
                     disaster(
                         word.get(),
-                        libxl_event_type(c_int::try_from(type_raw).unwrap_or(0)),
+                        libxl_event_type(type_.map_or(0, EventType::raw)),
                         text.as_ptr(),
                         errno,
                     )

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::kind::{Device, DeviceKind};
 use super::record;
 use super::vdev::Vdev;
-use crate::engine::{Ctx, DISK_EJECT, Event, EventKind, Op};
+use crate::engine::{Ctx, Op};
 use crate::store::{Store, Watch, layout};
-use crate::types::DiskBackend;
+use crate::types::{DeviceDisk, DiskBackend, DiskFormat, EventDiskEject, EventType, EventU};
 use crate::{Domid, Error, Result};
 
 /// The guest can write the node, too, so that it must not be able to flood the application.
@@ -37,25 +37,35 @@ pub fn enable(ctx: &Ctx, domid: Domid, vdev: &str, for_user: u64) -> Result<u64>
     let work = |ctx: Ctx| async move {
         loop {
             if let Some(device) = drive.ejected().await? {
-                let kind = EventKind::DiskEject {
-                    vdev: vdev.clone(),
-                    backend_domid: device.backend_domid,
-                    backend: backend(device.backend_kind),
+                let what = EventDiskEject {
+                    vdev: Some(vdev.clone()),
+                    disk: empty_drive(&vdev, &device),
                 };
-                ctx.report_event(Event {
-                    for_user,
-                    ..Event::new(domid, kind)
-                });
+                ctx.report_event(domid, for_user, EventU::DiskEject(what));
             }
             ctx.generator_pause(AT_MOST_EVERY).await?;
         }
     };
-    Ok(ctx.start_generator(DISK_EJECT, work))
+    Ok(ctx.start_generator(Some(EventType::DiskEject), work))
 }
 
 /// Ends what [`enable`] began.
 pub fn disable(ctx: &Ctx, id: u64) {
     ctx.stop_generator(id);
+}
+
+/// The drive as it is now, ready for `libxl_cdrom_insert`.
+fn empty_drive(vdev: &str, device: &Device) -> DeviceDisk {
+    DeviceDisk {
+        backend_domid: device.backend_domid,
+        backend: backend(device.backend_kind),
+        vdev: Some(vdev.to_owned()),
+        pdev_path: Some(String::new()),
+        format: DiskFormat::Empty,
+        removable: 1,
+        is_cdrom: 1,
+        ..DeviceDisk::default()
+    }
 }
 
 /// The kernel's backend is called by the name of its predecessor, as C callers know it.

@@ -4,9 +4,9 @@ use super::build::{Built, Channels};
 use super::{config, defaults, destroy, make, passthrough, refuse, stubdom, userdata};
 use crate::device::{self, Console, Guest, Kind, Ring, When};
 use crate::dm;
-use crate::engine::{EventKind, Op, ProgressHow};
+use crate::engine::{Op, ProgressHow};
 use crate::log::Level;
-use crate::types::{DeviceVkb, DomainBuildInfoU, DomainConfig, DomainType};
+use crate::types::{DeviceVkb, DomainBuildInfoU, DomainConfig, DomainType, EventU};
 use crate::{Boxed, Code, Domid, Result, log_line};
 
 /// A creation's end.
@@ -95,7 +95,7 @@ async fn furnish(
     device::add_all(op, &guest, &mut config.vdispls).await?;
     device::add_all(op, &guest, &mut config.vsnds).await?;
     device::tty::wait_for_primary(op, domid).await?;
-    op.progress(console, domid, EventKind::ConsoleAvailable);
+    op.progress(console, domid, EventU::DomainCreateConsoleAvailable);
     match config.b_info.exec_ssidref {
         0 => Ok(()),
         label => op.xen()?.flask_relabel(domid, label),

@@ -10,15 +10,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use crate::engine::{Ctx, Event, EventKind, Op};
+use crate::engine::{Ctx, Op};
 use crate::store::{Watch, layout};
+use crate::types::{EventDomainShutdown, EventU};
 use crate::xen::{DomainInfo, Xen};
 use crate::{Domid, Result};
 
 /// How long to wait before asking for a lost xenstored again.
 const RETRY: Duration = Duration::from_secs(1);
-/// A loss concerns the events of all types.
-const ANY_TYPE: u32 = 0;
 
 /// How alive a domain is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +45,7 @@ pub fn enable(ctx: &Ctx, domid: Domid, for_user: u64) -> Result<u64> {
     drop(watch);
     match next {
         Next::Start(watch) => {
-            ctx.start_generator(ANY_TYPE, |ctx| deaths.look_after(ctx, watch));
+            ctx.start_generator(None, |ctx| deaths.look_after(ctx, watch));
         }
         Next::Wake(task) => ctx.wake_generator(task),
     }
@@ -160,7 +159,8 @@ impl Deaths {
             };
             if let Err(error) = self.or_changed(watched.changed()).await {
                 // An application with a hook decides by itself. When it enables another generator, a new task begins.
-                if ctx.report_disaster(ANY_TYPE, &error) {
+                // It lost events of all types.
+                if ctx.report_disaster(None, &error) {
                     self.leave();
                     break;
                 }
@@ -193,8 +193,9 @@ impl Deaths {
             match (self.look)(ctx, &domids) {
                 Ok(lives) => {
                     let lives = domids.into_iter().zip(lives).collect();
-                    let events = self.news(&lives);
-                    events.into_iter().for_each(|event| ctx.report_event(event));
+                    for (domid, for_user, what) in self.news(&lives) {
+                        ctx.report_event(domid, for_user, what);
+                    }
                 }
                 Err(error) => ctx.log().failure(&error),
             }
@@ -212,15 +213,16 @@ impl Deaths {
         domids.into_iter().collect()
     }
 
-    /// What is to be reported. Generators of dead domains have nothing to wait for and leave.
-    fn news(&self, lives: &BTreeMap<Domid, Life>) -> Vec<Event> {
+    /// What is to be reported: domid, user, event. Generators of dead domains have nothing to wait for and leave.
+    fn news(&self, lives: &BTreeMap<Domid, Life>) -> Vec<(Domid, u64, EventU)> {
         let mut events = Vec::new();
         self.state().list.retain_mut(|generator| {
             // A generator that came meanwhile has to wait for the next look.
             let Some(life) = lives.get(&generator.domid) else {
                 return true;
             };
-            events.extend(generator.news(*life));
+            let news = generator.news(*life);
+            events.extend(news.map(|what| (generator.domid, generator.for_user, what)));
             *life != Life::Dead
         });
         events
@@ -233,19 +235,17 @@ impl Deaths {
 }
 
 impl Generator {
-    fn news(&mut self, life: Life) -> Option<Event> {
-        let kind = match life {
-            Life::Dead => EventKind::DomainDeath,
+    fn news(&mut self, life: Life) -> Option<EventU> {
+        match life {
+            Life::Dead => Some(EventU::DomainDeath),
             Life::Shutdown(reason) if !self.shutdown_reported => {
                 self.shutdown_reported = true;
-                EventKind::DomainShutdown { reason }
+                Some(EventU::DomainShutdown(EventDomainShutdown {
+                    shutdown_reason: reason,
+                }))
             }
-            Life::Shutdown(_) | Life::Alive => return None,
-        };
-        Some(Event {
-            for_user: self.for_user,
-            ..Event::new(self.domid, kind)
-        })
+            Life::Shutdown(_) | Life::Alive => None,
+        }
     }
 }
 
@@ -278,6 +278,7 @@ mod tests {
     use super::*;
     use crate::engine::testing::Bench;
     use crate::store::fake::Fault;
+    use crate::types::{EvUser, EventType};
 
     const ALL: u64 = u64::MAX;
 
@@ -326,11 +327,11 @@ mod tests {
             self.bench.ctx.block_on(read).map(drop)
         }
 
-        /// The users and kinds of all new events.
-        fn events(&self) -> Vec<(u64, EventKind)> {
+        /// All new events, each with its user.
+        fn events(&self) -> Vec<(u64, EventU)> {
             self.round_trip().unwrap();
             std::iter::from_fn(|| self.bench.ctx.event_check(ALL, |_| true).ok())
-                .map(|event| (event.for_user, event.kind))
+                .map(|event| (event.for_user.0, event.u))
                 .collect()
         }
 
@@ -372,7 +373,7 @@ mod tests {
         host.looks();
         host.becomes(7, Life::Dead);
         host.released();
-        assert_eq!(host.events(), [(7, EventKind::DomainDeath)]);
+        assert_eq!(host.events(), [(7, EventU::DomainDeath)]);
         assert_eq!(host.looks(), [&all[..]]);
         // Nobody waits for a domain that is known to be dead.
         host.released();
@@ -393,7 +394,7 @@ mod tests {
         let second = host.enable(5, 52);
         assert_eq!(host.events(), []);
         host.becomes(5, Life::Shutdown(3));
-        let shutdown = EventKind::DomainShutdown { reason: 3 };
+        let shutdown = EventU::DomainShutdown(EventDomainShutdown { shutdown_reason: 3 });
         host.looks();
         host.released();
         assert_eq!(host.events(), [(51, shutdown.clone()), (52, shutdown)]);
@@ -405,7 +406,7 @@ mod tests {
         for _ in 0..3 {
             host.released();
         }
-        assert_eq!(host.events(), [(51, EventKind::DomainDeath)]);
+        assert_eq!(host.events(), [(51, EventU::DomainDeath)]);
         // There is nothing to wait for any more, disabled or not.
         assert_eq!(host.watches(), 0);
         disable(&host.bench.ctx, first);
@@ -417,7 +418,7 @@ mod tests {
         let first = host.enable(5, 51);
         let late = host.enable(6, 61);
         let event = host.bench.ctx.event_check(ALL, |_| true).unwrap();
-        assert_eq!((event.domid, event.for_user), (6, 61));
+        assert_eq!((event.domid, event.for_user), (6, EvUser(61)));
         for id in [first, late] {
             disable(&host.bench.ctx, id);
         }
@@ -434,29 +435,29 @@ mod tests {
         while host.watches() == 0 {}
         host.becomes(5, Life::Dead);
         host.released();
-        assert_eq!(host.events(), [(1, EventKind::DomainDeath)]);
+        assert_eq!(host.events(), [(1, EventU::DomainDeath)]);
         assert_eq!(host.watches(), 1);
     }
 
     #[test]
     fn an_application_with_a_disaster_hook_decides_by_itself() {
         let host = Host::new([5, 6]);
-        let told: Arc<Mutex<Vec<u32>>> = Arc::default();
+        let told: Arc<Mutex<Vec<Option<EventType>>>> = Arc::default();
         let list = Arc::clone(&told);
-        let hook = Arc::new(move |type_raw, _: &str, _| list.lock().unwrap().push(type_raw));
+        let hook = Arc::new(move |type_, _: &str, _| list.lock().unwrap().push(type_));
         host.bench.ctx.set_event_sink(None, Some(hook));
         host.enable(5, 1);
         host.loses_xenstored();
         for _ in 0..10 {
             assert_eq!(host.watches(), 0);
         }
-        assert_eq!(*told.lock().unwrap(), [ANY_TYPE]);
+        assert_eq!(*told.lock().unwrap(), [None]);
         // Another generator is looked after, and the first one again.
         host.enable(6, 2);
         assert_eq!(host.watches(), 1);
         host.becomes(5, Life::Dead);
         host.released();
-        assert_eq!(host.events(), [(1, EventKind::DomainDeath)]);
+        assert_eq!(host.events(), [(1, EventU::DomainDeath)]);
     }
 
     #[test]
@@ -472,8 +473,8 @@ mod tests {
                     let event = host
                         .bench
                         .ctx
-                        .event_wait(ALL, |event| event.for_user == user);
-                    assert_eq!(event.unwrap().kind, EventKind::DomainDeath);
+                        .event_wait(ALL, |event| event.for_user == EvUser(user));
+                    assert_eq!(event.unwrap().u, EventU::DomainDeath);
                 }
             }
         };

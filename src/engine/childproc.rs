@@ -157,7 +157,7 @@ impl Ctx {
                 }
                 Reaped::Failed(rc) => {
                     let what = format!("the application's reaped callback failed: {rc}");
-                    ctx.disaster(0, &Error::fail(what));
+                    ctx.disaster(None, &Error::fail(what));
                     ctx.settle();
                 }
             }

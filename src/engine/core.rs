@@ -15,13 +15,13 @@ use parking_lot::{ReentrantMutex, ReentrantMutexGuard};
 
 use super::blocking::Beside;
 use super::child::ChildEntry;
-use super::event::Event;
 use super::hooks::{ChildHooks, Disaster, EventSink, OsEvents};
 use super::op::OpInner;
 use super::wake::{Parker, TaskWaker, Wakeups};
 use crate::Result;
 use crate::log::Logger;
 use crate::store::Conn;
+use crate::types::Event;
 use crate::xen::Xen;
 
 /// A task's future. It is taken out of the table while it is polled.

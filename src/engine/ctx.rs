@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use super::core::{Connect, Shared, StoreEntry, Target};
 use super::drive::panicked;
+use super::event::event;
 use super::op::Op;
 use super::reactor::READ;
-use super::{Event, EventKind};
 use crate::log::{Level, Logger};
 use crate::store::{Conn, Store};
 use crate::sys::log::CLogger;
+use crate::types::{EventOperationComplete, EventU};
 use crate::xen::Xen;
 use crate::{Code, Domid, Error, Result};
 
@@ -219,9 +220,8 @@ impl Ctx {
         match notify {
             Notify::Callback(callback) => self.call_back(Box::new(move || callback(rc))),
             Notify::Event(for_user) => {
-                let mut event = Event::new(domid, EventKind::OperationComplete { rc });
-                event.for_user = for_user;
-                self.event_occurred(event);
+                let ended = EventU::OperationComplete(EventOperationComplete { rc });
+                self.event_occurred(event(domid, for_user, ended));
             }
         }
     }

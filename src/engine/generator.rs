@@ -10,15 +10,16 @@ use std::time::Duration;
 
 use super::Ctx;
 use super::core::State;
-use super::event::Event;
+use super::event::event;
 use super::reactor::{READ, Readiness, Waiting};
-use crate::{Error, Result};
+use crate::types::{EventType, EventU};
+use crate::{Domid, Error, Result};
 
 impl Ctx {
     /// Runs `work` until it ends or [`Ctx::stop_generator`] is called with the number that this returns.
     ///
-    /// Its failure is a disaster for events of the type `type_raw` (`LIBXL_EVENT_TYPE_*`).
-    pub(crate) fn start_generator<F, Fut>(&self, type_raw: u32, work: F) -> u64
+    /// Its failure is a disaster for events of this type (None: of all types).
+    pub(crate) fn start_generator<F, Fut>(&self, type_: Option<EventType>, work: F) -> u64
     where
         F: FnOnce(Ctx) -> Fut,
         Fut: Future<Output = Result<()>> + Send + 'static,
@@ -26,7 +27,7 @@ impl Ctx {
         let (ctx, work) = (self.clone(), work(self.clone()));
         let id = self.add_task(Box::pin(async move {
             if let Err(error) = work.await {
-                ctx.disaster(type_raw, &error);
+                ctx.disaster(type_, &error);
             }
         }));
         self.settle();
@@ -70,14 +71,14 @@ impl Ctx {
         Waiting::new(self, Readiness(fd.as_raw_fd(), READ)).await
     }
 
-    /// Tells the application that events of the type `type_raw` (0: of all types) may be lost from now on. False when it has
+    /// Tells the application that events of this type (None: of all types) may be lost from now on. False when it has
     /// no hook for that.
-    pub(crate) fn report_disaster(&self, type_raw: u32, error: &Error) -> bool {
-        self.disaster(type_raw, error)
+    pub(crate) fn report_disaster(&self, type_: Option<EventType>, error: &Error) -> bool {
+        self.disaster(type_, error)
     }
 
-    /// Reports an event.
-    pub(crate) fn report_event(&self, event: Event) {
-        self.event_occurred(event);
+    /// Reports an event about `domid`.
+    pub(crate) fn report_event(&self, domid: Domid, for_user: u64, what: EventU) {
+        self.event_occurred(event(domid, for_user, what));
     }
 }

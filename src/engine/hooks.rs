@@ -5,8 +5,8 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::event::Event;
 use crate::Result;
+use crate::types::{Event, EventType};
 
 /// An application's event loop, which watches descriptors and timers for us (`libxl_osevent_hooks`).
 /// All calls are made with the context's lock held and must not call back.
@@ -39,8 +39,8 @@ impl fmt::Debug for EventSink {
     }
 }
 
-/// Learns that events of a type (0: of all types) may be lost from now on; gets text and errno.
-pub type Disaster = Arc<dyn Fn(u32, &str, i32) + Send + Sync>;
+/// Learns that events of a type (None: of all types) may be lost from now on; gets text and errno.
+pub type Disaster = Arc<dyn Fn(Option<EventType>, &str, i32) + Send + Sync>;
 
 /// Who collects ended children (`libxl_sigchld_owner`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -21,7 +21,7 @@ mod wake;
 pub use blocking::Work;
 pub use child::{Child, Command, ExitStatus};
 pub use ctx::{Counted, Ctx, How, Notify};
-pub use event::{DISK_EJECT, DOMAIN_DEATH, Event, EventKind, ProgressHow};
+pub use event::ProgressHow;
 pub use hooks::{
     ChildHooks, ChildOwner, Disaster, EventSink, ForkCallback, OsEvents, Reaped, ReapedCallback,
 };

@@ -14,13 +14,14 @@ use super::Ctx;
 use super::blocking::Beside;
 use super::child::{Child, Command};
 use super::drive::panicked;
-use super::event::{Event, EventKind, ProgressHow};
+use super::event::{ProgressHow, event};
 use super::reactor::{READ, Readiness, WRITE, Waiting};
 use super::rollback::{Keeper, Rollback};
 use super::wake::lock;
 use crate::gate::Gate;
 use crate::log::Logger;
 use crate::store::{Store, Watch};
+use crate::types::EventU;
 use crate::xen::Xen;
 use crate::{Boxed, Code, Domid, Error, Result};
 
@@ -274,20 +275,18 @@ impl Op {
     }
 
     /// Sends a progress report. The operation's end is announced only after a callback has returned.
-    pub fn progress(&self, how: &ProgressHow, domid: Domid, kind: EventKind) {
-        let mut event = Event::new(domid, kind);
+    pub fn progress(&self, how: &ProgressHow, domid: Domid, what: EventU) {
         match how {
             ProgressHow::Drop => {}
             ProgressHow::Queue(for_user) => {
-                event.for_user = *for_user;
-                self.ctx().event_occurred(event);
+                self.ctx().event_occurred(event(domid, *for_user, what));
             }
             ProgressHow::Callback(callback) => {
                 let callback = Arc::clone(callback);
                 let inner = Arc::clone(&self.inner);
                 inner.hold();
                 self.ctx().call_back(Box::new(move || {
-                    callback(event);
+                    callback(event(domid, 0, what));
                     inner.release();
                     inner.ctx.settle();
                 }));

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use super::Ctx;
 use super::core::Callback;
 use super::drive::Patience;
-use super::event::Event;
+use super::event::mask_bit;
 use super::hooks::{Disaster, EventSink};
 use super::wake::Parker;
 use crate::log::Level;
+use crate::types::{Event, EventType};
 use crate::{Code, Error, Result};
 
 impl Ctx {
@@ -42,7 +43,7 @@ impl Ctx {
         let mut queue = std::mem::take(&mut guard.borrow_mut().events);
         let found = queue
             .iter()
-            .position(|event| mask & event.mask_bit() != 0 && wanted(event));
+            .position(|event| mask & mask_bit(event) != 0 && wanted(event));
         let event = found.and_then(|at| queue.remove(at));
         let mut core = guard.borrow_mut();
         let later = std::mem::replace(&mut core.events, queue);
@@ -54,7 +55,7 @@ impl Ctx {
     pub(super) fn event_occurred(&self, event: Event) {
         let guard = self.shared.lock();
         let sink = guard.borrow().event_sink.clone();
-        if let Some(sink) = sink.filter(|sink| sink.mask & event.mask_bit() != 0) {
+        if let Some(sink) = sink.filter(|sink| sink.mask & mask_bit(&event) != 0) {
             self.call_back(Box::new(move || (sink.deliver)(event)));
             return;
         }
@@ -69,15 +70,15 @@ impl Ctx {
         self.shared.wakeups.kick();
     }
 
-    /// Events of a type (0: any) are lost from now on. False when the application has no hook for that.
-    pub(super) fn disaster(&self, type_raw: u32, error: &Error) -> bool {
+    /// Events of a type (None: of all types) are lost from now on. False when the application has no hook for that.
+    pub(super) fn disaster(&self, type_: Option<EventType>, error: &Error) -> bool {
         let text = format_args!("events may be lost: {error}");
         self.shared.log.line(Level::Error, error.domid(), text);
         let Some(disaster) = self.shared.lock().borrow().disaster.clone() else {
             return false;
         };
         let (text, errno) = (error.to_string(), error.errno().unwrap_or(0));
-        self.call_back(Box::new(move || disaster(type_raw, &text, errno)));
+        self.call_back(Box::new(move || disaster(type_, &text, errno)));
         true
     }
 }

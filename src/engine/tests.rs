@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 
+use super::event::event;
 use super::testing::Bench;
 use super::wake::lock;
 use super::*;
 use crate::store::fake::Fault;
+use crate::types::{EvUser, Event, EventOperationComplete, EventU};
 use crate::{Code, Error, Result};
 
 const MS: Duration = Duration::from_millis(1);
@@ -22,8 +24,8 @@ type Results = Arc<Mutex<Vec<(u64, i32)>>>;
 
 fn complete(bench: &Bench) -> (u64, i32) {
     let event = bench.ctx.event_wait(1 << 4, |_| true).unwrap();
-    match event.kind {
-        EventKind::OperationComplete { rc } => (event.for_user, rc),
+    match event.u {
+        EventU::OperationComplete(EventOperationComplete { rc }) => (event.for_user.0, rc),
         other => panic!("{other:?}"),
     }
 }
@@ -525,11 +527,11 @@ fn queue_filters_and_wakes_a_waiter_elsewhere() {
     for domid in [8, 9, 10] {
         bench
             .ctx
-            .event_occurred(Event::new(domid, EventKind::DomainDeath));
+            .event_occurred(event(domid, 0, EventU::DomainDeath));
     }
     bench
         .ctx
-        .event_occurred(Event::new(9, EventKind::ConsoleAvailable));
+        .event_occurred(event(9, 0, EventU::DomainCreateConsoleAvailable));
     assert_eq!(waiter.join().unwrap().domid, 9);
     let order: Vec<_> = std::iter::from_fn(|| bench.ctx.event_check(ALL, |_| true).ok())
         .map(|event| event.domid)
@@ -551,16 +553,16 @@ fn sink_takes_its_types() {
     bench
         .ctx
         .block_on(async |op: &Op| {
-            op.progress(&how, 4, EventKind::ConsoleAvailable);
-            op.progress(&how, 4, EventKind::DomainDeath);
+            op.progress(&how, 4, EventU::DomainCreateConsoleAvailable);
+            op.progress(&how, 4, EventU::DomainDeath);
             Ok(())
         })
         .unwrap();
     assert_eq!(lock(&seen).len(), 1);
-    assert_eq!(lock(&seen)[0].for_user, 11);
+    assert_eq!(lock(&seen)[0].for_user, EvUser(11));
     assert_eq!(
-        bench.ctx.event_check(ALL, |_| true).unwrap().kind,
-        EventKind::DomainDeath
+        bench.ctx.event_check(ALL, |_| true).unwrap().u,
+        EventU::DomainDeath
     );
 }
 
@@ -579,7 +581,7 @@ fn completion_waits_for_progress_callbacks() {
     bench
         .ctx
         .start(Bench::how(2, &order), async move |op: Op| {
-            op.progress(&progress, 1, EventKind::ConsoleAvailable);
+            op.progress(&progress, 1, EventU::DomainCreateConsoleAvailable);
             Ok(())
         })
         .unwrap();
@@ -620,7 +622,7 @@ fn before_and_after_poll_drive_everything() {
         rounds += 1;
         assert!(rounds < 100);
     };
-    assert_eq!((event.for_user, event.domid), (1, 7));
+    assert_eq!((event.for_user, event.domid), (EvUser(1), 7));
 }
 
 #[test]
@@ -717,7 +719,7 @@ fn close_drops_what_runs() {
     let endless = async |op: Op| op.sleep(60_000 * MS).await;
     bench.ctx.start(Bench::how(1, &results), endless).unwrap();
     bench.ctx.start_generator(
-        0,
+        None,
         |ctx| async move { ctx.generator_pause(60_000 * MS).await },
     );
     let shared = Arc::downgrade(&bench.ctx.shared);

@@ -12,10 +12,13 @@ use super::guest_of;
 use crate::device::{
     Console, Force, Ring, When, add, add_all, eject, list, remove, remove_all, tty,
 };
+use crate::engine::Op;
 use crate::engine::testing::Bench;
-use crate::engine::{EventKind, Op};
 use crate::store::fake::Fake;
-use crate::types::{DeviceDisk, DeviceVkb, DiskBackend, DiskFormat, DomainType, VkbBackend};
+use crate::types::{
+    DeviceDisk, DeviceVkb, DiskBackend, DiskFormat, DomainType, EvUser, EventDiskEject, EventU,
+    VkbBackend,
+};
 use crate::{Code, Result};
 
 const BACKEND: &str = "/local/domain/0/backend/vbd/7/51712";
@@ -373,12 +376,23 @@ fn an_eject_is_reported_and_acknowledged() {
         set(&eject, "something else");
         set(&eject, "eject");
         let event = bench.ctx.event_wait(u64::MAX, |_| true).unwrap();
-        let kind = EventKind::DiskEject {
-            vdev: vdev.into(),
-            backend_domid,
-            backend,
-        };
-        assert_eq!((event.domid, event.for_user, event.kind), (7, 42, kind));
+        let what = EventU::DiskEject(EventDiskEject {
+            vdev: Some(vdev.into()),
+            disk: DeviceDisk {
+                backend_domid,
+                backend,
+                vdev: Some(vdev.into()),
+                pdev_path: Some(String::new()),
+                format: DiskFormat::Empty,
+                removable: 1,
+                is_cdrom: 1,
+                ..DeviceDisk::default()
+            },
+        });
+        assert_eq!(
+            (event.domid, event.for_user, event.u),
+            (7, EvUser(42), what)
+        );
         assert_eq!(bench.store.get(&eject).unwrap(), b"");
     }
     for (id, eject) in drives {
@@ -407,7 +421,7 @@ fn a_drive_that_is_gone_has_ejected_nothing() {
         .set("/local/domain/7/device/vbd/5696/eject", "eject");
     // Its event comes after what became of the first one is known.
     let event = bench.ctx.event_wait(u64::MAX, |_| true).unwrap();
-    assert_eq!(event.for_user, 2);
+    assert_eq!(event.for_user, EvUser(2));
     assert_eq!(bench.store.get(NODE).unwrap(), b"");
     let none = bench.ctx.event_check(u64::MAX, |_| true);
     assert_eq!(none.unwrap_err().code(), Code::NotReady);

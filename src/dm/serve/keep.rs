@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, PidfdFlags};
 
 use super::super::{START_TIMEOUT, attendant, connect, process};
-use crate::engine::{Ctx, DOMAIN_DEATH, How, Notify, Op};
+use crate::engine::{Ctx, How, Notify, Op};
 use crate::log::Level;
 use crate::store::{Store, layout};
 use crate::sys::pidfd;
+use crate::types::EventType;
 use crate::{Domid, Result, device, log_line};
 
 /// Between an end and the next start; each further one is twice as long.
@@ -21,7 +22,7 @@ const SETTLED: Duration = Duration::from_secs(30);
 
 /// Sees to it that the stub domain of `guest` is served as long as it runs, from now until then. Does nothing for other guests.
 pub fn keep(ctx: &Ctx, guest: Domid) {
-    ctx.start_generator(DOMAIN_DEATH, move |ctx| async move {
+    ctx.start_generator(Some(EventType::DomainDeath), move |ctx| async move {
         if let Err(error) = kept(&ctx, guest).await {
             let what = "its stub domain's server is not looked after";
             log_line!(ctx.log(), Level::Debug, guest, "{what}: {error}");
