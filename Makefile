@@ -263,12 +263,13 @@ $(BUILD)/tools/bin/cargo-deny: | prerequisites
 SHELL_SCRIPTS = $(shell git ls-files -z | xargs -0 grep -lE '^\#!/bin/(ba)?sh|^\#!/usr/bin/env bash') $(wildcard $(BED)/lib/*.sh $(BED)/scenarios/*.sh $(BED)/scenarios/*/*.sh)
 
 .PHONY: check
-check: $(DENY) | prerequisites ## format, lints, generated files, licences, shell scripts
+check: $(DENY) | prerequisites ## format, lints, generated files, order of layers, licences, shell scripts
 	$(SHARING)$(CARGO) fmt --all --check
 	@$(SHARING)if $(CARGO) clippy --version >/dev/null 2>&1; then \
 	    set -x; $(CARGO) clippy --workspace --all-targets -- --deny warnings; \
 	else echo "clippy is not part of this Rust toolchain (Debian packages none): skipped"; fi
 	$(SHARING)$(CARGO) run --quiet --package xenlight-idl --bin idlgen -- --check
+	$(SHARING)$(CARGO) run --quiet --package xenlight-compat-tests --bin layers
 	$(DENY) --log-level error check licenses bans sources
 	shellcheck --external-sources $(SHELL_SCRIPTS)
 
