@@ -3,12 +3,56 @@
 use std::io;
 
 use crate::log::Logger;
-use crate::sys::xc::Xc;
+use crate::sys::xc::{Xc, psr};
 use crate::types::{
-    Bitmap, PsrCatInfo, PsrCbmType, PsrCmtType, PsrFeatType, PsrHwInfo, PsrHwInfoU,
+    Bitmap, PsrCatInfo, PsrCbmType, PsrCmtType, PsrFeatType, PsrHwInfo, PsrHwInfoCat, PsrHwInfoMba,
+    PsrHwInfoU,
 };
 use crate::xen::Xen;
 use crate::{Domid, Error, Result};
+
+/// EINVAL for a kind that the hypervisor does not have.
+fn resource(kind: PsrCbmType) -> io::Result<psr::Resource> {
+    Ok(match kind {
+        PsrCbmType::L3Cbm => psr::Resource::L3,
+        PsrCbmType::L3CbmCode => psr::Resource::L3Code,
+        PsrCbmType::L3CbmData => psr::Resource::L3Data,
+        PsrCbmType::L2Cbm => psr::Resource::L2,
+        PsrCbmType::MbaThrtl => psr::Resource::Bandwidth,
+        PsrCbmType::Unknown => return Err(io::Error::from_raw_os_error(libc::EINVAL)),
+    })
+}
+
+fn counter_of(counter: PsrCmtType) -> psr::Counter {
+    match counter {
+        PsrCmtType::CacheOccupancy => psr::Counter::CacheOccupancy,
+        PsrCmtType::TotalMemCount => psr::Counter::TotalMemory,
+        PsrCmtType::LocalMemCount => psr::Counter::LocalMemory,
+    }
+}
+
+/// What a socket can do; EINVAL for a level that no cache with limits has.
+fn ability(xc: &Xc, socket: u32, feature: PsrFeatType, level: u32) -> io::Result<PsrHwInfoU> {
+    let cache = match (feature, level) {
+        (PsrFeatType::Mba, _) => {
+            let mba = xc.psr_bandwidth_info(socket)?;
+            return Ok(PsrHwInfoU::Mba(PsrHwInfoMba {
+                cos_max: mba.cos_max,
+                thrtl_max: mba.thrtl_max,
+                linear: mba.linear,
+            }));
+        }
+        (PsrFeatType::Cat, 3) => psr::Cache::L3,
+        (PsrFeatType::Cat, 2) => psr::Cache::L2,
+        (PsrFeatType::Cat, _) => return Err(io::Error::from_raw_os_error(libc::EINVAL)),
+    };
+    let cat = xc.psr_cache_info(socket, cache)?;
+    Ok(PsrHwInfoU::Cat(PsrHwInfoCat {
+        cos_max: cat.cos_max,
+        cbm_len: cat.cbm_len,
+        cdp_enabled: cat.cdp_enabled,
+    }))
+}
 
 /// What the hypervisor means by an error number; those of monitoring and allocation differ.
 fn explain(doing: &str, error: &io::Error, meanings: &[(i32, &'static str)]) -> Error {
@@ -122,8 +166,8 @@ pub fn sample(xen: &Xen, domid: Domid, counter: PsrCmtType, socket: u32) -> Resu
         ));
     }
     let cpu = cpu_of(xen, socket).map_err(of_domain)?;
-    let (data, tsc) =
-        monitoring(xen.xc(), |xc| xc.psr_cmt_data(id, cpu, counter)).map_err(of_domain)?;
+    let (data, tsc) = monitoring(xen.xc(), |xc| xc.psr_cmt_data(id, cpu, counter_of(counter)))
+        .map_err(of_domain)?;
     let factor = monitoring(xen.xc(), Xc::psr_cmt_l3_upscaling_factor).map_err(of_domain)?;
     Ok((data.wrapping_mul(factor.into()), tsc))
 }
@@ -156,7 +200,7 @@ pub fn set(
             break;
         }
         if let Err(error) = allocation(xen.xc_about(domid), kind, |xc| {
-            xc.psr_set(domid, kind, socket, value)
+            xc.psr_set(domid, resource(kind)?, socket, value)
         }) {
             log.failure(&error.context(format!("socket {socket}")).domain(domid));
             failed += 1;
@@ -171,7 +215,7 @@ pub fn set(
 /// What a domain gets on a socket.
 pub fn get(xen: &Xen, domid: Domid, kind: PsrCbmType, socket: u32) -> Result<u64> {
     allocation(xen.xc_about(domid), kind, |xc| {
-        xc.psr_get(domid, kind, socket)
+        xc.psr_get(domid, resource(kind)?, socket)
     })
     .map_err(|error| error.domain(domid))
 }
@@ -184,7 +228,7 @@ pub fn hw_info(xen: &Xen, feature: PsrFeatType, level: u32) -> Result<Vec<PsrHwI
         .filter_map(|socket| u32::try_from(socket).ok())
         .filter(|&socket| socket < sockets)
         .map(|id| {
-            let info = xen.xc()?.psr_hw_info(id, feature, level);
+            let info = ability(xen.xc()?, id, feature, level);
             let u =
                 info.map_err(|error| explain(&format!("looking at socket {id}"), &error, &[]))?;
             Ok(PsrHwInfo { id, u })
@@ -212,6 +256,13 @@ pub fn cat_info(xen: &Xen, level: u32) -> Result<Vec<PsrCatInfo>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_unknown_resource_is_refused() {
+        let refused = resource(PsrCbmType::Unknown).unwrap_err();
+        assert_eq!(refused.raw_os_error(), Some(libc::EINVAL));
+        assert_eq!(resource(PsrCbmType::L2Cbm).unwrap(), psr::Resource::L2);
+    }
 
     #[test]
     fn numbers_mean_different_things() {

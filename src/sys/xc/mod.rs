@@ -12,7 +12,7 @@ mod hvm;
 mod ioreq;
 mod memory;
 mod pool;
-mod psr;
+pub mod psr;
 mod pv;
 mod sched;
 

@@ -3,7 +3,6 @@
 use std::io;
 
 use super::{Xc, check, control, integer_calls};
-use crate::types::{PsrCbmType, PsrCmtType, PsrFeatType, PsrHwInfoCat, PsrHwInfoMba, PsrHwInfoU};
 
 integer_calls! {
     /// Starts monitoring a domain.
@@ -12,16 +11,73 @@ integer_calls! {
     fn psr_cmt_detach(domid: u32) = xc_psr_cmt_detach;
 }
 
-/// The C enumerator; EINVAL for a kind that the hypervisor does not have.
-fn resource(kind: PsrCbmType) -> io::Result<control::xc_psr_type> {
-    Ok(match kind {
-        PsrCbmType::L3Cbm => control::xc_psr_type::XC_PSR_CAT_L3_CBM,
-        PsrCbmType::L3CbmCode => control::xc_psr_type::XC_PSR_CAT_L3_CBM_CODE,
-        PsrCbmType::L3CbmData => control::xc_psr_type::XC_PSR_CAT_L3_CBM_DATA,
-        PsrCbmType::L2Cbm => control::xc_psr_type::XC_PSR_CAT_L2_CBM,
-        PsrCbmType::MbaThrtl => control::xc_psr_type::XC_PSR_MBA_THRTL,
-        PsrCbmType::Unknown => return Err(io::Error::from_raw_os_error(libc::EINVAL)),
-    })
+/// What a domain can be given a share of (`xc_psr_type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// The third-level cache.
+    L3,
+    /// The same, for code.
+    L3Code,
+    /// The same, for data.
+    L3Data,
+    /// The second-level cache.
+    L2,
+    /// The memory's bandwidth.
+    Bandwidth,
+}
+
+impl Resource {
+    fn raw(self) -> control::xc_psr_type {
+        match self {
+            Resource::L3 => control::xc_psr_type::XC_PSR_CAT_L3_CBM,
+            Resource::L3Code => control::xc_psr_type::XC_PSR_CAT_L3_CBM_CODE,
+            Resource::L3Data => control::xc_psr_type::XC_PSR_CAT_L3_CBM_DATA,
+            Resource::L2 => control::xc_psr_type::XC_PSR_CAT_L2_CBM,
+            Resource::Bandwidth => control::xc_psr_type::XC_PSR_MBA_THRTL,
+        }
+    }
+}
+
+/// What is counted for a monitored domain (`xc_psr_cmt_type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counter {
+    /// The third-level cache that it fills.
+    CacheOccupancy,
+    /// What it moves from and to all memory.
+    TotalMemory,
+    /// What it moves from and to the memory of its socket.
+    LocalMemory,
+}
+
+/// A cache whose use can be limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cache {
+    /// The second level.
+    L2,
+    /// The third level.
+    L3,
+}
+
+/// How a cache of a socket can be shared out.
+#[derive(Clone, Copy, Debug)]
+pub struct CacheInfo {
+    /// The highest class of service.
+    pub cos_max: u32,
+    /// Bits of a mask.
+    pub cbm_len: u32,
+    /// Code and data have masks of their own.
+    pub cdp_enabled: bool,
+}
+
+/// How a socket's memory bandwidth can be limited.
+#[derive(Clone, Copy, Debug)]
+pub struct BandwidthInfo {
+    /// The highest class of service.
+    pub cos_max: u32,
+    /// The strongest throttle.
+    pub thrtl_max: u32,
+    /// Throttles are in per cent.
+    pub linear: bool,
 }
 
 /// Getters of one number.
@@ -62,11 +118,11 @@ impl Xc {
     }
 
     /// A counter of a monitored domain, and the time stamp counter when it was read.
-    pub fn psr_cmt_data(&self, rmid: u32, cpu: u32, counter: PsrCmtType) -> io::Result<(u64, u64)> {
+    pub fn psr_cmt_data(&self, rmid: u32, cpu: u32, counter: Counter) -> io::Result<(u64, u64)> {
         let counter = match counter {
-            PsrCmtType::CacheOccupancy => control::xc_psr_cmt_type::XC_PSR_CMT_L3_OCCUPANCY,
-            PsrCmtType::TotalMemCount => control::xc_psr_cmt_type::XC_PSR_CMT_TOTAL_MEM_COUNT,
-            PsrCmtType::LocalMemCount => control::xc_psr_cmt_type::XC_PSR_CMT_LOCAL_MEM_COUNT,
+            Counter::CacheOccupancy => control::xc_psr_cmt_type::XC_PSR_CMT_L3_OCCUPANCY,
+            Counter::TotalMemory => control::xc_psr_cmt_type::XC_PSR_CMT_TOTAL_MEM_COUNT,
+            Counter::LocalMemory => control::xc_psr_cmt_type::XC_PSR_CMT_LOCAL_MEM_COUNT,
         };
         let (mut data, mut tsc) = (0, 0);
         // SAFETY: both pointers are to locals of the right type.
@@ -77,8 +133,8 @@ impl Xc {
     }
 
     /// Sets what a domain gets on a socket.
-    pub fn psr_set(&self, domid: u32, kind: PsrCbmType, socket: u32, value: u64) -> io::Result<()> {
-        let kind = resource(kind)?;
+    pub fn psr_set(&self, domid: u32, kind: Resource, socket: u32, value: u64) -> io::Result<()> {
+        let kind = kind.raw();
         // SAFETY: the handle is live and the other arguments are integers.
         check(|| unsafe {
             control::xc_psr_set_domain_data(self.as_ptr(), domid, kind, socket, value)
@@ -87,8 +143,8 @@ impl Xc {
     }
 
     /// What a domain gets on a socket.
-    pub fn psr_get(&self, domid: u32, kind: PsrCbmType, socket: u32) -> io::Result<u64> {
-        let kind = resource(kind)?;
+    pub fn psr_get(&self, domid: u32, kind: Resource, socket: u32) -> io::Result<u64> {
+        let kind = kind.raw();
         let mut value = 0;
         // SAFETY: the pointer is to a local of the right type.
         check(|| unsafe {
@@ -97,41 +153,44 @@ impl Xc {
         Ok(value)
     }
 
-    /// What a socket can do; `level` is that of the cache.
-    pub fn psr_hw_info(
+    /// How a cache of a socket can be shared out.
+    pub fn psr_cache_info(&self, socket: u32, cache: Cache) -> io::Result<CacheInfo> {
+        let info = self.psr_hw_info(
+            socket,
+            match cache {
+                Cache::L2 => control::xc_psr_feat_type::XC_PSR_CAT_L2,
+                Cache::L3 => control::xc_psr_feat_type::XC_PSR_CAT_L3,
+            },
+        )?;
+        // SAFETY: the member for the kind that was asked for; its bool is written by C as one.
+        let cat = unsafe { info.cat };
+        Ok(CacheInfo {
+            cos_max: cat.cos_max,
+            cbm_len: cat.cbm_len,
+            cdp_enabled: cat.cdp_enabled,
+        })
+    }
+
+    /// How a socket's memory bandwidth can be limited.
+    pub fn psr_bandwidth_info(&self, socket: u32) -> io::Result<BandwidthInfo> {
+        let info = self.psr_hw_info(socket, control::xc_psr_feat_type::XC_PSR_MBA)?;
+        // SAFETY: the member for the kind that was asked for; its bool is written by C as one.
+        let mba = unsafe { info.mba };
+        Ok(BandwidthInfo {
+            cos_max: mba.cos_max,
+            thrtl_max: mba.thrtl_max,
+            linear: mba.linear,
+        })
+    }
+
+    fn psr_hw_info(
         &self,
         socket: u32,
-        feature: PsrFeatType,
-        level: u32,
-    ) -> io::Result<PsrHwInfoU> {
-        let kind = match (feature, level) {
-            (PsrFeatType::Cat, 3) => control::xc_psr_feat_type::XC_PSR_CAT_L3,
-            (PsrFeatType::Cat, 2) => control::xc_psr_feat_type::XC_PSR_CAT_L2,
-            (PsrFeatType::Cat, _) => return Err(io::Error::from_raw_os_error(libc::EINVAL)),
-            (PsrFeatType::Mba, _) => control::xc_psr_feat_type::XC_PSR_MBA,
-        };
+        kind: control::xc_psr_feat_type,
+    ) -> io::Result<control::xc_psr_hw_info> {
         let mut info = control::xc_psr_hw_info::default();
         // SAFETY: the pointer is to a local of the right type.
         check(|| unsafe { control::xc_psr_get_hw_info(self.as_ptr(), socket, kind, &mut info) })?;
-        Ok(match feature {
-            PsrFeatType::Cat => {
-                // SAFETY: the member for the kind that was asked for; its bool is written by C as one.
-                let cat = unsafe { info.cat };
-                PsrHwInfoU::Cat(PsrHwInfoCat {
-                    cos_max: cat.cos_max,
-                    cbm_len: cat.cbm_len,
-                    cdp_enabled: cat.cdp_enabled,
-                })
-            }
-            PsrFeatType::Mba => {
-                // SAFETY: as above.
-                let mba = unsafe { info.mba };
-                PsrHwInfoU::Mba(PsrHwInfoMba {
-                    cos_max: mba.cos_max,
-                    thrtl_max: mba.thrtl_max,
-                    linear: mba.linear,
-                })
-            }
-        })
+        Ok(info)
     }
 }
