@@ -1,26 +1,40 @@
 # The front door. `make help` lists what there is.
 
-VERSION   := 4.17
-SONAME    := libxenlight.so.$(VERSION)
+# The release of Xen to build for: make XEN=4.20.
+RELEASES  := idl/release/releases.tsv
+DEFAULT   := $(shell awk '$$3 == "default" { print $$1 }' $(RELEASES))
+XEN       ?= $(DEFAULT)
+NODE      := $(shell awk '$$1 == "$(XEN)" && $$3 != "described" { print $$2 }' $(RELEASES))
+ifeq ($(NODE),)
+$(error XEN=$(XEN): $(RELEASES) lists what can be built)
+endif
+export XEN XENLIGHT_XEN := $(XEN)
+SONAME    := libxenlight.so.$(XEN)
 REALNAME  := $(SONAME).0
-NODE      := VERS_$(VERSION).0
-EXPORTS   := capi/abi/exports-$(VERSION).tsv
+EXPORTS   := capi/abi/exports.tsv
 
 PREFIX    ?= /usr
-LIBDIR    ?= $(PREFIX)/lib/$(shell $(CC) -print-multiarch)
+LIBDIR    ?= $(PREFIX)/lib/$(MULTIARCH)
 SBINDIR   ?= $(PREFIX)/sbin
 INCLUDEDIR ?= $(PREFIX)/include
 DESTDIR   ?=
 
 CC        ?= cc
 CARGO     ?= cargo
-BUILD     := build
+BUILD     := build$(XEN:%=$(if $(filter $(DEFAULT),$(XEN)),,/%))
 LIB       := $(BUILD)/lib
 # PROFILE=dev builds quickly, for work on the library itself.
 PROFILE   ?= release
 # CARGO_TARGET_DIR or cargo's configuration may have moved it.
 TARGET    := $(or $(CARGO_TARGET_DIR),$(shell $(CARGO) metadata --no-deps --format-version 1 2>/dev/null | \
     sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'),target)
+# Each release has its own, so that nobody waits for the other's to be built again.
+ifneq ($(XEN),$(DEFAULT))
+ifeq ($(filter %/$(XEN),$(TARGET)),)
+TARGET    := $(TARGET)/$(XEN)
+endif
+export CARGO_TARGET_DIR := $(abspath $(TARGET))
+endif
 OUT       := $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 STATICLIB := $(OUT)/libxenlight_capi.a
 # The library that can be told to fail (docs/faults.md). It shares the tests' dependencies, and integer overflows are caught.
@@ -29,6 +43,19 @@ FAULTS_LIB := $(BUILD)/faults/lib/$(REALNAME)
 INSPECT   := $(BUILD)/bin/xenlight-inspect
 SERVE     := $(BUILD)/bin/xenlight-serve
 XEN_LIBS  := -lxentoollog -lxenevtchn -lxenctrl -lxenforeignmemory -lxendevicemodel -lxenhypfs -lyajl
+
+# A release that this host does not have: the test bed's copy of Debian's packages, and bindings made from their headers.
+MULTIARCH := $(shell $(CC) -print-multiarch)
+FOREIGN   := $(if $(or $(XENLIGHT_XEN_PREFIX),$(wildcard /usr/lib/$(MULTIARCH)/libxenctrl.so.$(XEN))),,$(filter-out $(DEFAULT),$(XEN)))
+ifdef FOREIGN
+export XENLIGHT_XEN_PREFIX := $(CURDIR)/$(BUILD)/xen
+endif
+ifdef XENLIGHT_XEN_PREFIX
+XEN_CFLAGS  := -I$(XENLIGHT_XEN_PREFIX)/include
+# Its libc may be newer than this host's.
+XEN_LDFLAGS := -L$(XENLIGHT_XEN_PREFIX)/lib -L$(XENLIGHT_XEN_PREFIX)/lib/$(MULTIARCH) -Wl,--allow-shlib-undefined
+OWN_BINDINGS := --no-default-features
+endif
 
 # Incremental builds only cost time where everything is built once.
 ifdef CI
@@ -42,7 +69,7 @@ STRIP     ?= -Wl,--strip-debug
 PLACES    := $(shell sed -n 's/^    \([A-Z_]*\) = "\/.*/\1/p' src/paths.rs)
 $(foreach place,$(PLACES),$(if $(findstring command,$(origin $(place))),$(eval export XENLIGHT_$(place) := $($(place)))))
 # place NAME: where it is, as chosen or Debian's.
-place      = $(or $(XENLIGHT_$(1)),$(shell sed -n 's/^    $(1) = "\(.*\)";/\1/p' src/paths.rs))
+place      = $(or $(XENLIGHT_$(1)),$(shell sed -n 's/" RELEASE "/$(XEN)/; s/^    $(1) = "\(.*\)";/\1/p' src/paths.rs))
 BOOTDIR    = $(call place,XEN_BOOTDIR)
 
 # Cargo, and scripts that call it, take part in --jobs; but a dry run runs what has a plus sign, too.
@@ -57,20 +84,24 @@ STEPS     := build $(if $(filter $(INSTALLING),$(MAKECMDGOALS)),check) \
 all: $(LIB)/$(REALNAME) $(INSPECT) $(SERVE) $(BUILD)/xenlight.pc ## build the library (build/lib), xenlight-inspect and xenlight-serve (build/bin), xenlight.pc
 
 .PHONY: prerequisites
-prerequisites: ## install the Debian packages that build and tests use
+prerequisites: $(if $(FOREIGN),$(BUILD)/xen) ## install the Debian packages that build and tests use
 	@compat-tests/prerequisites $(if $(filter $(INSTALLING),$(MAKECMDGOALS)),--install) $(STEPS)
+
+$(BUILD)/xen: FORCE
+	@mkdir -p $(@D)
+	@ln -sfn "$$($(BED)/setup headers)" $@
 
 .PHONY: FORCE
 FORCE:
 $(STATICLIB): FORCE | prerequisites
-	$(SHARING)$(CARGO) build --profile $(PROFILE) --package xenlight-capi
+	$(SHARING)$(CARGO) build --profile $(PROFILE) --package xenlight-capi $(OWN_BINDINGS)
 $(FAULTS_STATICLIB): FORCE | prerequisites $(if $(filter dev,$(PROFILE)),$(LIB)/$(REALNAME))
-	$(SHARING)$(CARGO) build --features faults --package xenlight-capi
+	$(SHARING)$(CARGO) build --features faults --package xenlight-capi $(OWN_BINDINGS)
 	@mkdir -p $(@D)
 	cp $(TARGET)/debug/libxenlight_capi.a $@
 
 $(INSPECT): FORCE | prerequisites
-	$(SHARING)$(CARGO) build --profile $(PROFILE) --package xenlight --bin xenlight-inspect
+	$(SHARING)$(CARGO) build --profile $(PROFILE) --package xenlight --bin xenlight-inspect $(OWN_BINDINGS)
 	@mkdir -p $(@D)
 	install -s $(OUT)/xenlight-inspect $@
 
@@ -81,7 +112,11 @@ $(SERVE): FORCE | prerequisites
 
 $(BUILD)/exports.map: $(EXPORTS) Makefile
 	@mkdir -p $(@D)
-	@{ echo '$(NODE) {'; echo ' global:'; awk '!/^#/ { print "  " $$1 ";" }' $(EXPORTS); \
+	@{ echo '$(NODE) {'; echo ' global:'; awk -F '\t' -v xen=$(XEN) \
+	   'function order(release, part) { split(release, part, "."); return part[1] * 1000 + part[2] } \
+	    !/^#/ { here = 1; for (i = split($$5, word, " "); i > 1; i -= 2) \
+	        here = here && (word[i - 1] == "since") == (order(xen) >= order(word[i])); \
+	        if (here) print "  " $$1 ";" }' $(EXPORTS); \
 	   echo ' local: *;'; echo '};'; } > $@
 
 # A cdylib cannot carry the version node, so the linker makes the library from the static one.
@@ -92,13 +127,13 @@ $(LIB)/$(REALNAME) $(FAULTS_LIB): $(BUILD)/exports.map
 	$(CC) -shared -o $@ -Wl,--whole-archive $(filter %.a,$^) -Wl,--no-whole-archive \
 	    -Wl,--gc-sections -Wl,--version-script=$(BUILD)/exports.map -Wl,-soname,$(SONAME) \
 	    -Wl,-z,defs,-z,relro,-z,now,-z,text,-z,pack-relative-relocs -Wl,--no-undefined-version -Wl,--as-needed \
-	    $(STRIP) $(LDFLAGS) $(XEN_LIBS) -lgcc_s -lm -lpthread -ldl -lc
+	    $(STRIP) $(LDFLAGS) $(XEN_LDFLAGS) $(XEN_LIBS) -lgcc_s -lm -lpthread -ldl -lc
 	@ln -sf $(REALNAME) $(@D)/$(SONAME)
 	@ln -sf $(SONAME) $(@D)/libxenlight.so
 
 $(BUILD)/xenlight.pc: capi/xenlight.pc.in FORCE
 	@mkdir -p $(@D)
-	@sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION).0|' $< > $@
+	@sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(XEN).0|' $< > $@
 
 .PHONY: install
 install: all ## install library, links, headers and xenlight.pc (DESTDIR= PREFIX= LIBDIR=)
@@ -109,7 +144,7 @@ install: all ## install library, links, headers and xenlight.pc (DESTDIR= PREFIX
 	install -d $(DESTDIR)$(SBINDIR)
 	install $(INSPECT) $(DESTDIR)$(SBINDIR)/
 	install -D $(SERVE) $(DESTDIR)$(call place,STUBDOM_SERVER)
-	install -m 644 include/*.h $(DESTDIR)$(INCLUDEDIR)/
+	install -m 644 include/$(XEN)/*.h $(DESTDIR)$(INCLUDEDIR)/
 	install -m 644 $(BUILD)/xenlight.pc $(DESTDIR)$(LIBDIR)/pkgconfig/xenlight.pc
 
 BED := compat-tests/testbed
@@ -129,7 +164,7 @@ bed-images: stubdom probe
 # The device model of examples/ioreq-probe, and its peer in C.
 .PHONY: probe
 probe: $(BUILD)/tests/ioreq-peer | prerequisites
-	$(SHARING)$(CARGO) build --profile $(PROFILE) --package xenlight --example ioreq-probe
+	$(SHARING)$(CARGO) build --profile $(PROFILE) --package xenlight --example ioreq-probe $(OWN_BINDINGS)
 	install -s $(OUT)/examples/ioreq-probe $(BUILD)/tests/
 
 # Compares what both libraries recorded there.
@@ -239,7 +274,7 @@ c-programs: $(patsubst compat-tests/c/%.c,$(BUILD)/tests/%,$(wildcard compat-tes
 c-programs: $(patsubst compat-tests/c/preload/%.c,$(BUILD)/tests/%.so,$(wildcard compat-tests/c/preload/*.c)) ## C test programs for the test bed
 $(BUILD)/tests/%: compat-tests/c/%.c compat-tests/c/check.h | prerequisites
 	@mkdir -p $(@D)
-	$(CC) -Wall -Wextra -Werror -O1 -g -o $@ $< -Wl,--as-needed \
+	$(CC) -Wall -Wextra -Werror -O1 -g $(XEN_CFLAGS) -o $@ $< -Wl,--as-needed $(XEN_LDFLAGS) \
 	    -lxenlight -lxentoollog -lxenctrl -lxendevicemodel -lxenforeignmemory -lxenevtchn -lxenvchan -lpthread -lvncclient -lpng -lxenstore
 $(BUILD)/tests/%.so: compat-tests/c/preload/%.c | prerequisites
 	@mkdir -p $(@D)

@@ -8,6 +8,8 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use xenlight_release::Release;
+
 const LIBRARIES: [&str; 5] = [
     "xendevicemodel",
     "xenevtchn",
@@ -30,9 +32,10 @@ const GUEST: &str = "
 const CONTROL: &str = "#include <xenctrl.h>\n";
 
 fn main() {
+    let release = xenlight_release::tell_cargo();
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=XENLIGHT_XEN_PREFIX");
-    let include = find_headers();
+    let include = find_headers(&release);
     println!(
         "cargo:rerun-if-changed={}",
         include.join("xenforeignmemory.h").display()
@@ -50,7 +53,7 @@ fn main() {
 }
 
 /// The directory with Xen's headers; ends the build with what to install when there is none.
-fn find_headers() -> PathBuf {
+fn find_headers(release: &Release) -> PathBuf {
     let prefixes = match env::var_os("XENLIGHT_XEN_PREFIX") {
         Some(prefix) => vec![PathBuf::from(prefix)],
         None => vec!["/usr".into(), "/usr/local".into()],
@@ -59,7 +62,13 @@ fn find_headers() -> PathBuf {
         let include = prefix.join("include");
         if include.join("xenctrl.h").exists() && include.join("xenforeignmemory.h").exists() {
             if prefix != Path::new("/usr") {
-                println!("cargo:rustc-link-search={}", prefix.join("lib").display());
+                let libraries = prefix.join("lib");
+                println!("cargo:rustc-link-search={}", libraries.display());
+                // Debian's place, where its packages are unpacked and not installed.
+                let multiarch = libraries.join("x86_64-linux-gnu");
+                if multiarch.exists() {
+                    println!("cargo:rustc-link-search={}", multiarch.display());
+                }
             }
             return include;
         }
@@ -67,12 +76,13 @@ fn find_headers() -> PathBuf {
     eprintln!(
         "Xen's headers xenctrl.h and xenforeignmemory.h are not in {}.\n\
          Install Debian's package libxen-dev (and libclang-dev, for reading them), \
-         or set XENLIGHT_XEN_PREFIX to where Xen 4.17 is installed.",
+         or set XENLIGHT_XEN_PREFIX to where Xen {} is installed.",
         prefixes
             .iter()
             .map(|prefix| prefix.join("include").display().to_string())
             .collect::<Vec<_>>()
-            .join(" or ")
+            .join(" or "),
+        release.version
     );
     std::process::exit(1);
 }

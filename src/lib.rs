@@ -16,6 +16,7 @@ pub mod host;
 pub mod log;
 pub mod paths;
 pub mod qmp;
+pub mod release;
 pub mod store;
 pub mod sys;
 pub mod types;

@@ -1,29 +1,31 @@
 //! Where the host keeps what this library starts, reads and writes.
 //!
 //! The places are chosen when the library is built: `make QEMU=/opt/qemu` hands one on as `XENLIGHT_QEMU`, and `cargo`
-//! takes the same variables from the environment. A place that nobody chose is Debian 12's.
+//! takes the same variables from the environment. A place that nobody chose is that of the Debian which ships the release of
+//! Xen that is built for; `RELEASE` stands for its number.
 
 macro_rules! places {
-    ($($(#[$doc:meta])+ $name:ident = $debian:literal;)+) => {
+    ($($(#[$doc:meta])+ $name:ident = $debian:literal $(RELEASE $rest:literal)?;)+) => {
         $(
             $(#[$doc])+
             pub const $name: &str = chosen(
                 option_env!(concat!("XENLIGHT_", stringify!($name))),
-                $debian,
+                concat!($debian $(, env!("XENLIGHT_RELEASE"), $rest)?),
             );
         )+
 
         #[cfg(test)]
-        const ALL: &[(&str, &str, &str)] = &[$((stringify!($name), $name, $debian)),+];
+        const ALL: &[(&str, &str, &str)] =
+            &[$((stringify!($name), $name, concat!($debian $(, env!("XENLIGHT_RELEASE"), $rest)?))),+];
     };
 }
 
 // The Makefile reads this table, too: one line for each place.
 places! {
     /// Directory of the programs that only the toolstack starts, such as xenconsole.
-    XEN_BINDIR = "/usr/lib/xen-4.17/bin";
+    XEN_BINDIR = "/usr/lib/xen-" RELEASE "/bin";
     /// Directory of Xen's own firmware, of the PV shim and of the stub domain's images.
-    XEN_BOOTDIR = "/usr/lib/xen-4.17/boot";
+    XEN_BOOTDIR = "/usr/lib/xen-" RELEASE "/boot";
     /// Directory of the hotplug scripts.
     XEN_SCRIPTDIR = "/etc/xen/scripts";
     /// Directory of sockets, locks and the history of domain numbers, empty after a boot.
@@ -35,7 +37,7 @@ places! {
     /// QEMU with Xen's machines, for dom0.
     QEMU = "/usr/libexec/xen-qemu-system-i386";
     /// The device model before QEMU's support of Xen; Debian does not ship it.
-    QEMU_TRADITIONAL = "/usr/lib/xen-4.17/bin/qemu-dm";
+    QEMU_TRADITIONAL = "/usr/lib/xen-" RELEASE "/bin/qemu-dm";
     /// What hvmloader starts for `bios="seabios"`.
     SEABIOS = "/usr/share/seabios/bios-256k.bin";
     /// What hvmloader starts for `bios="ovmf"`.

@@ -1,13 +1,21 @@
 //! Exports of the area "consoles/vnc/channels".
 
 use std::ffi::{c_char, c_int};
+#[cfg(since_4_18)]
+use std::ffi::{c_uint, c_ulong};
 use std::os::fd::OwnedFd;
 use std::ptr::null_mut;
 
 use xenlight::device::tty::{self, Address};
+#[cfg(since_4_18)]
+use xenlight::device::{self, Console, Guest, Ring, When};
 use xenlight::device::{info, list};
+#[cfg(since_4_18)]
+use xenlight::engine::Op;
 use xenlight::{Error, Result};
 
+#[cfg(since_4_18)]
+use crate::args::{AoHow, Text};
 use crate::args::{Handle, LastUse, Out, Unused, Whole};
 use crate::ctx::libxl_ctx;
 use crate::device::infos;
@@ -34,11 +42,79 @@ fn address(domid: u32, number: c_int, type_: Whole<libxl_console_type>) -> Resul
 }
 
 /// Replaces this process; the failure to do so.
-fn become_client(console: Address, notify_fd: c_int) -> Error {
+fn become_client(console: Address, notify_fd: c_int, escape: Option<&[u8]>) -> Error {
     let notify = (notify_fd != -1).then_some(notify_fd);
-    match tty::client(console, notify) {
+    match tty::client(console, notify, escape) {
         Ok(command) => tty::exec(&command, None).domain(console.domid),
         Err(error) => error,
+    }
+}
+
+#[cfg(not(since_4_18))]
+export! {
+    /// Replaces this process by a client of the console; returns only when that fails.
+    fn libxl_console_exec(
+        _this,
+        domid: u32,
+        cons_num: c_int,
+        type_: Whole<libxl_console_type>,
+        notify_fd: c_int,
+    ) {
+        let console = address(domid, cons_num, type_)?;
+        Err::<(), _>(become_client(console, notify_fd, None))
+    }
+
+    /// Replaces this process by a client of the console that a user of the domain means; returns only when that fails.
+    fn libxl_primary_console_exec(this, domid_vm: u32, notify_fd: c_int) {
+        let console = this.core.block_on(async |op| tty::primary(op, domid_vm).await)?;
+        Err::<(), _>(become_client(console, notify_fd, None))
+    }
+}
+
+#[cfg(since_4_18)]
+export! {
+    /// Replaces this process by a client of the console, which `escape_character` leaves if it is not NULL; returns only when that
+    /// fails.
+    fn libxl_console_exec(
+        _this,
+        domid: u32,
+        cons_num: c_int,
+        type_: Whole<libxl_console_type>,
+        notify_fd: c_int,
+        escape_character: Text<*mut c_char>,
+    ) {
+        let console = address(domid, cons_num, type_)?;
+        Err::<(), _>(become_client(console, notify_fd, escape_character.bytes()))
+    }
+
+    /// Replaces this process by a client of the console that a user of the domain means, which `escape_character` leaves if it
+    /// is not NULL; returns only when that fails.
+    fn libxl_primary_console_exec(
+        this,
+        domid_vm: u32,
+        notify_fd: c_int,
+        escape_character: Text<*mut c_char>,
+    ) {
+        let console = this.core.block_on(async |op| tty::primary(op, domid_vm).await)?;
+        Err::<(), _>(become_client(console, notify_fd, escape_character.bytes()))
+    }
+
+    /// Announces the first console of a domain that something else built: its ring's frame and the domain's end of the event
+    /// channel. xenconsoled in `backend` serves it.
+    fn libxl_console_add_xenstore(
+        _this,
+        domid: u32,
+        backend: u32,
+        evtch: c_uint,
+        gfn: c_ulong,
+        ao_how: AoHow,
+    ) {
+        let ring = Ring { port: evtch, frame: gfn, tty: None };
+        ao_how.start(domid, async move |op: Op| {
+            let guest = Guest::read(&op, domid).await?;
+            let mut console = Console::primary(backend, ring);
+            device::place(&op, &guest, &mut console, When::Creation).await.map(drop)
+        })
     }
 }
 
@@ -85,26 +161,6 @@ export! {
             tty::path(op, console).await
         })?;
         path.text(&found)
-    }
-
-    /// Replaces this process by a client of the console; returns only when that fails.
-    fn libxl_console_exec(
-        _this,
-        domid: u32,
-        cons_num: c_int,
-        type_: Whole<libxl_console_type>,
-        notify_fd: c_int,
-    ) {
-        let console = address(domid, cons_num, type_)?;
-        Err::<(), _>(become_client(console, notify_fd))
-    }
-
-    /// Replaces this process by a client of the console that a user of the domain means; returns only when that fails.
-    fn libxl_primary_console_exec(this, domid_vm: u32, notify_fd: c_int) {
-        let console = this
-            .core
-            .block_on(async |op| tty::primary(op, domid_vm).await)?;
-        Err::<(), _>(become_client(console, notify_fd))
     }
 
     /// Replaces this process by a viewer of the domain's screen; returns only when that fails.

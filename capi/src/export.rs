@@ -125,8 +125,11 @@ pub(crate) use {arguments, export, export_one, list_free, prototype};
 
 #[cfg(test)]
 pub(crate) mod prototypes {
-    /// The prototypes that idlgen makes the headers from.
-    const ABI: &str = include_str!("../abi/prototypes-4.17.rs");
+    use std::path::Path;
+    use std::sync::OnceLock;
+
+    use xenlight_idl::abi;
+    use xenlight_idl::signatures::Signature;
 
     /// Compares the types of a function with its prototype; all are given as the compiler calls them.
     pub(crate) fn check(name: &str, arguments: &[&str], returns: &str) {
@@ -136,15 +139,19 @@ pub(crate) mod prototypes {
         assert_eq!(ours, theirs, "{name} here, and in capi/abi");
     }
 
-    /// Argument types and result of a prototype.
+    /// Argument types and result of the prototype that idlgen makes the headers of this release from.
     fn declared(name: &str) -> Option<(Vec<String>, String)> {
-        let (_, rest) = ABI.split_once(&format!("fn {name}("))?;
-        let (arguments, rest) = rest.split_once(')')?;
-        let returns = rest.split_once(';')?.0.trim().trim_start_matches("->");
-        let types = arguments.split(',').map(str::trim);
-        let types = types.filter(|argument| !argument.is_empty());
-        let types = types.filter_map(|argument| Some(compilers_name(argument.split_once(':')?.1)));
-        let returns = match returns {
+        static ABI: OnceLock<Vec<Signature>> = OnceLock::new();
+        let all = ABI.get_or_init(|| {
+            let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+            let release = xenlight_release::chosen().expect("the release that this is built for");
+            abi::prototypes_of(&top, release.version).expect("the table of prototypes")
+        });
+        let prototype = all.iter().find(|prototype| prototype.name == name)?;
+        let arguments = prototype.parameters.split(", ");
+        let types =
+            arguments.filter_map(|argument| Some(compilers_name(argument.split_once(": ")?.1)));
+        let returns = match prototype.returns.trim_start_matches(" -> ") {
             "" => "()".to_owned(),
             some => compilers_name(some),
         };
@@ -163,7 +170,7 @@ pub(crate) mod prototypes {
             "libxl_ev_user" => "u64",
             other => other,
         });
-        words.collect::<Vec<_>>().join(" ")
+        words.collect::<Vec<_>>().join(" ").replace("* ", "*")
     }
 
     /// Without the modules that a type is in.

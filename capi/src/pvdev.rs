@@ -39,6 +39,12 @@ additions! {
     fn libxl_device_vsnd_add(libxl_device_vsnd) = add_stored;
 }
 
+#[cfg(since_4_19)]
+additions! {
+    /// Gives a domain a shared directory. What was left open is filled in.
+    fn libxl_device_9pfs_add(libxl_device_p9) = add_unstored;
+}
+
 removals! {
     /// Takes a shared directory away, by force if the guest does not let go.
     fn libxl_device_p9_remove(libxl_device_p9, Auto);

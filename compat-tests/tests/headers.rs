@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const TOP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+use xenlight_compat_tests::{self as compat, include};
 
 /// The values of LIBXL_API_VERSION; "" leaves it undefined.
 const INTERFACES: &[&str] = &[
@@ -15,10 +15,6 @@ const INTERFACES: &[&str] = &[
 
 const HEADERS: &str = "#include <libxl.h>\n#include <libxl_event.h>\n#include <libxl_json.h>\n#include <libxl_utils.h>\n\
     #include <libxl_uuid.h>\n";
-
-fn include() -> PathBuf {
-    Path::new(TOP).join("include")
-}
 
 /// An empty folder for the files of one test.
 fn scratch(name: &str) -> PathBuf {
@@ -154,7 +150,7 @@ fn a_go_program_builds_and_runs() {
         return;
     }
     let folder = scratch("go");
-    let libraries = Path::new(TOP).join("build/lib");
+    let libraries = compat::build().join("lib");
     let build_and_run = |ours: bool| {
         let program = folder.join(if ours { "ours" } else { "debian" });
         let mut go = Command::new("go");
@@ -176,7 +172,7 @@ fn a_go_program_builds_and_runs() {
         if ours {
             ldd.env("LD_LIBRARY_PATH", &libraries);
         }
-        let runs_on_ours = run(&mut ldd).contains("build/lib/libxenlight.so.4.17");
+        let runs_on_ours = run(&mut ldd).contains(&*libraries.to_string_lossy());
         assert_eq!(runs_on_ours, ours, "which library the program runs on");
         run(&mut command)
     };

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use xenlight_compat_tests as compat;
+
 /// The staging directory that `make test` installs into.
 fn stage() -> PathBuf {
-    let stage = Path::new(env!("CARGO_MANIFEST_DIR")).join("../build/stage");
+    let stage = compat::build().join("stage");
     assert!(
         stage.is_dir(),
         "{} is missing: run make stage",
@@ -50,7 +52,7 @@ fn a_c_program_builds_and_runs_on_what_is_installed() {
 
     let maps = run(Command::new(&program).env("LD_LIBRARY_PATH", &libraries));
     print!("{maps}");
-    let ours = libraries.join("libxenlight.so.4.17.0");
+    let ours = libraries.join(compat::file_name());
     assert!(
         maps.lines()
             .all(|line| line.ends_with(&*ours.to_string_lossy())),
@@ -63,11 +65,11 @@ fn a_c_program_builds_and_runs_on_what_is_installed() {
 fn the_links_lead_to_the_library() {
     let libraries = stage().join("usr/lib");
     for (link, target) in [
-        ("libxenlight.so", "libxenlight.so.4.17"),
-        ("libxenlight.so.4.17", "libxenlight.so.4.17.0"),
+        ("libxenlight.so", compat::soname()),
+        (&compat::soname(), compat::file_name()),
     ] {
         let found = libraries.join(link).read_link().expect("it is a link");
         println!("{link} -> {}", found.display());
-        assert_eq!(found, Path::new(target));
+        assert_eq!(found, Path::new(&target));
     }
 }

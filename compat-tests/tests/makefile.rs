@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs};
 
+use xenlight_release::Support;
+
 fn top() -> PathBuf {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     top.canonicalize().expect("the project's directory exists")
@@ -17,7 +19,7 @@ fn make(arguments: &[&str], environment: &[(&str, &str)]) -> String {
     command.current_dir(top());
     for (name, _) in env::vars_os() {
         let name_text = name.to_string_lossy();
-        let told = ["MAKE", "MFLAGS", "XENLIGHT_", "CARGO_TARGET", "CARGO_BUILD"];
+        let told = ["MAKE", "MFLAGS", "XEN", "CARGO_TARGET", "CARGO_BUILD"];
         if told.iter().any(|prefix| name_text.starts_with(prefix)) {
             command.env_remove(name);
         }
@@ -34,7 +36,14 @@ fn succeeds(output: &Output) -> String {
 
 /// Name and path of each place in `src/paths.rs`.
 fn places() -> Vec<(String, String)> {
+    let mut known = xenlight_release::known().into_iter();
+    let default = known.find(|release| release.support == Support::Default);
+    let default = default
+        .expect("a release is built by default")
+        .version
+        .to_string();
     let table = fs::read_to_string(top().join("src/paths.rs")).expect("src/paths.rs is there");
+    let table = table.replace("\" RELEASE \"", &default);
     let entries = table.lines().filter_map(|line| line.split_once(" = \"/"));
     entries
         .map(|(name, rest)| {

@@ -23,7 +23,7 @@ const CHARACTER: u32 = 0o020_000;
 
 fn image(name: &str) -> PathBuf {
     let dir = env::var_os("XENLIGHT_STUBDOM").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../build/stubdom")),
+        || xenlight_compat_tests::build().join("stubdom"),
         PathBuf::from,
     );
     let path = dir.join(name);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-const TOP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+use xenlight_compat_tests as compat;
 
 /// The driver, compiled against the headers in `include`, or Debian's own.
 fn compile(name: &str, include: Option<&Path>) -> PathBuf {
@@ -15,7 +15,10 @@ fn compile(name: &str, include: Option<&Path>) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::create_dir_all(&folder).expect("a folder for the driver");
     let text = std::fs::read_to_string(here.join("../idl/libxl.idl")).expect("the description");
-    let idl = xenlight_idl::parse::parse(&text, "4.17").expect("the description is valid");
+    let idl = xenlight_idl::parse::parse(&text, &xenlight_release::versions());
+    let idl = idl
+        .expect("the description is valid")
+        .cut(compat::release().version);
     std::fs::write(folder.join("types.inc"), xenlight_idl::driver::source(&idl))
         .expect("the generated part");
 
@@ -44,10 +47,10 @@ fn driver() -> &'static Path {
 }
 
 fn our_library() -> PathBuf {
-    let folder = Path::new(TOP).join("build/lib");
-    let file = folder.join("libxenlight.so.4.17.0");
+    let folder = compat::build().join("lib");
+    let file = folder.join(compat::file_name());
     assert!(file.exists(), "run make first: no {}", file.display());
-    folder.canonicalize().expect("build/lib")
+    folder.canonicalize().expect("the folder of the library")
 }
 
 /// What a run prints, after a check that it ran on the library that was asked for.
@@ -100,8 +103,7 @@ fn assert_same(theirs: &str, ours: &str, at_least: usize) {
 /// The same program, compiled against our headers and run on our library.
 #[test]
 fn our_headers_say_the_same() {
-    let include = Path::new(TOP).join("include");
-    let ours = compile("our-headers", Some(&include));
+    let ours = compile("our-headers", Some(&compat::include()));
     for (mode, at_least) in [("layout", 900), ("helpers", 500)] {
         let mut command = Command::new(&ours);
         command.arg(mode);

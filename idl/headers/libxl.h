@@ -18,7 +18,12 @@
 #if LIBXL_API_VERSION != 0x040200 && LIBXL_API_VERSION != 0x040300 && \
     LIBXL_API_VERSION != 0x040400 && LIBXL_API_VERSION != 0x040500 && \
     LIBXL_API_VERSION != 0x040700 && LIBXL_API_VERSION != 0x040800 && \
+@until 4.18@
     LIBXL_API_VERSION != 0x041300 && LIBXL_API_VERSION != 0x041400
+@since 4.18@
+    LIBXL_API_VERSION != 0x041300 && LIBXL_API_VERSION != 0x041400 && \
+    LIBXL_API_VERSION != 0x041800
+@end@
 #error Unknown LIBXL_API_VERSION
 #endif
 #endif
@@ -189,18 +194,44 @@ static inline int libxl_qemu_monitor_command_0x041200(
 static inline int libxl_console_exec_0x040700(
     libxl_ctx *ctx, uint32_t domid, int cons_num, libxl_console_type type)
 {
+@until 4.18@
     return libxl_console_exec(ctx, domid, cons_num, type, -1);
+@since 4.18@
+    return libxl_console_exec(ctx, domid, cons_num, type, -1, NULL);
+@end@
 }
 #define libxl_console_exec libxl_console_exec_0x040700
 
 static inline int libxl_primary_console_exec_0x040700(libxl_ctx *ctx, uint32_t domid_vm)
 {
+@until 4.18@
     return libxl_primary_console_exec(ctx, domid_vm, -1);
+@since 4.18@
+    return libxl_primary_console_exec(ctx, domid_vm, -1, NULL);
+@end@
 }
 #define libxl_primary_console_exec libxl_primary_console_exec_0x040700
 #elif defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x041300
 #define libxl_domain_need_memory libxl_domain_need_memory_0x041200
 #endif
+@since 4.18@
+
+#if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION >= 0x040800 && LIBXL_API_VERSION < 0x041800
+static inline int libxl_console_exec_0x041700(
+    libxl_ctx *ctx, uint32_t domid, int cons_num, libxl_console_type type, int notify_fd)
+{
+    return libxl_console_exec(ctx, domid, cons_num, type, notify_fd, NULL);
+}
+#define libxl_console_exec libxl_console_exec_0x041700
+
+static inline int libxl_primary_console_exec_0x041700(
+    libxl_ctx *ctx, uint32_t domid_vm, int notify_fd)
+{
+    return libxl_primary_console_exec(ctx, domid_vm, notify_fd, NULL);
+}
+#define libxl_primary_console_exec libxl_primary_console_exec_0x041700
+#endif
+@end@
 
 #if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x040500
 #define libxl_set_vcpuaffinity(ctx, domid, vcpuid, map) \

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::model::{Def, Enum, Field, FieldType, Idl, Struct, Type, constant};
+use crate::model::{Arm, Def, Enum, Field, FieldType, Idl, Struct, Type, constant};
 use crate::signatures::Signature;
 
 /// Types of other headers, which Rust names differently.
@@ -63,8 +63,9 @@ pub fn types(idl: &Idl) -> String {
 
 fn enumeration(out: &mut String, ty: &Type, e: &Enum) {
     let _ = writeln!(out, "#[repr(C)] pub enum {} {{", ty.c_name());
-    for (name, value) in &e.values {
-        let _ = writeln!(out, "    {} = {value},", constant(&ty.name, e, name));
+    for value in &e.values {
+        let name = constant(&ty.name, e, &value.name);
+        let _ = writeln!(out, "    {name} = {},", value.value);
     }
     out.push_str("}\n");
 }
@@ -106,7 +107,7 @@ fn members(out: &mut String, kind: &str, name: &str, fields: &[Field]) {
     let _ = write!(out, "#[repr(C)] pub {kind} {name} {{\n{lines}}}\n");
 }
 
-fn union(out: &mut String, owner: &str, name: &str, arms: &[(String, Option<Vec<Field>>)]) {
+fn union(out: &mut String, owner: &str, name: &str, arms: &[Arm]) {
     let mut lines = String::new();
     for (arm, fields) in arms {
         if let Some(fields) = fields {

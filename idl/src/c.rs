@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::model::{Def, Enum, Field, FieldType, Idl, Struct, camel, rust_field};
+use crate::model::{Arm, Def, Enum, Field, FieldType, Idl, Struct, camel, rust_field};
 
 /// The files to write: names relative to `capi/src/types`, and contents.
 pub fn files(idl: &Idl) -> Vec<(String, String)> {
@@ -16,19 +16,27 @@ fn file(idl: &Idl, area: &str) -> String {
     let mut body = String::new();
     for ty in idl.types.iter().filter(|ty| ty.area == area) {
         let c_name = ty.c_name();
+        let since = ty.span.attribute("cfg", "\n");
         match &ty.def {
             Def::Enum(e) => {
                 let _ = write!(
                     body,
-                    "\nc_enum! {{\n    /// `{c_name}`.\n    {c_name} => {}{}\n}}\n",
+                    "\n{since}c_enum! {{\n    /// `{c_name}`.\n    {c_name} => {}{}\n}}\n",
                     camel(&ty.name),
                     zero(e)
                 );
-                export_enum(&mut body, &c_name, e);
+                export_enum(&mut body, &since, &c_name, e);
             }
             Def::Struct(s) => {
-                members(idl, &mut body, &ty.name, &format!("`{c_name}`"), &s.fields);
-                export_struct(&mut body, &ty.name, s);
+                members(
+                    idl,
+                    &mut body,
+                    &since,
+                    &ty.name,
+                    &format!("`{c_name}`"),
+                    &s.fields,
+                );
+                export_struct(&mut body, &since, &ty.name, s);
             }
         }
     }
@@ -39,18 +47,18 @@ fn file(idl: &Idl, area: &str) -> String {
 
 /// ` zero Variant` where 0 is no enumerator, but there is one that `init` sets: that is what 0 stands for.
 fn zero(e: &Enum) -> String {
-    let nameless = e.values.iter().all(|(_, value)| *value != 0);
+    let nameless = e.values.iter().all(|known| known.value != 0);
     match e.initial().filter(|_| nameless) {
-        Some((initial, _)) => format!(" zero {}", camel(initial)),
+        Some(initial) => format!(" zero {}", e.variant(initial)),
         None => String::new(),
     }
 }
 
 /// Names for the exported functions and the table of an enumeration.
-fn export_enum(out: &mut String, name: &str, e: &Enum) {
+fn export_enum(out: &mut String, since: &str, name: &str, e: &Enum) {
     let _ = write!(
         out,
-        "\nexport_enum! {{
+        "\n{since}export_enum! {{
     {name} {{
         table {name}_string_table;
         to_string {name}_to_string;
@@ -58,20 +66,24 @@ fn export_enum(out: &mut String, name: &str, e: &Enum) {
         to_json {name}_to_json;
         from_json {name}_from_json;
         gen_json {name}_gen_json;
-    }} [{}:
-",
-        e.values.len() + 1
+    }} [
+"
     );
-    for (value, number) in &e.values {
-        let _ = writeln!(out, "        c\"{}\" = {number},", value.to_lowercase());
+    for value in &e.values {
+        let (cfg, name, number) = (
+            value.span.attribute("cfg", " "),
+            value.name.to_lowercase(),
+            value.value,
+        );
+        let _ = writeln!(out, "        {cfg}c\"{name}\" = {number},");
     }
     out.push_str("    ]\n}\n");
 }
 
 /// Names for the exported functions of a struct.
-fn export_struct(out: &mut String, name: &str, s: &Struct) {
+fn export_struct(out: &mut String, since: &str, name: &str, s: &Struct) {
     let c_name = format!("libxl_{name}");
-    let _ = write!(out, "\nexport_struct! {{\n    {c_name} {{\n");
+    let _ = write!(out, "\n{since}export_struct! {{\n    {c_name} {{\n");
     let mut export = |what: &str, suffix: &str, with: &str| {
         let _ = writeln!(out, "        {what} {c_name}_{suffix}{with};");
     };
@@ -104,10 +116,16 @@ fn export_struct(out: &mut String, name: &str, s: &Struct) {
 }
 
 /// One struct, after the nested types that it is made of.
-fn members(idl: &Idl, out: &mut String, name: &str, what: &str, fields: &[Field]) {
+fn members(idl: &Idl, out: &mut String, since: &str, name: &str, what: &str, fields: &[Field]) {
     let mut lines = String::new();
     for field in fields {
         let rust = rust_field(&field.name);
+        let cfg = field.span.attribute("cfg", " ");
+        // A nested type is of the releases that have the field.
+        let inner_since = match field.span.attribute("cfg", "\n") {
+            narrower if narrower.is_empty() => since.to_owned(),
+            narrower => narrower,
+        };
         let _ = match &field.ty {
             FieldType::Named(ty) => {
                 let how = match (field.unmanaged, field.private) {
@@ -117,13 +135,13 @@ fn members(idl: &Idl, out: &mut String, name: &str, what: &str, fields: &[Field]
                 };
                 writeln!(
                     lines,
-                    "        {rust}{how}: {},",
+                    "        {cfg}{rust}{how}: {},",
                     member_type(idl, field, ty)
                 )
             }
             FieldType::Array { element, length } => writeln!(
                 lines,
-                "        {length} (count): c_int,\n        {rust} (array {length}): *mut {},",
+                "        {cfg}{length} (count): c_int,\n        {cfg}{rust} (array {length}): *mut {},",
                 value_type(element)
             ),
             FieldType::Nested(inner) => {
@@ -131,11 +149,12 @@ fn members(idl: &Idl, out: &mut String, name: &str, what: &str, fields: &[Field]
                 members(
                     idl,
                     out,
+                    &inner_since,
                     &inner_name,
                     &format!("`{}` of {what}", field.name),
                     inner,
                 );
-                writeln!(lines, "        {rust}: libxl_{inner_name},")
+                writeln!(lines, "        {cfg}{rust}: libxl_{inner_name},")
             }
             FieldType::Union {
                 key,
@@ -143,30 +162,44 @@ fn members(idl: &Idl, out: &mut String, name: &str, what: &str, fields: &[Field]
                 arms,
             } => {
                 let union_name = format!("{name}_{}", field.name);
-                union(idl, out, name, &union_name, what, key_type, arms);
+                union(
+                    idl,
+                    out,
+                    &inner_since,
+                    name,
+                    &union_name,
+                    what,
+                    key_type,
+                    arms,
+                );
                 let key = rust_field(key);
                 writeln!(
                     lines,
-                    "        {key} (key): libxl_{key_type},\n        {rust} (union {key}): libxl_{union_name},"
+                    "        {cfg}{key} (key): libxl_{key_type},\n        {cfg}{rust} (union {key}): libxl_{union_name},"
                 )
             }
         };
     }
     let _ = write!(
         out,
-        "\nc_struct! {{\n    /// {what}.\n    libxl_{name} => {} {{\n{lines}    }}\n}}\n",
+        "\n{since}c_struct! {{\n    /// {what}.\n    libxl_{name} => {} {{\n{lines}    }}\n}}\n",
         camel(name)
     );
 }
 
+#[allow(
+    clippy::too_many_arguments,
+    reason = "one caller, which takes a union apart"
+)]
 fn union(
     idl: &Idl,
     out: &mut String,
+    since: &str,
     owner: &str,
     name: &str,
     what: &str,
     key_type: &str,
-    arms: &[(String, Option<Vec<Field>>)],
+    arms: &[Arm],
 ) {
     let (mut lines, mut bare) = (String::new(), Vec::new());
     for (arm, fields) in arms {
@@ -177,6 +210,7 @@ fn union(
                 members(
                     idl,
                     out,
+                    since,
                     &arm_name,
                     &format!("The arm `{arm}` of {what}"),
                     fields,
@@ -191,7 +225,7 @@ fn union(
     };
     let _ = write!(
         out,
-        "\nc_union! {{\n    /// The union of {what}.\n    libxl_{name} by libxl_{key_type} ({}) => {}{unset} {{\n{lines}    }} bare {{ {} }}\n}}\n",
+        "\n{since}c_union! {{\n    /// The union of {what}.\n    libxl_{name} by libxl_{key_type} ({}) => {}{unset} {{\n{lines}    }} bare {{ {} }}\n}}\n",
         camel(key_type),
         camel(name),
         bare.join(" ")

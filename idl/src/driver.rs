@@ -253,8 +253,12 @@ fn layout(idl: &Idl, out: &mut String) {
 }
 
 fn enumerators(out: &mut String, name: &str, e: &Enum) {
-    for (value, _) in &e.values {
-        let _ = writeln!(out, "    LAYOUT_NUMBER({});", constant(name, e, value));
+    for value in &e.values {
+        let _ = writeln!(
+            out,
+            "    LAYOUT_NUMBER({});",
+            constant(name, e, &value.name)
+        );
     }
 }
 

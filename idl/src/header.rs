@@ -7,23 +7,25 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
+use xenlight_release::Version;
+
+use crate::abi::{self, Export};
 use crate::bindings;
 use crate::model::Idl;
-use crate::signatures::{Signature, declared, defined};
+use crate::signatures::{Signature, defined};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// What stands where a generated part goes: `@types@`, `@handwritten TYPE…@`, `@functions@` and `@functions without NAME…@`
-/// (those that the template itself declares), each alone on a line.
+/// (those that the template itself declares), each alone on a line. What stands between `@since RELEASE@` or `@until RELEASE@` and
+/// the next of these or `@end@` is for those releases.
 const MARK: char = '@';
 
-/// The files to write: names relative to `include`, and contents.
-pub fn files(idl: &Idl, top: &Path) -> Result<Vec<(String, String)>> {
-    let abi = top.join("capi/abi");
-    let signatures = declared(&abi.join(format!("prototypes-{}.rs", idl.release)))?;
-    check_against_source(&signatures, &defined(&top.join("capi/src"))?)?;
-    let exports = abi.join(format!("exports-{}.tsv", idl.release));
-    let mut functions = sorted_into_headers(&exports, &signatures)?;
+/// The files of one release, to which `idl` is cut: names relative to the folder for its headers, and contents.
+pub fn files(idl: &Idl, top: &Path, release: Version) -> Result<Vec<(String, String)>> {
+    let signatures = abi::prototypes_of(top, release)?;
+    check_against_source(&signatures, &defined(&top.join("capi/src"), release)?)?;
+    let mut functions = sorted_into_headers(&abi::exports_of(top, release)?, &signatures);
     let types = bindings::types(idl);
 
     let generated_functions = bindings::functions(idl);
@@ -47,11 +49,35 @@ pub fn files(idl: &Idl, top: &Path) -> Result<Vec<(String, String)>> {
     ] {
         let template = std::fs::read_to_string(top.join("idl/headers").join(name))?;
         let functions = functions.remove(name).unwrap_or_default();
-        let text =
-            fill(&template, idl, &types, &functions).map_err(|error| format!("{name}: {error}"))?;
+        let text = fill(&of_release(&template, release), idl, &types, &functions)
+            .map_err(|error| format!("{name}: {error}"))?;
         files.push((name.to_owned(), text));
     }
     Ok(files)
+}
+
+/// The lines of a template that are for `release`.
+fn of_release(template: &str, release: Version) -> String {
+    let mut wanted = true;
+    let mut text = String::new();
+    for line in template.lines() {
+        let words: Vec<&str> = line.trim_matches(MARK).split_whitespace().collect();
+        match words.as_slice() {
+            ["since", since] if line.starts_with(MARK) => {
+                wanted = !since.parse().is_ok_and(|since| release < since)
+            }
+            ["until", until] if line.starts_with(MARK) => {
+                wanted = until.parse().is_ok_and(|until| release < until)
+            }
+            ["end"] if line.starts_with(MARK) => wanted = true,
+            _ if wanted => {
+                text.push_str(line);
+                text.push('\n');
+            }
+            _ => {}
+        }
+    }
+    text
 }
 
 fn fill(template: &str, idl: &Idl, types: &str, functions: &[Signature]) -> Result<String> {
@@ -109,34 +135,24 @@ fn check_against_source(abi: &[Signature], source: &[Signature]) -> Result<()> {
     Ok(())
 }
 
-/// Which header declares a function that is written by hand; every function of the ABI must have a signature.
+/// Which header declares a function that is written by hand. That each has a prototype is checked before.
 fn sorted_into_headers(
-    exports: &Path,
+    exports: &[Export],
     signatures: &[Signature],
-) -> Result<BTreeMap<&'static str, Vec<Signature>>> {
+) -> BTreeMap<&'static str, Vec<Signature>> {
     let mut sorted: BTreeMap<&'static str, Vec<Signature>> = BTreeMap::new();
-    let mut missing = Vec::new();
-    for line in std::fs::read_to_string(exports)?.lines() {
-        let mut columns = line.split('\t');
-        let (Some(name), Some(kind), Some(area)) = (columns.next(), columns.next(), columns.nth(1))
-        else {
-            continue;
-        };
-        if name.starts_with('#') || kind != "function" || area == "generated types" {
-            continue;
-        }
-        match signatures.iter().find(|signature| signature.name == name) {
-            Some(signature) => sorted
-                .entry(header_of(name))
+    for export in exports.iter().filter(|export| !export.is_generated()) {
+        let signature = signatures
+            .iter()
+            .find(|signature| signature.name == export.name);
+        if let Some(signature) = signature {
+            sorted
+                .entry(header_of(&export.name))
                 .or_default()
-                .push(signature.clone()),
-            None => missing.push(name.to_owned()),
+                .push(signature.clone());
         }
     }
-    if missing.is_empty() {
-        return Ok(sorted);
-    }
-    Err(format!("capi/abi has no prototype for {}", missing.join(", ")).into())
+    sorted
 }
 
 fn header_of(name: &str) -> &'static str {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::model::{Def, Enum, Field, FieldType, Idl, Struct, camel, rust_field};
+use crate::model::{Arm, Def, Enum, Field, FieldType, Idl, Struct, camel, rust_field};
 
 /// What `builtin.rs` offers to the generated files.
 const BUILTIN: &[&str] = &[
@@ -45,7 +45,7 @@ fn file(idl: &Idl, area: &str) -> String {
 
 fn enumeration(out: &mut String, name: &str, e: &Enum) {
     let default = match e.initial() {
-        Some((initial, _)) => format!(" default {}", camel(initial)),
+        Some(initial) => format!(" default {}", e.variant(initial)),
         None => String::new(),
     };
     let _ = write!(
@@ -53,9 +53,10 @@ fn enumeration(out: &mut String, name: &str, e: &Enum) {
         "\nnative_enum! {{\n    /// `libxl_{name}`.\n    {}{default} {{\n",
         camel(name)
     );
-    for (value, number) in &e.values {
-        let text = value.to_lowercase();
-        let _ = writeln!(out, "        {} = {number} => \"{text}\",", camel(value));
+    for value in &e.values {
+        let (known, variant) = (value.span.attribute("known", " "), e.variant(value));
+        let (number, text) = (value.value, value.name.to_lowercase());
+        let _ = writeln!(out, "        {known}{variant} = {number} => \"{text}\",");
     }
     out.push_str("    }\n}\n");
 }
@@ -116,21 +117,22 @@ fn members(idl: &Idl, out: &mut String, name: &str, what: &str, fields: &[Field]
     let mut keys = String::new();
     for field in fields.iter().filter(|field| !field.private) {
         let rust = rust_field(&field.name);
+        let _ = write!(lines, "        {}", field.span.attribute("json", " "));
         let ty = match &field.ty {
             FieldType::Named(named) => {
                 let how = if field.unmanaged { " (unmanaged)" } else { "" };
-                let _ = write!(lines, "        {rust}{how}: ");
+                let _ = write!(lines, "{rust}{how}: ");
                 member_type(idl, field, named)
             }
             FieldType::Array { element, .. } => {
-                let _ = write!(lines, "        {rust}: ");
+                let _ = write!(lines, "{rust}: ");
                 format!("Vec<{}>", value_type(element))
             }
             FieldType::Nested(inner) => {
                 let inner_name = format!("{name}_{}", field.name);
                 let inner_what = format!("`{}` of {what}", field.name);
                 members(idl, out, &inner_name, &inner_what, inner);
-                let _ = write!(lines, "        {rust}: ");
+                let _ = write!(lines, "{rust}: ");
                 camel(&inner_name)
             }
             FieldType::Union {
@@ -144,7 +146,7 @@ fn members(idl: &Idl, out: &mut String, name: &str, what: &str, fields: &[Field]
                     .find_enum(key_type)
                     .is_some_and(|e| e.initial().is_some());
                 keys.push_str(&key_reader(name, key, key_type, set, &field.name));
-                let _ = write!(lines, "        {rust} (union): ");
+                let _ = write!(lines, "{rust} (union): ");
                 camel(&union_name)
             }
         };
@@ -169,7 +171,7 @@ fn union(
     what: &str,
     key: &str,
     key_type: &str,
-    arms: &[(String, Option<Vec<Field>>)],
+    arms: &[Arm],
 ) {
     let mut lines = String::new();
     for (arm, fields) in arms {
@@ -185,7 +187,13 @@ fn union(
         let _ = writeln!(lines, "        {} \"{key}.{arm}\"{ty},", camel(arm));
     }
     let start = match idl.find_enum(key_type).and_then(Enum::initial) {
-        Some((initial, _)) => format!("default {}", camel(initial)),
+        Some(initial) => {
+            let found = idl.find_enum(key_type);
+            format!(
+                "default {}",
+                found.map_or_else(String::new, |e| e.variant(initial))
+            )
+        }
         None => "unset Unset".to_owned(),
     };
     let _ = write!(
@@ -245,7 +253,10 @@ fn initial(field: &Field) -> String {
         return String::new();
     };
     match (field.init.as_deref(), ty.as_str()) {
-        (Some("MAX"), _) => format!(" = {}::MAX", value_type(ty)),
+        (Some("MAX"), _) => match field.init_from {
+            Some(from) => format!(" = if cfg!({}) {{ {ty}::MAX }} else {{ 0 }}", from.cfg()),
+            None => format!(" = {}::MAX", value_type(ty)),
+        },
         (Some(number), _) => format!(" = {number}"),
         (None, "devid") => " = -1".to_owned(),
         (None, "memkb") => " = MEMKB_DEFAULT".to_owned(),

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::model::{Def, Enum, Feature, Field, FieldType, Idl, Struct, Type};
+use crate::model::{
+    Arm, Def, Enum, Enumerator, Feature, Field, FieldType, Idl, Span, Struct, Type,
+};
+use xenlight_release::Version;
 
 /// A mistake in the description, with the line it is on.
 #[derive(Debug)]
@@ -21,8 +24,8 @@ impl std::error::Error for ParseError {}
 
 type Result<T> = std::result::Result<T, ParseError>;
 
-/// Reads `text`, keeping what exists in `release`.
-pub fn parse(text: &str, release: &str) -> Result<Idl> {
+/// Reads `text`, which may name any of the `releases`; [`crate::check`] says whether what it says can be expressed.
+pub fn parse(text: &str, releases: &[Version]) -> Result<Idl> {
     let mut parser = Parser {
         lines: text
             .lines()
@@ -36,17 +39,15 @@ pub fn parse(text: &str, release: &str) -> Result<Idl> {
             .filter(|(_, words): &(usize, Vec<String>)| !words.is_empty())
             .collect(),
         next: 0,
-        releases: Vec::new(),
-        chosen: 0,
+        releases: releases.to_vec(),
     };
-    parser.file(release)
+    parser.file()
 }
 
 struct Parser {
     lines: Vec<(usize, Vec<String>)>,
     next: usize,
-    releases: Vec<String>,
-    chosen: usize,
+    releases: Vec<Version>,
 }
 
 impl Parser {
@@ -56,19 +57,12 @@ impl Parser {
         line
     }
 
-    fn file(&mut self, release: &str) -> Result<Idl> {
-        let mut idl = Idl {
-            release: release.to_owned(),
-            ..Idl::default()
-        };
+    fn file(&mut self) -> Result<Idl> {
+        let mut idl = Idl::default();
         let mut area = None;
         while let Some((line, words)) = self.line() {
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             match words.as_slice() {
-                ["releases", known @ ..] => {
-                    self.releases = known.iter().map(|&name| name.to_owned()).collect();
-                    self.chosen = self.release(line, release)?;
-                }
                 ["features", "{"] => self.features(line, &mut idl.features)?,
                 ["area", name] => area = Some((*name).to_owned()),
                 [kind @ ("enum" | "struct"), name, attributes @ .., "{"] => {
@@ -76,21 +70,20 @@ impl Parser {
                         return fail(line, "a type before the first area");
                     };
                     let mut attributes = attributes.to_vec();
-                    let present = self.exists(line, &mut attributes)?;
+                    let span = self.span(line, &mut attributes)?;
                     let def = if *kind == "enum" {
                         Def::Enum(self.enumeration(line, &attributes)?)
                     } else {
                         Def::Struct(self.structure(line, &attributes)?)
                     };
-                    if present {
-                        idl.types.push(Type {
-                            name: (*name).to_owned(),
-                            area,
-                            def,
-                        });
-                    }
+                    idl.types.push(Type {
+                        name: (*name).to_owned(),
+                        area,
+                        def,
+                        span,
+                    });
                 }
-                _ => return fail(line, "expected releases, features, area, enum or struct"),
+                _ => return fail(line, "expected features, area, enum or struct"),
             }
         }
         Ok(idl)
@@ -102,57 +95,77 @@ impl Parser {
                 return fail(opened, "the features do not end");
             };
             let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
-            let exists = self.exists(line, &mut words)?;
+            let span = self.span(line, &mut words)?;
             let (name, empty) = match words.as_slice() {
                 ["}"] => return Ok(()),
                 [name] => (name, false),
                 [name, "empty"] => (name, true),
                 _ => return fail(line, "expected the name of a feature"),
             };
-            if exists {
-                features.push(Feature {
-                    name: (*name).to_owned(),
-                    empty,
-                });
-            }
+            features.push(Feature {
+                name: (*name).to_owned(),
+                empty,
+                span,
+            });
         }
     }
 
-    fn release(&self, line: usize, name: &str) -> Result<usize> {
-        match self.releases.iter().position(|known| known == name) {
-            Some(index) => Ok(index),
-            None => fail(line, format!("unknown release {name}")),
+    /// Takes `since` and `until` out of the attributes.
+    fn span(&self, line: usize, attributes: &mut Vec<&str>) -> Result<Span> {
+        let span = Span {
+            since: self.release("since", line, attributes)?,
+            until: self.release("until", line, attributes)?,
+        };
+        if span
+            .until
+            .is_some_and(|until| span.since.is_some_and(|since| until <= since))
+        {
+            return fail(line, "gone before it came");
         }
+        Ok(span)
     }
 
-    /// Takes `since` and `until` out of the attributes and says whether the chosen release has the thing.
-    fn exists(&self, line: usize, attributes: &mut Vec<&str>) -> Result<bool> {
-        let mut exists = true;
-        for bound in ["since", "until"] {
-            let Some(at) = attributes.iter().position(|&word| word == bound) else {
-                continue;
-            };
-            let Some(&name) = attributes.get(at + 1) else {
-                return fail(line, format!("{bound} needs a release"));
-            };
-            let limit = self.release(line, name)?;
-            exists &= if bound == "since" {
-                self.chosen >= limit
-            } else {
-                self.chosen < limit
-            };
-            attributes.drain(at..at + 2);
+    fn release(
+        &self,
+        word: &str,
+        line: usize,
+        attributes: &mut Vec<&str>,
+    ) -> Result<Option<Version>> {
+        let Some(at) = attributes.iter().position(|&attribute| attribute == word) else {
+            return Ok(None);
+        };
+        let Some(&name) = attributes.get(at + 1) else {
+            return fail(line, format!("{word} needs a release"));
+        };
+        let known = self
+            .releases
+            .iter()
+            .copied()
+            .find(|known| known.to_string() == name);
+        let Some(version) = known else {
+            return fail(line, format!("unknown release {name}"));
+        };
+        if self.releases.first() == Some(&version) {
+            return fail(
+                line,
+                format!("{name} is the oldest release: {word} says nothing"),
+            );
         }
-        Ok(exists)
+        attributes.drain(at..at + 2);
+        Ok(Some(version))
     }
 
     fn enumeration(&mut self, line: usize, attributes: &[&str]) -> Result<Enum> {
-        let (default, unprefixed) = match attributes {
-            [] => (None, false),
-            ["unprefixed"] => (None, true),
-            ["default", name] => (Some((*name).to_owned()), false),
-            _ => return fail(line, "an enum takes default or unprefixed"),
-        };
+        let (mut default, mut digits, mut unprefixed) = (None, None, false);
+        let mut attributes = attributes.iter();
+        while let Some(&attribute) = attributes.next() {
+            match attribute {
+                "unprefixed" => unprefixed = true,
+                "default" => default = attributes.next().map(|&name| name.to_owned()),
+                "digits" => digits = attributes.next().map(|&name| name.to_owned()),
+                _ => return fail(line, "an enum takes default, digits or unprefixed"),
+            }
+        }
         let mut values = Vec::new();
         loop {
             let Some((line, words)) = self.line() else {
@@ -162,21 +175,29 @@ impl Parser {
             match words.as_slice() {
                 ["}"] => break,
                 [name, value, attributes @ ..] => {
-                    if self.exists(line, &mut attributes.to_vec())? {
-                        values.push(((*name).to_owned(), number(line, value)?));
+                    let mut attributes = attributes.to_vec();
+                    let span = self.span(line, &mut attributes)?;
+                    if !attributes.is_empty() {
+                        return fail(line, format!("unknown attribute {}", attributes[0]));
                     }
+                    values.push(Enumerator {
+                        name: (*name).to_owned(),
+                        value: number(line, value)?,
+                        span,
+                    });
                 }
                 _ => return fail(line, "expected an enumerator and its value"),
             }
         }
         if let Some(name) = &default {
-            if !values.iter().any(|(known, _)| known == name) {
+            if !values.iter().any(|known| known.name == *name) {
                 return fail(line, format!("{name} is not an enumerator of this enum"));
             }
         }
         Ok(Enum {
             default,
             unprefixed,
+            digits,
             values,
         })
     }
@@ -226,14 +247,17 @@ impl Parser {
                 [name, ty, rest @ ..] => (name, FieldType::Named((*ty).to_owned()), rest.to_vec()),
                 _ => return fail(line, "expected a member and its type"),
             };
-            let exists = self.exists(line, &mut rest)?;
+            let span = self.span(line, &mut rest)?;
+            let init_from = self.release("from", line, &mut rest)?;
             let mut field = Field {
                 name: (*name).to_owned(),
                 ty,
                 init: None,
+                init_from,
                 deprecated_by: None,
                 unmanaged: false,
                 private: false,
+                span,
             };
             let mut rest = rest.into_iter();
             while let Some(attribute) = rest.next() {
@@ -245,13 +269,11 @@ impl Parser {
                     _ => return fail(line, format!("unknown attribute {attribute}")),
                 }
             }
-            if exists {
-                fields.push(field);
-            }
+            fields.push(field);
         }
     }
 
-    fn arms(&mut self, opened: usize) -> Result<Vec<(String, Option<Vec<Field>>)>> {
+    fn arms(&mut self, opened: usize) -> Result<Vec<Arm>> {
         let mut arms = Vec::new();
         loop {
             let Some((line, words)) = self.line() else {
@@ -291,44 +313,149 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "
-        releases 4.17 4.18
         area a
-        enum colour default RED { # trailing
+        enum colour default RED digits Number { # trailing
             NONE 0
             RED 0x10
             BLUE 2 since 4.18
+            128 128
         }
         struct thing no_dispose {
             count int = -1
             new string since 4.18
             old string until 4.18
+            short string since 4.18 until 4.19
             parts [thing; num_parts]
             u union kind: colour {
-                red { x u8 }
+                red {
+                    x u8
+                    y u8 since 4.19
+                }
             }
+        }
+        struct later since 4.19 {
+            a u8
         }";
+
+    fn releases() -> Vec<Version> {
+        ["4.17", "4.18", "4.19"]
+            .map(|name| name.parse().unwrap())
+            .into()
+    }
+
+    fn release(number: usize) -> Idl {
+        parse(TEXT, &releases()).unwrap().cut(releases()[number])
+    }
 
     #[test]
     fn a_release_has_what_came_before_it() {
-        let text = TEXT.replace("red { x u8 }", "red {\n x u8\n }");
-        let first = parse(&text, "4.17").unwrap();
-        let second = parse(&text, "4.18").unwrap();
         let names = |idl: &Idl| -> Vec<String> {
             let fields = &idl.find_struct("thing").unwrap().fields;
             fields.iter().map(|field| field.name.clone()).collect()
         };
-        assert_eq!(names(&first), ["count", "old", "parts", "u"]);
-        assert_eq!(names(&second), ["count", "new", "parts", "u"]);
-        assert_eq!(first.find_enum("colour").unwrap().values.len(), 2);
-        assert_eq!(second.find_enum("colour").unwrap().values.len(), 3);
-        assert_eq!(first.find_enum("colour").unwrap().initial().unwrap().1, 16);
+        assert_eq!(names(&release(0)), ["count", "old", "parts", "u"]);
+        assert_eq!(names(&release(1)), ["count", "new", "short", "parts", "u"]);
+        assert_eq!(names(&release(2)), ["count", "new", "parts", "u"]);
+        assert_eq!(names(&parse(TEXT, &releases()).unwrap()).len(), 6);
+        let colours = |number| release(number).find_enum("colour").unwrap().values.len();
+        assert_eq!([colours(0), colours(1)], [3, 4]);
+        let arm = |number| match &release(number)
+            .find_struct("thing")
+            .unwrap()
+            .fields
+            .last()
+            .unwrap()
+            .ty
+        {
+            FieldType::Union { arms, .. } => arms[0].1.as_ref().unwrap().len(),
+            _ => 0,
+        };
+        assert_eq!([arm(1), arm(2)], [1, 2]);
+        assert!(release(1).find_struct("later").is_none());
+        assert!(release(2).find_struct("later").is_some());
+    }
+
+    #[test]
+    fn enumerators_have_legal_names_in_rust() {
+        let first = release(0);
+        let colour = first.find_enum("colour").unwrap();
+        let names: Vec<String> = colour
+            .values
+            .iter()
+            .map(|value| colour.variant(value))
+            .collect();
+        assert_eq!(names, ["None", "Red", "Number128"]);
+        assert_eq!(colour.initial().unwrap().value, 16);
+    }
+
+    #[test]
+    fn spans_become_conditions() {
+        let idl = parse(TEXT, &releases()).unwrap();
+        let fields = &idl.find_struct("thing").unwrap().fields;
+        let conditions: Vec<_> = fields.iter().map(|field| field.span.condition()).collect();
+        let expected = [
+            None,
+            Some("since_4_18"),
+            Some("not(since_4_18)"),
+            Some("all(since_4_18, not(since_4_19))"),
+        ];
+        assert_eq!(
+            conditions[..4],
+            expected.map(|text| text.map(str::to_owned))
+        );
     }
 
     #[test]
     fn mistakes_name_their_line() {
-        let error = parse("releases 4.17\narea a\nstruct x {\n a\n}", "4.17").unwrap_err();
-        assert_eq!(error.to_string(), "line 4: expected a member and its type");
-        assert!(parse("releases 4.17", "4.99").is_err());
-        assert!(parse("releases 4.17\narea a\nstruct x {", "4.17").is_err());
+        let refused = |text: &str, why: &str| {
+            assert_eq!(parse(text, &releases()).unwrap_err().to_string(), why);
+        };
+        refused(
+            "area a\nstruct x {\n a\n}",
+            "line 3: expected a member and its type",
+        );
+        refused("area a\nstruct x {", "line 2: this brace is not closed");
+        refused(
+            "area a\nenum x shiny {\n}",
+            "line 2: an enum takes default, digits or unprefixed",
+        );
+        refused(
+            "area a\nenum x {\n A 0 shiny\n}",
+            "line 3: unknown attribute shiny",
+        );
+    }
+
+    #[test]
+    fn a_release_that_is_not_known_is_refused() {
+        for place in [
+            "enum x since 4.99 {\n}",
+            "enum x {\n A 0 since 4.99\n}",
+            "struct x {\n a u8 until 4.99\n}",
+        ] {
+            let error = parse(&format!("area a\n{place}"), &releases()).unwrap_err();
+            assert!(
+                error.to_string().ends_with(": unknown release 4.99"),
+                "{error}"
+            );
+        }
+        let error = parse("features {\n A since 4.99\n}", &releases()).unwrap_err();
+        assert_eq!(error.to_string(), "line 2: unknown release 4.99");
+    }
+
+    #[test]
+    fn what_says_nothing_or_the_impossible_is_refused() {
+        for (attributes, why) in [
+            (
+                "since 4.17",
+                "4.17 is the oldest release: since says nothing",
+            ),
+            ("since 4.18 until 4.18", "gone before it came"),
+            ("since 4.19 until 4.18", "gone before it came"),
+            ("since", "since needs a release"),
+        ] {
+            let error =
+                parse(&format!("features {{\n A {attributes}\n}}"), &releases()).unwrap_err();
+            assert_eq!(error.to_string(), format!("line 2: {why}"));
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use quote::ToTokens;
+use xenlight_release::{Version, holds};
 
 /// A function as C sees it, its types in Rust's words.
 #[derive(Clone, Debug)]
@@ -39,37 +40,52 @@ impl Signature {
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// All `extern "C"` functions that are defined below a folder; those that macros define cannot be seen.
-pub fn defined(folder: &Path) -> Result<Vec<Signature>> {
+/// All `extern "C"` functions that are defined below a folder for `release`; those that macros define cannot be seen.
+pub fn defined(folder: &Path, release: Version) -> Result<Vec<Signature>> {
     let mut signatures = Vec::new();
-    visit(folder, &mut signatures)?;
+    visit(folder, release, &mut signatures)?;
     Ok(signatures)
 }
 
-/// The functions that a file declares in `extern` blocks.
-pub fn declared(path: &Path) -> Result<Vec<Signature>> {
+/// The functions that a file declares in `extern` blocks for `release`.
+pub fn declared(path: &Path, release: Version) -> Result<Vec<Signature>> {
     let mut signatures = Vec::new();
     for item in parse(path)?.items {
         let syn::Item::ForeignMod(block) = item else {
             continue;
         };
         signatures.extend(block.items.iter().filter_map(|item| match item {
-            syn::ForeignItem::Fn(function) => Some(signature(&function.sig)),
+            syn::ForeignItem::Fn(function) if compiled(&function.attrs, release) => {
+                Some(signature(&function.sig))
+            }
             _ => None,
         }));
     }
     Ok(signatures)
 }
 
-fn visit(folder: &Path, signatures: &mut Vec<Signature>) -> Result<()> {
+/// Whether the attributes of an item let rustc compile it for `release`.
+fn compiled(attributes: &[syn::Attribute], release: Version) -> bool {
+    attributes.iter().all(|attribute| match &attribute.meta {
+        syn::Meta::List(list) if list.path.is_ident("cfg") => {
+            let condition = list.tokens.to_string().replace(' ', "");
+            holds(&condition, release)
+        }
+        _ => true,
+    })
+}
+
+fn visit(folder: &Path, release: Version, signatures: &mut Vec<Signature>) -> Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
-            visit(&path, signatures)?;
+            visit(&path, release, signatures)?;
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let items = parse(&path)?.items;
             signatures.extend(items.iter().filter_map(|item| match item {
-                syn::Item::Fn(function) => exported(&function.sig),
+                syn::Item::Fn(function) if compiled(&function.attrs, release) => {
+                    exported(&function.sig)
+                }
                 _ => None,
             }));
         }

@@ -6,8 +6,9 @@ use super::guest::Guest;
 use super::kind::{Device, DeviceKind};
 use super::nodes::Nodes;
 use crate::log::Logger;
-use crate::types::DeviceP9;
-use crate::{Domid, Result};
+use crate::release;
+use crate::types::{DeviceP9, P9Type};
+use crate::{Code, Domid, Error, Result};
 
 impl Kind for DeviceP9 {
     fn backend_domain(&mut self) -> (Option<&str>, &mut Domid) {
@@ -19,7 +20,35 @@ impl Kind for DeviceP9 {
     }
 
     fn set_defaults(&mut self, _: &Logger, _: &Guest, _: When) -> Result<()> {
-        Ok(())
+        if !release::SHARED_DIRECTORIES_HAVE_A_SERVER {
+            return Ok(());
+        }
+        if self.type_ == P9Type::Unknown {
+            self.type_ = P9Type::Qemu;
+        }
+        if self.type_ == P9Type::Xen9pfsd {
+            return Err(Error::new(
+                Code::Ni,
+                "shared directories are served by QEMU only: xen-9pfsd is not started",
+            ));
+        }
+        let limits = [self.max_space, self.max_files, self.max_open_files];
+        if limits != [0; 3] || self.auto_delete {
+            return Err(Error::inval(
+                "QEMU keeps no limits of a shared directory: they are for xen-9pfsd",
+            ));
+        }
+        let required = [
+            ("path", &self.path),
+            ("security_model", &self.security_model),
+            ("tag", &self.tag),
+        ];
+        match required.into_iter().find(|(_, value)| value.is_none()) {
+            Some((missing, _)) => Err(Error::inval(format!(
+                "a shared directory needs its {missing}"
+            ))),
+            None => Ok(()),
+        }
     }
 
     fn device(&self, domid: Domid) -> Result<Device> {

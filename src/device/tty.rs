@@ -1,9 +1,10 @@
 //! Where the terminals of consoles are, and the programs that show a console or a screen.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Seek, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::time::Duration;
@@ -148,8 +149,9 @@ pub async fn wait_for_primary(op: &Op, domid: Domid) -> Result<String> {
         .map_err(|error| error.hint("is xenconsoled running?").domain(domid))
 }
 
-/// The program that connects the caller's terminal to a console; it tells `notify_fd` when it has.
-pub fn client(console: Address, notify_fd: Option<i32>) -> Result<Command> {
+/// The program that connects the caller's terminal to a console; it tells `notify_fd` when it has, and ends at the character
+/// `escape` instead of its own.
+pub fn client(console: Address, notify_fd: Option<i32>, escape: Option<&[u8]>) -> Result<Command> {
     let type_ = match console.type_ {
         ConsoleType::Pv => "pv",
         ConsoleType::Serial => "serial",
@@ -165,6 +167,9 @@ pub fn client(console: Address, notify_fd: Option<i32>) -> Result<Command> {
         .args(["--type", type_]);
     if let Some(fd) = notify_fd {
         command = command.arg("--start-notify-fd").arg(fd.to_string());
+    }
+    if let Some(escape) = escape {
+        command = command.arg("--escape").arg(OsStr::from_bytes(escape));
     }
     Ok(command)
 }
@@ -245,19 +250,21 @@ mod tests {
             number: 3,
             type_: ConsoleType::Pv,
         };
-        let plain = client(console, None).unwrap();
+        let plain = client(console, None, None).unwrap();
         let xenconsole = &*format!("{XEN_BINDIR}/xenconsole");
         assert_eq!(
             words(&plain),
             [xenconsole, "9", "--num", "3", "--type", "pv"]
         );
-        let told = client(console, Some(5)).unwrap();
+        let told = client(console, Some(5), None).unwrap();
         assert_eq!(words(&told)[6..], ["--start-notify-fd", "5"]);
+        let other = client(console, None, Some(b"q")).unwrap();
+        assert_eq!(words(&other)[6..], ["--escape", "q"]);
         let unknown = Address {
             type_: ConsoleType::Unknown,
             ..console
         };
-        assert!(client(unknown, None).is_err());
+        assert!(client(unknown, None, None).is_err());
         assert!(unknown.node().is_err());
     }
 

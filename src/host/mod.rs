@@ -55,6 +55,8 @@ pub fn physinfo(xen: &Xen) -> Result<Physinfo> {
         cap_vpmu: info.cap_vpmu(),
         cap_gnttab_v1: info.cap_gnttab_v1(),
         cap_gnttab_v2: info.cap_gnttab_v2(),
+        // Arm's: x86 has none.
+        arch_capabilities: 0,
     })
 }
 

@@ -284,6 +284,93 @@ native_enum! {
     TeeType default None {
         None = 0 => "none",
         Optee = 1 => "optee",
+        #[known(since_4_18)] Ffa = 2 => "ffa",
+    }
+}
+
+native_enum! {
+    /// `libxl_sve_type`.
+    SveType default Disabled {
+        Hw = -1 => "hw",
+        Disabled = 0 => "disabled",
+        Bits128 = 128 => "128",
+        Bits256 = 256 => "256",
+        Bits384 = 384 => "384",
+        Bits512 = 512 => "512",
+        Bits640 = 640 => "640",
+        Bits768 = 768 => "768",
+        Bits896 = 896 => "896",
+        Bits1024 = 1024 => "1024",
+        Bits1152 = 1152 => "1152",
+        Bits1280 = 1280 => "1280",
+        Bits1408 = 1408 => "1408",
+        Bits1536 = 1536 => "1536",
+        Bits1664 = 1664 => "1664",
+        Bits1792 = 1792 => "1792",
+        Bits1920 = 1920 => "1920",
+        Bits2048 = 2048 => "2048",
+    }
+}
+
+native_enum! {
+    /// `libxl_arm_sci_type`.
+    ArmSciType default None {
+        None = 0 => "none",
+        ScmiSmc = 1 => "scmi_smc",
+    }
+}
+
+native_struct! {
+    /// `libxl_arm_sci`.
+    ArmSci {
+        type_: ArmSciType,
+    }
+}
+
+native_enum! {
+    /// `libxl_smbios_type`.
+    SmbiosType {
+        BiosVendor = 1 => "bios_vendor",
+        BiosVersion = 2 => "bios_version",
+        SystemManufacturer = 3 => "system_manufacturer",
+        SystemProductName = 4 => "system_product_name",
+        SystemVersion = 5 => "system_version",
+        SystemSerialNumber = 6 => "system_serial_number",
+        BaseboardManufacturer = 7 => "baseboard_manufacturer",
+        BaseboardProductName = 8 => "baseboard_product_name",
+        BaseboardVersion = 9 => "baseboard_version",
+        BaseboardSerialNumber = 10 => "baseboard_serial_number",
+        BaseboardAssetTag = 11 => "baseboard_asset_tag",
+        BaseboardLocationInChassis = 12 => "baseboard_location_in_chassis",
+        EnclosureManufacturer = 13 => "enclosure_manufacturer",
+        EnclosureSerialNumber = 14 => "enclosure_serial_number",
+        EnclosureAssetTag = 15 => "enclosure_asset_tag",
+        BatteryManufacturer = 16 => "battery_manufacturer",
+        BatteryDeviceName = 17 => "battery_device_name",
+        Oem = 18 => "oem",
+    }
+}
+
+native_struct! {
+    /// `libxl_smbios`.
+    Smbios {
+        key: Option<SmbiosType>,
+        value: Option<String>,
+    }
+}
+
+native_struct! {
+    /// `libxl_xs_quota_item`.
+    XsQuotaItem {
+        name: Option<String>,
+        val: u32,
+    }
+}
+
+native_struct! {
+    /// `libxl_xs_quota_list`.
+    XsQuotaList {
+        quota: Vec<XsQuotaItem>,
     }
 }
 
@@ -329,6 +416,7 @@ native_struct! {
         altp2m: Option<bool>,
         system_firmware: Option<String>,
         smbios_firmware: Option<String>,
+        #[json(since_4_18)] smbios: Vec<Smbios>,
         acpi_firmware: Option<String>,
         hdtype: Hdtype,
         nographic: Option<bool>,
@@ -347,6 +435,7 @@ native_struct! {
         vkb_device: Option<bool>,
         soundhw: Option<String>,
         xen_platform_pci: Option<bool>,
+        #[json(since_4_21)] xen_platform_pci_bar_uc: Option<bool>,
         usbdevice_list: Vec<String>,
         vendor_device: VendorDevice,
         ms_vm_genid: [u8; 16],
@@ -354,6 +443,7 @@ native_struct! {
         rdm: RdmReserve,
         rdm_mem_boundary_memkb: u64 = MEMKB_DEFAULT,
         mca_caps: u64,
+        #[json(since_4_19)] pirq: Option<bool>,
     }
 }
 
@@ -396,6 +486,9 @@ native_struct! {
     DomainBuildInfoArchArm {
         gic_version: GicVersion,
         vuart: VuartType,
+        #[json(since_4_18)] sve_vl: SveType,
+        #[json(since_4_19)] nr_spis: u32 = if cfg!(since_4_21) { u32::MAX } else { 0 },
+        #[json(since_4_21)] arm_sci: ArmSci,
     }
 }
 
@@ -450,6 +543,7 @@ native_struct! {
         ioports: Vec<IoportRange>,
         irqs: Vec<u32>,
         iomem: Vec<IomemRange>,
+        #[json(since_4_20)] llc_colors: Vec<u32>,
         claim_mode: Option<bool>,
         event_channels: u32,
         kernel: Option<String>,
@@ -459,6 +553,8 @@ native_struct! {
         acpi: Option<bool>,
         bootloader: Option<String>,
         bootloader_args: Vec<String>,
+        #[json(since_4_18)] bootloader_restrict: Option<bool>,
+        #[json(since_4_18)] bootloader_user: Option<String>,
         timer_mode: TimerMode,
         nested_hvm: Option<bool>,
         apic: Option<bool>,
@@ -468,8 +564,12 @@ native_struct! {
         arch_arm: DomainBuildInfoArchArm,
         arch_x86: DomainBuildInfoArchX86,
         altp2m: Altp2mMode,
+        #[json(since_4_21)] altp2m_count: u32 = u32::MAX,
         vmtrace_buf_kb: i32,
         vpmu: Option<bool>,
+        #[json(since_4_21)] trap_unmapped_accesses: Option<bool>,
+        #[json(since_4_21)] xenstore_feature_mask: u32 = u32::MAX,
+        #[json(since_4_22)] xenstore_quota: XsQuotaList,
     }
 }
 
@@ -519,6 +619,7 @@ native_struct! {
         dtdevs: Vec<DeviceDtdev>,
         vfbs: Vec<DeviceVfb>,
         vkbs: Vec<DeviceVkb>,
+        #[json(since_4_18)] virtios: Vec<DeviceVirtio>,
         vtpms: Vec<DeviceVtpm>,
         p9s: Vec<DeviceP9>,
         pvcallsifs: Vec<DevicePvcallsif>,

@@ -60,6 +60,15 @@ native_struct! {
     }
 }
 
+native_enum! {
+    /// `libxl_p9_type`.
+    P9Type default Unknown {
+        Unknown = 0 => "unknown",
+        Qemu = 1 => "qemu",
+        Xen9pfsd = 2 => "xen_9pfsd",
+    }
+}
+
 native_struct! {
     /// `libxl_device_p9`.
     DeviceP9 {
@@ -69,6 +78,33 @@ native_struct! {
         path: Option<String>,
         security_model: Option<String>,
         devid: i32 = -1,
+        #[json(since_4_19)] type_: P9Type,
+        #[json(since_4_19)] max_space: i32,
+        #[json(since_4_19)] max_files: i32,
+        #[json(since_4_19)] max_open_files: i32,
+        #[json(since_4_19)] auto_delete: bool,
+    }
+}
+
+native_enum! {
+    /// `libxl_virtio_transport`.
+    VirtioTransport default Unknown {
+        Unknown = 0 => "unknown",
+        Mmio = 1 => "mmio",
+    }
+}
+
+native_struct! {
+    /// `libxl_device_virtio`.
+    DeviceVirtio {
+        backend_domid: u32,
+        backend_domname: Option<String>,
+        type_: Option<String>,
+        transport: VirtioTransport,
+        grant_usage: Option<bool>,
+        devid: i32 = -1,
+        irq: u32,
+        base: u64,
     }
 }
 

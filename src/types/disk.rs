@@ -70,6 +70,7 @@ native_struct! {
         active_disk: Option<String>,
         hidden_disk: Option<String>,
         trusted: Option<bool>,
+        #[json(since_4_19)] grant_usage: Option<bool>,
     }
 }
 

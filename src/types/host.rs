@@ -60,6 +60,7 @@ native_struct! {
         cap_vpmu: bool,
         cap_gnttab_v1: bool,
         cap_gnttab_v2: bool,
+        #[json(since_4_18)] arch_capabilities: u32,
     }
 }
 

@@ -1,11 +1,14 @@
 //! How the generated files spell types: one macro for each of the three sorts the description knows.
+//!
+//! Types have what any release has. What the release that is built for does not have is never set, and has no JSON.
 
 pub(super) use crate::types::json::{Json, Value, Writer, Written, parse_member, write_member};
 
-/// An enumeration: `Name default Variant { Variant = number => "text", … }`.
+/// An enumeration: `Name default Variant { Variant = number => "text", … }`. `#[known(since_4_18)]` stands before enumerators that
+/// not all releases have.
 macro_rules! native_enum {
     ($(#[$meta:meta])* $name:ident $(default $default:ident)? {
-        $($variant:ident = $value:literal => $text:literal,)*
+        $($(#[known($release:meta)])? $variant:ident = $value:literal => $text:literal,)*
     }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,8 +19,8 @@ macro_rules! native_enum {
         }
 
         impl $name {
-            /// All enumerators, in the order of libxl.h.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+            /// All enumerators that the release has, in the order of libxl.h.
+            pub const ALL: &'static [Self] = &[$($(#[cfg($release)])? Self::$variant,)*];
 
             /// The number that C programs see.
             pub const fn raw(self) -> i32 {
@@ -27,7 +30,7 @@ macro_rules! native_enum {
             /// The enumerator with this number.
             pub const fn from_raw(raw: i32) -> Option<Self> {
                 match raw {
-                    $($value => Some(Self::$variant),)*
+                    $($(#[cfg($release)])? $value => Some(Self::$variant),)*
                     _ => None,
                 }
             }
@@ -89,10 +92,11 @@ macro_rules! native_enum {
     };
 }
 
-/// A struct: `Name { field: Type = what init sets, … }`. A member marked `(unmanaged)` stays out of JSON.
+/// A struct: `Name { field: Type = what init sets, … }`. A member marked `(unmanaged)` stays out of JSON, as does one marked
+/// `#[json(since_4_18)]` where the release does not have it.
 macro_rules! native_struct {
     ($(#[$meta:meta])* $name:ident {
-        $($field:ident $(($how:ident))? : $ty:ty $(= $init:expr)?,)*
+        $($(#[json($release:meta)])? $field:ident $(($how:ident))? : $ty:ty $(= $init:expr)?,)*
     }) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq)]
@@ -113,14 +117,14 @@ macro_rules! native_struct {
             fn write_json(&self, out: &mut Writer) -> Written {
                 let init = Self::default();
                 out.map_open()?;
-                $(native_struct!(@write [$($how)?] out self init $field);)*
+                $($(#[cfg($release)])? native_struct!(@write [$($how)?] out self init $field);)*
                 out.map_close()
             }
 
             fn parse_json(value: &Value) -> $crate::Result<Self> {
                 value.map()?;
                 let mut parsed = Self::default();
-                $(native_struct!(@parse [$($how)?] value parsed $field);)*
+                $($(#[cfg($release)])? native_struct!(@parse [$($how)?] value parsed $field);)*
                 Ok(parsed)
             }
 

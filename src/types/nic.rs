@@ -19,6 +19,7 @@ native_struct! {
         backend_domname: Option<String>,
         devid: i32 = -1,
         mtu: i32,
+        #[json(since_4_19)] vlan: Option<String>,
         model: Option<String>,
         mac: Mac,
         ip: Option<String>,

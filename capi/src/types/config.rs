@@ -15,7 +15,7 @@ export_enum! {
         to_json libxl_domain_type_to_json;
         from_json libxl_domain_type_from_json;
         gen_json libxl_domain_type_gen_json;
-    } [5:
+    } [
         c"invalid" = -1,
         c"hvm" = 1,
         c"pv" = 2,
@@ -36,7 +36,7 @@ export_enum! {
         to_json libxl_rdm_reserve_strategy_to_json;
         from_json libxl_rdm_reserve_strategy_from_json;
         gen_json libxl_rdm_reserve_strategy_gen_json;
-    } [3:
+    } [
         c"ignore" = 0,
         c"host" = 1,
     ]
@@ -55,7 +55,7 @@ export_enum! {
         to_json libxl_rdm_reserve_policy_to_json;
         from_json libxl_rdm_reserve_policy_from_json;
         gen_json libxl_rdm_reserve_policy_gen_json;
-    } [4:
+    } [
         c"invalid" = -1,
         c"strict" = 0,
         c"relaxed" = 1,
@@ -75,7 +75,7 @@ export_enum! {
         to_json libxl_device_model_version_to_json;
         from_json libxl_device_model_version_from_json;
         gen_json libxl_device_model_version_gen_json;
-    } [4:
+    } [
         c"unknown" = 0,
         c"qemu_xen_traditional" = 1,
         c"qemu_xen" = 2,
@@ -95,7 +95,7 @@ export_enum! {
         to_json libxl_action_on_shutdown_to_json;
         from_json libxl_action_on_shutdown_from_json;
         gen_json libxl_action_on_shutdown_gen_json;
-    } [8:
+    } [
         c"destroy" = 1,
         c"restart" = 2,
         c"restart_rename" = 3,
@@ -119,7 +119,7 @@ export_enum! {
         to_json libxl_tsc_mode_to_json;
         from_json libxl_tsc_mode_from_json;
         gen_json libxl_tsc_mode_gen_json;
-    } [5:
+    } [
         c"default" = 0,
         c"always_emulate" = 1,
         c"native" = 2,
@@ -140,7 +140,7 @@ export_enum! {
         to_json libxl_gfx_passthru_kind_to_json;
         from_json libxl_gfx_passthru_kind_from_json;
         gen_json libxl_gfx_passthru_kind_gen_json;
-    } [3:
+    } [
         c"default" = 0,
         c"igd" = 1,
     ]
@@ -159,7 +159,7 @@ export_enum! {
         to_json libxl_timer_mode_to_json;
         from_json libxl_timer_mode_from_json;
         gen_json libxl_timer_mode_gen_json;
-    } [6:
+    } [
         c"unknown" = -1,
         c"delay_for_missed_ticks" = 0,
         c"no_delay_for_missed_ticks" = 1,
@@ -181,7 +181,7 @@ export_enum! {
         to_json libxl_bios_type_to_json;
         from_json libxl_bios_type_from_json;
         gen_json libxl_bios_type_gen_json;
-    } [5:
+    } [
         c"unknown" = 0,
         c"rombios" = 1,
         c"seabios" = 2,
@@ -202,7 +202,7 @@ export_enum! {
         to_json libxl_vga_interface_type_to_json;
         from_json libxl_vga_interface_type_from_json;
         gen_json libxl_vga_interface_type_gen_json;
-    } [6:
+    } [
         c"unknown" = 0,
         c"cirrus" = 1,
         c"std" = 2,
@@ -224,7 +224,7 @@ export_enum! {
         to_json libxl_vendor_device_to_json;
         from_json libxl_vendor_device_from_json;
         gen_json libxl_vendor_device_gen_json;
-    } [3:
+    } [
         c"none" = 0,
         c"xenserver" = 1,
     ]
@@ -243,7 +243,7 @@ export_enum! {
         to_json libxl_viridian_enlightenment_to_json;
         from_json libxl_viridian_enlightenment_from_json;
         gen_json libxl_viridian_enlightenment_gen_json;
-    } [14:
+    } [
         c"base" = 0,
         c"freq" = 1,
         c"time_ref_count" = 2,
@@ -273,7 +273,7 @@ export_enum! {
         to_json libxl_hdtype_to_json;
         from_json libxl_hdtype_from_json;
         gen_json libxl_hdtype_gen_json;
-    } [3:
+    } [
         c"ide" = 1,
         c"ahci" = 2,
     ]
@@ -292,7 +292,7 @@ export_enum! {
         to_json libxl_checkpointed_stream_to_json;
         from_json libxl_checkpointed_stream_from_json;
         gen_json libxl_checkpointed_stream_gen_json;
-    } [4:
+    } [
         c"none" = 0,
         c"remus" = 1,
         c"colo" = 2,
@@ -312,7 +312,7 @@ export_enum! {
         to_json libxl_vuart_type_to_json;
         from_json libxl_vuart_type_from_json;
         gen_json libxl_vuart_type_gen_json;
-    } [3:
+    } [
         c"unknown" = 0,
         c"sbsa_uart" = 1,
     ]
@@ -331,7 +331,7 @@ export_enum! {
         to_json libxl_passthrough_to_json;
         from_json libxl_passthrough_from_json;
         gen_json libxl_passthrough_gen_json;
-    } [6:
+    } [
         c"default" = 0,
         c"disabled" = 1,
         c"enabled" = 2,
@@ -558,7 +558,7 @@ export_enum! {
         to_json libxl_gic_version_to_json;
         from_json libxl_gic_version_from_json;
         gen_json libxl_gic_version_gen_json;
-    } [4:
+    } [
         c"default" = 0,
         c"v2" = 32,
         c"v3" = 48,
@@ -578,10 +578,189 @@ export_enum! {
         to_json libxl_tee_type_to_json;
         from_json libxl_tee_type_from_json;
         gen_json libxl_tee_type_gen_json;
-    } [3:
+    } [
         c"none" = 0,
         c"optee" = 1,
+        #[cfg(since_4_18)] c"ffa" = 2,
     ]
+}
+
+#[cfg(since_4_18)]
+c_enum! {
+    /// `libxl_sve_type`.
+    libxl_sve_type => SveType
+}
+
+#[cfg(since_4_18)]
+export_enum! {
+    libxl_sve_type {
+        table libxl_sve_type_string_table;
+        to_string libxl_sve_type_to_string;
+        from_string libxl_sve_type_from_string;
+        to_json libxl_sve_type_to_json;
+        from_json libxl_sve_type_from_json;
+        gen_json libxl_sve_type_gen_json;
+    } [
+        c"hw" = -1,
+        c"disabled" = 0,
+        c"128" = 128,
+        c"256" = 256,
+        c"384" = 384,
+        c"512" = 512,
+        c"640" = 640,
+        c"768" = 768,
+        c"896" = 896,
+        c"1024" = 1024,
+        c"1152" = 1152,
+        c"1280" = 1280,
+        c"1408" = 1408,
+        c"1536" = 1536,
+        c"1664" = 1664,
+        c"1792" = 1792,
+        c"1920" = 1920,
+        c"2048" = 2048,
+    ]
+}
+
+#[cfg(since_4_21)]
+c_enum! {
+    /// `libxl_arm_sci_type`.
+    libxl_arm_sci_type => ArmSciType
+}
+
+#[cfg(since_4_21)]
+export_enum! {
+    libxl_arm_sci_type {
+        table libxl_arm_sci_type_string_table;
+        to_string libxl_arm_sci_type_to_string;
+        from_string libxl_arm_sci_type_from_string;
+        to_json libxl_arm_sci_type_to_json;
+        from_json libxl_arm_sci_type_from_json;
+        gen_json libxl_arm_sci_type_gen_json;
+    } [
+        c"none" = 0,
+        c"scmi_smc" = 1,
+    ]
+}
+
+#[cfg(since_4_21)]
+c_struct! {
+    /// `libxl_arm_sci`.
+    libxl_arm_sci => ArmSci {
+        type_: libxl_arm_sci_type,
+    }
+}
+
+#[cfg(since_4_21)]
+export_struct! {
+    libxl_arm_sci {
+        init libxl_arm_sci_init;
+        dispose libxl_arm_sci_dispose;
+        copy libxl_arm_sci_copy;
+        to_json libxl_arm_sci_to_json;
+        from_json libxl_arm_sci_from_json;
+        gen_json libxl_arm_sci_gen_json;
+    }
+}
+
+#[cfg(since_4_18)]
+c_enum! {
+    /// `libxl_smbios_type`.
+    libxl_smbios_type => SmbiosType
+}
+
+#[cfg(since_4_18)]
+export_enum! {
+    libxl_smbios_type {
+        table libxl_smbios_type_string_table;
+        to_string libxl_smbios_type_to_string;
+        from_string libxl_smbios_type_from_string;
+        to_json libxl_smbios_type_to_json;
+        from_json libxl_smbios_type_from_json;
+        gen_json libxl_smbios_type_gen_json;
+    } [
+        c"bios_vendor" = 1,
+        c"bios_version" = 2,
+        c"system_manufacturer" = 3,
+        c"system_product_name" = 4,
+        c"system_version" = 5,
+        c"system_serial_number" = 6,
+        c"baseboard_manufacturer" = 7,
+        c"baseboard_product_name" = 8,
+        c"baseboard_version" = 9,
+        c"baseboard_serial_number" = 10,
+        c"baseboard_asset_tag" = 11,
+        c"baseboard_location_in_chassis" = 12,
+        c"enclosure_manufacturer" = 13,
+        c"enclosure_serial_number" = 14,
+        c"enclosure_asset_tag" = 15,
+        c"battery_manufacturer" = 16,
+        c"battery_device_name" = 17,
+        c"oem" = 18,
+    ]
+}
+
+#[cfg(since_4_18)]
+c_struct! {
+    /// `libxl_smbios`.
+    libxl_smbios => Smbios {
+        key: OrUnset<libxl_smbios_type>,
+        value: *mut c_char,
+    }
+}
+
+#[cfg(since_4_18)]
+export_struct! {
+    libxl_smbios {
+        init libxl_smbios_init;
+        dispose libxl_smbios_dispose;
+        copy libxl_smbios_copy;
+        to_json libxl_smbios_to_json;
+        from_json libxl_smbios_from_json;
+        gen_json libxl_smbios_gen_json;
+    }
+}
+
+#[cfg(since_4_22)]
+c_struct! {
+    /// `libxl_xs_quota_item`.
+    libxl_xs_quota_item => XsQuotaItem {
+        name: *mut c_char,
+        val: u32,
+    }
+}
+
+#[cfg(since_4_22)]
+export_struct! {
+    libxl_xs_quota_item {
+        init libxl_xs_quota_item_init;
+        dispose libxl_xs_quota_item_dispose;
+        copy libxl_xs_quota_item_copy;
+        to_json libxl_xs_quota_item_to_json;
+        from_json libxl_xs_quota_item_from_json;
+        gen_json libxl_xs_quota_item_gen_json;
+    }
+}
+
+#[cfg(since_4_22)]
+c_struct! {
+    /// `libxl_xs_quota_list`.
+    libxl_xs_quota_list => XsQuotaList {
+        num_quota (count): c_int,
+        quota (array num_quota): *mut libxl_xs_quota_item,
+    }
+}
+
+#[cfg(since_4_22)]
+export_struct! {
+    libxl_xs_quota_list {
+        init libxl_xs_quota_list_init;
+        dispose libxl_xs_quota_list_dispose;
+        copy libxl_xs_quota_list_copy;
+        to_json libxl_xs_quota_list_to_json;
+        from_json libxl_xs_quota_list_from_json;
+        gen_json libxl_xs_quota_list_gen_json;
+    }
 }
 
 c_struct! {
@@ -616,7 +795,7 @@ export_enum! {
         to_json libxl_altp2m_mode_to_json;
         from_json libxl_altp2m_mode_from_json;
         gen_json libxl_altp2m_mode_gen_json;
-    } [5:
+    } [
         c"disabled" = 0,
         c"mixed" = 1,
         c"external" = 2,
@@ -648,6 +827,8 @@ c_struct! {
         altp2m: libxl_defbool,
         system_firmware: *mut c_char,
         smbios_firmware: *mut c_char,
+        #[cfg(since_4_18)] num_smbios (count): c_int,
+        #[cfg(since_4_18)] smbios (array num_smbios): *mut libxl_smbios,
         acpi_firmware: *mut c_char,
         hdtype: libxl_hdtype,
         nographic: libxl_defbool,
@@ -666,6 +847,7 @@ c_struct! {
         vkb_device: libxl_defbool,
         soundhw: *mut c_char,
         xen_platform_pci: libxl_defbool,
+        #[cfg(since_4_21)] xen_platform_pci_bar_uc: libxl_defbool,
         usbdevice_list: libxl_string_list,
         vendor_device: libxl_vendor_device,
         ms_vm_genid: libxl_ms_vm_genid,
@@ -673,6 +855,7 @@ c_struct! {
         rdm: libxl_rdm_reserve,
         rdm_mem_boundary_memkb: u64,
         mca_caps: u64,
+        #[cfg(since_4_19)] pirq: libxl_defbool,
     }
 }
 
@@ -714,6 +897,9 @@ c_struct! {
     libxl_domain_build_info_arch_arm => DomainBuildInfoArchArm {
         gic_version: libxl_gic_version,
         vuart: libxl_vuart_type,
+        #[cfg(since_4_18)] sve_vl: libxl_sve_type,
+        #[cfg(since_4_19)] nr_spis: u32,
+        #[cfg(since_4_21)] arm_sci: libxl_arm_sci,
     }
 }
 
@@ -774,6 +960,8 @@ c_struct! {
         irqs (array num_irqs): *mut u32,
         num_iomem (count): c_int,
         iomem (array num_iomem): *mut libxl_iomem_range,
+        #[cfg(since_4_20)] num_llc_colors (count): c_int,
+        #[cfg(since_4_20)] llc_colors (array num_llc_colors): *mut u32,
         claim_mode: libxl_defbool,
         event_channels: u32,
         kernel: *mut c_char,
@@ -783,6 +971,8 @@ c_struct! {
         acpi: libxl_defbool,
         bootloader: *mut c_char,
         bootloader_args: libxl_string_list,
+        #[cfg(since_4_18)] bootloader_restrict: libxl_defbool,
+        #[cfg(since_4_18)] bootloader_user: *mut c_char,
         timer_mode: libxl_timer_mode,
         nested_hvm: libxl_defbool,
         apic: libxl_defbool,
@@ -793,8 +983,12 @@ c_struct! {
         arch_arm: libxl_domain_build_info_arch_arm,
         arch_x86: libxl_domain_build_info_arch_x86,
         altp2m: libxl_altp2m_mode,
+        #[cfg(since_4_21)] altp2m_count: u32,
         vmtrace_buf_kb: c_int,
         vpmu: libxl_defbool,
+        #[cfg(since_4_21)] trap_unmapped_accesses: libxl_defbool,
+        #[cfg(since_4_21)] xenstore_feature_mask: u32,
+        #[cfg(since_4_22)] xenstore_quota: libxl_xs_quota_list,
     }
 }
 
@@ -830,6 +1024,8 @@ c_struct! {
         vfbs (array num_vfbs): *mut libxl_device_vfb,
         num_vkbs (count): c_int,
         vkbs (array num_vkbs): *mut libxl_device_vkb,
+        #[cfg(since_4_18)] num_virtios (count): c_int,
+        #[cfg(since_4_18)] virtios (array num_virtios): *mut libxl_device_virtio,
         num_vtpms (count): c_int,
         vtpms (array num_vtpms): *mut libxl_device_vtpm,
         num_p9s (count): c_int,

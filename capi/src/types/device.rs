@@ -15,7 +15,7 @@ export_enum! {
         to_json libxl_channel_connection_to_json;
         from_json libxl_channel_connection_from_json;
         gen_json libxl_channel_connection_gen_json;
-    } [4:
+    } [
         c"unknown" = 0,
         c"pty" = 1,
         c"socket" = 2,
@@ -85,6 +85,28 @@ export_struct! {
     }
 }
 
+#[cfg(since_4_19)]
+c_enum! {
+    /// `libxl_p9_type`.
+    libxl_p9_type => P9Type
+}
+
+#[cfg(since_4_19)]
+export_enum! {
+    libxl_p9_type {
+        table libxl_p9_type_string_table;
+        to_string libxl_p9_type_to_string;
+        from_string libxl_p9_type_from_string;
+        to_json libxl_p9_type_to_json;
+        from_json libxl_p9_type_from_json;
+        gen_json libxl_p9_type_gen_json;
+    } [
+        c"unknown" = 0,
+        c"qemu" = 1,
+        c"xen_9pfsd" = 2,
+    ]
+}
+
 c_struct! {
     /// `libxl_device_p9`.
     libxl_device_p9 => DeviceP9 {
@@ -94,6 +116,11 @@ c_struct! {
         path: *mut c_char,
         security_model: *mut c_char,
         devid: libxl_devid,
+        #[cfg(since_4_19)] type_: libxl_p9_type,
+        #[cfg(since_4_19)] max_space: c_int,
+        #[cfg(since_4_19)] max_files: c_int,
+        #[cfg(since_4_19)] max_open_files: c_int,
+        #[cfg(since_4_19)] auto_delete: CBool,
     }
 }
 
@@ -105,6 +132,54 @@ export_struct! {
         to_json libxl_device_p9_to_json;
         from_json libxl_device_p9_from_json;
         gen_json libxl_device_p9_gen_json;
+    }
+}
+
+#[cfg(since_4_18)]
+c_enum! {
+    /// `libxl_virtio_transport`.
+    libxl_virtio_transport => VirtioTransport
+}
+
+#[cfg(since_4_18)]
+export_enum! {
+    libxl_virtio_transport {
+        table libxl_virtio_transport_string_table;
+        to_string libxl_virtio_transport_to_string;
+        from_string libxl_virtio_transport_from_string;
+        to_json libxl_virtio_transport_to_json;
+        from_json libxl_virtio_transport_from_json;
+        gen_json libxl_virtio_transport_gen_json;
+    } [
+        c"unknown" = 0,
+        c"mmio" = 1,
+    ]
+}
+
+#[cfg(since_4_18)]
+c_struct! {
+    /// `libxl_device_virtio`.
+    libxl_device_virtio => DeviceVirtio {
+        backend_domid: libxl_domid,
+        backend_domname: *mut c_char,
+        type_: *mut c_char,
+        transport: libxl_virtio_transport,
+        grant_usage: libxl_defbool,
+        devid: libxl_devid,
+        irq: u32,
+        base: u64,
+    }
+}
+
+#[cfg(since_4_18)]
+export_struct! {
+    libxl_device_virtio {
+        init libxl_device_virtio_init;
+        dispose libxl_device_virtio_dispose;
+        copy libxl_device_virtio_copy;
+        to_json libxl_device_virtio_to_json;
+        from_json libxl_device_virtio_from_json;
+        gen_json libxl_device_virtio_gen_json;
     }
 }
 

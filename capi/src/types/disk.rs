@@ -15,7 +15,7 @@ export_enum! {
         to_json libxl_disk_format_to_json;
         from_json libxl_disk_format_from_json;
         gen_json libxl_disk_format_gen_json;
-    } [8:
+    } [
         c"unknown" = 0,
         c"qcow" = 1,
         c"qcow2" = 2,
@@ -39,7 +39,7 @@ export_enum! {
         to_json libxl_disk_backend_to_json;
         from_json libxl_disk_backend_from_json;
         gen_json libxl_disk_backend_gen_json;
-    } [6:
+    } [
         c"unknown" = 0,
         c"phy" = 1,
         c"tap" = 2,
@@ -61,7 +61,7 @@ export_enum! {
         to_json libxl_disk_specification_to_json;
         from_json libxl_disk_specification_from_json;
         gen_json libxl_disk_specification_gen_json;
-    } [4:
+    } [
         c"unknown" = 0,
         c"xen" = 1,
         c"virtio" = 2,
@@ -81,7 +81,7 @@ export_enum! {
         to_json libxl_disk_transport_to_json;
         from_json libxl_disk_transport_from_json;
         gen_json libxl_disk_transport_gen_json;
-    } [3:
+    } [
         c"unknown" = 0,
         c"mmio" = 1,
     ]
@@ -114,6 +114,7 @@ c_struct! {
         active_disk: *mut c_char,
         hidden_disk: *mut c_char,
         trusted: libxl_defbool,
+        #[cfg(since_4_19)] grant_usage: libxl_defbool,
     }
 }
 

@@ -15,7 +15,7 @@ export_enum! {
         to_json libxl_vkb_backend_to_json;
         from_json libxl_vkb_backend_from_json;
         gen_json libxl_vkb_backend_gen_json;
-    } [4:
+    } [
         c"unknown" = 0,
         c"qemu" = 1,
         c"linux" = 2,

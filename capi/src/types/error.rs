@@ -15,7 +15,7 @@ export_enum! {
         to_json libxl_error_to_json;
         from_json libxl_error_from_json;
         gen_json libxl_error_gen_json;
-    } [33:
+    } [
         c"nonspecific" = -1,
         c"version" = -2,
         c"fail" = -3,

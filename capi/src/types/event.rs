@@ -15,7 +15,7 @@ export_enum! {
         to_json libxl_event_type_to_json;
         from_json libxl_event_type_from_json;
         gen_json libxl_event_type_gen_json;
-    } [6:
+    } [
         c"domain_shutdown" = 1,
         c"domain_death" = 2,
         c"disk_eject" = 3,

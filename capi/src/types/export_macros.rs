@@ -122,6 +122,7 @@ macro_rules! export_struct {
 }
 
 /// The functions and the table of an enumeration: `libxl_name { table T; to_string F; … } [ c"name" = 0, … ]`.
+/// `#[cfg(since_4_18)]` stands before names that not all releases have.
 macro_rules! export_enum {
     ($name:ident {
         table $table:ident;
@@ -130,11 +131,11 @@ macro_rules! export_enum {
         to_json $to_json:ident;
         from_json $from_json:ident;
         gen_json $gen_json:ident;
-    } [$length:literal: $($text:literal = $number:literal,)*]) => {
+    } [$($(#[cfg($release:meta)])? $text:literal = $number:literal,)*]) => {
         /// Names and numbers, up to a NULL name.
         #[unsafe(no_mangle)]
-        pub static $table: StringTable<$length> = StringTable([
-            $(libxl_enum_string_table { s: $text.as_ptr(), v: $number },)*
+        pub static $table: StringTable<{ [$($(#[cfg($release)])? $number,)* -1].len() }> = StringTable([
+            $($(#[cfg($release)])? libxl_enum_string_table { s: $text.as_ptr(), v: $number },)*
             libxl_enum_string_table { s: std::ptr::null(), v: -1 },
         ]);
 

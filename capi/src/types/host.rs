@@ -81,6 +81,7 @@ c_struct! {
         cap_vpmu: CBool,
         cap_gnttab_v1: CBool,
         cap_gnttab_v2: CBool,
+        #[cfg(since_4_18)] arch_capabilities: u32,
     }
 }
 
@@ -170,7 +171,7 @@ export_enum! {
         to_json libxl_psr_cmt_type_to_json;
         from_json libxl_psr_cmt_type_from_json;
         gen_json libxl_psr_cmt_type_gen_json;
-    } [4:
+    } [
         c"cache_occupancy" = 1,
         c"total_mem_count" = 2,
         c"local_mem_count" = 3,
@@ -190,7 +191,7 @@ export_enum! {
         to_json libxl_psr_cbm_type_to_json;
         from_json libxl_psr_cbm_type_from_json;
         gen_json libxl_psr_cbm_type_gen_json;
-    } [7:
+    } [
         c"unknown" = 0,
         c"l3_cbm" = 1,
         c"l3_cbm_code" = 2,
@@ -234,7 +235,7 @@ export_enum! {
         to_json libxl_psr_feat_type_to_json;
         from_json libxl_psr_feat_type_from_json;
         gen_json libxl_psr_feat_type_gen_json;
-    } [3:
+    } [
         c"cat" = 1,
         c"mba" = 2,
     ]

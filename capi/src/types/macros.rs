@@ -51,17 +51,18 @@ macro_rules! c_enum {
 /// A struct: `libxl_name => Native { member: Type, … }`.
 ///
 /// `(count)` is the length of an array and `(key)` says which arm of a union holds; `(array N)` and `(union K)` name
-/// them. `(unmanaged)` is the caller's alone, `(private)` the library's own.
+/// them. `(unmanaged)` is the caller's alone, `(private)` the library's own. `#[cfg(since_4_18)]` stands before members that not all
+/// releases have.
 macro_rules! c_struct {
     ($(#[$meta:meta])* $name:ident => $native:ident {
-        $($field:ident $(($($how:tt)+))? : $ty:ty,)*
+        $($(#[cfg($release:meta)])? $field:ident $(($($how:tt)+))? : $ty:ty,)*
     }) => {
         $(#[$meta])*
         #[repr(C)]
         #[derive(Clone, Copy)]
         #[allow(missing_docs, reason = "the members are libxl.h's")]
         pub struct $name {
-            $(pub $field: $ty,)*
+            $($(#[cfg($release)])? pub $field: $ty,)*
         }
 
         impl std::fmt::Debug for $name {
@@ -77,7 +78,7 @@ macro_rules! c_struct {
                 let mut native = types::$native::default();
                 // SAFETY: each member is valid because the struct is.
                 unsafe {
-                    $(c_struct!(@to_native [$($($how)+)?] self native $field);)*
+                    $($(#[cfg($release)])? c_struct!(@to_native [$($($how)+)?] self native $field);)*
                 }
                 Ok(native)
             }
@@ -85,14 +86,14 @@ macro_rules! c_struct {
             fn from_native(native: &types::$native) -> Self {
                 // SAFETY: all zero bytes are a valid value of every C type here.
                 let mut c: Self = unsafe { std::mem::zeroed() };
-                $(c_struct!(@from_native [$($($how)+)?] c native $field $ty);)*
+                $($(#[cfg($release)])? c_struct!(@from_native [$($($how)+)?] c native $field $ty);)*
                 c
             }
 
             unsafe fn dispose(&mut self) {
                 // SAFETY: each member is the caller's to free because the struct is.
                 unsafe {
-                    $(c_struct!(@dispose [$($($how)+)?] self $field);)*
+                    $($(#[cfg($release)])? c_struct!(@dispose [$($($how)+)?] self $field);)*
                 }
                 // SAFETY: as in `from_native`; the members hold nothing any more.
                 *self = unsafe { std::mem::zeroed() };
@@ -101,12 +102,12 @@ macro_rules! c_struct {
             unsafe fn deep_copy(&self, dst: *mut Self) {
                 // SAFETY: each member is valid because the struct is, and `dst` is valid for writing.
                 unsafe {
-                    $(c_struct!(@copy [$($($how)+)?] self dst $field);)*
+                    $($(#[cfg($release)])? c_struct!(@copy [$($($how)+)?] self dst $field);)*
                 }
             }
 
             fn keep_unmanaged(&mut self, old: &Self) {
-                $(c_struct!(@keep [$($($how)+)?] self old $field);)*
+                $($(#[cfg($release)])? c_struct!(@keep [$($($how)+)?] self old $field);)*
                 let _ = old;
             }
         }

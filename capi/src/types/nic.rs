@@ -15,7 +15,7 @@ export_enum! {
         to_json libxl_nic_type_to_json;
         from_json libxl_nic_type_from_json;
         gen_json libxl_nic_type_gen_json;
-    } [4:
+    } [
         c"unknown" = 0,
         c"vif_ioemu" = 1,
         c"vif" = 2,
@@ -29,6 +29,7 @@ c_struct! {
         backend_domname: *mut c_char,
         devid: libxl_devid,
         mtu: c_int,
+        #[cfg(since_4_19)] vlan: *mut c_char,
         model: *mut c_char,
         mac: libxl_mac,
         ip: *mut c_char,

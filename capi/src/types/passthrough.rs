@@ -64,7 +64,7 @@ export_enum! {
         to_json libxl_usbctrl_type_to_json;
         from_json libxl_usbctrl_type_from_json;
         gen_json libxl_usbctrl_type_gen_json;
-    } [5:
+    } [
         c"auto" = 0,
         c"pv" = 1,
         c"devicemodel" = 2,
@@ -85,7 +85,7 @@ export_enum! {
         to_json libxl_usbdev_type_to_json;
         from_json libxl_usbdev_type_from_json;
         gen_json libxl_usbdev_type_gen_json;
-    } [2:
+    } [
         c"hostdev" = 1,
     ]
 }

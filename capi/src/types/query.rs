@@ -15,7 +15,7 @@ export_enum! {
         to_json libxl_console_type_to_json;
         from_json libxl_console_type_from_json;
         gen_json libxl_console_type_gen_json;
-    } [5:
+    } [
         c"unknown" = 0,
         c"serial" = 1,
         c"pv" = 2,
@@ -36,7 +36,7 @@ export_enum! {
         to_json libxl_trigger_to_json;
         from_json libxl_trigger_from_json;
         gen_json libxl_trigger_gen_json;
-    } [8:
+    } [
         c"unknown" = 0,
         c"power" = 1,
         c"sleep" = 2,
@@ -60,7 +60,7 @@ export_enum! {
         to_json libxl_shutdown_reason_to_json;
         from_json libxl_shutdown_reason_from_json;
         gen_json libxl_shutdown_reason_gen_json;
-    } [8:
+    } [
         c"unknown" = -1,
         c"poweroff" = 0,
         c"reboot" = 1,

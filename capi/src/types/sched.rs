@@ -15,7 +15,7 @@ export_enum! {
         to_json libxl_scheduler_to_json;
         from_json libxl_scheduler_from_json;
         gen_json libxl_scheduler_gen_json;
-    } [8:
+    } [
         c"unknown" = 0,
         c"sedf" = 4,
         c"credit" = 5,

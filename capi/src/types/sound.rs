@@ -15,7 +15,7 @@ export_enum! {
         to_json libxl_vsnd_pcm_format_to_json;
         from_json libxl_vsnd_pcm_format_from_json;
         gen_json libxl_vsnd_pcm_format_gen_json;
-    } [26:
+    } [
         c"s8" = 1,
         c"u8" = 2,
         c"s16_le" = 3,
@@ -81,7 +81,7 @@ export_enum! {
         to_json libxl_vsnd_stream_type_to_json;
         from_json libxl_vsnd_stream_type_from_json;
         gen_json libxl_vsnd_stream_type_gen_json;
-    } [3:
+    } [
         c"p" = 1,
         c"c" = 2,
     ]

@@ -251,7 +251,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let page = format!(
         "# Side by side with the C library\n\n\
-         Written by `make compare`: Debian's `libxenlight.so.4.17` and this one under the same `xl`, in one boot of Xen under\n\
+         Written by `make compare`: Debian's `libxenlight.so` and this one under the same `xl`, in one boot of Xen under\n\
          QEMU's software CPU. Times are medians of a few, taken in turns, and only their ratio says anything. System calls,\n\
          hypercalls and processes are those of xl and the library, not those of hotplug scripts and QEMU; store requests are all\n\
          that reached xenstored through its socket meanwhile.\n\n\

@@ -11,15 +11,17 @@ use std::path::{Path, PathBuf};
 
 use object::{Object, ObjectSymbol};
 use syn::visit::Visit;
+use xenlight_compat_tests as compat;
+use xenlight_idl::abi::{self, Export};
 
-const LIBRARY: &str = "build/lib/libxenlight.so.4.17.0";
-const EXPORTS: &str = "capi/abi/exports-4.17.tsv";
 const BOUNDARY: &str = "capi/src";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let defined = defined_symbols(Path::new(LIBRARY))?;
+    let library = compat::build().join("lib").join(compat::file_name());
+    let defined = defined_symbols(&library)?;
     let pending = pending_functions(Path::new(BOUNDARY))?;
-    let areas = count(&fs::read_to_string(EXPORTS)?, &defined, &pending)?;
+    let exports = abi::exports_of(&compat::top(), compat::release().version)?;
+    let areas = count(&exports, &defined, &pending);
     let table = table(&areas);
 
     let mut arguments = std::env::args().skip(1);
@@ -105,24 +107,20 @@ struct Area {
 
 /// Sorts the public symbols into areas; a symbol that the library lacks is not real.
 fn count(
-    exports: &str,
+    exports: &[Export],
     defined: &BTreeSet<String>,
     pending: &BTreeSet<String>,
-) -> Result<BTreeMap<String, Area>, Box<dyn Error>> {
+) -> BTreeMap<String, Area> {
     let mut areas = BTreeMap::<String, Area>::new();
-    for line in exports.lines().filter(|line| !line.starts_with('#')) {
-        let fields: Vec<&str> = line.split('\t').collect();
-        let &[name, _, _, area] = fields.as_slice() else {
-            return Err(format!("{EXPORTS}: not four fields: {line}").into());
-        };
-        let area = areas.entry(area.to_owned()).or_default();
-        if defined.contains(name) && !pending.contains(name) {
+    for export in exports {
+        let area = areas.entry(export.area.clone()).or_default();
+        if defined.contains(&export.name) && !pending.contains(&export.name) {
             area.real += 1;
         } else {
             area.pending += 1;
         }
     }
-    Ok(areas)
+    areas
 }
 
 fn table(areas: &BTreeMap<String, Area>) -> String {

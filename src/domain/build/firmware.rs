@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::log::{Level, Logger};
 use crate::paths::{OVMF, SEABIOS, XEN_BOOTDIR};
+use crate::release;
 use crate::types::{BiosType, DeviceModelVersion, DomainBuildInfo, DomainBuildInfoHvm};
 use crate::{Domid, Error, Result, log_line};
 
@@ -44,7 +45,7 @@ pub(super) fn load(
     let loader_path = path(hvm.firmware.as_deref().unwrap_or(HVMLOADER));
     let loader = std::fs::read(&loader_path).map_err(|error| {
         Error::io(format!("cannot load the firmware {loader_path}"), &error)
-            .hint("is xen-utils-4.17 installed?")
+            .hint(format!("is xen-utils-{} installed?", release::NUMBER))
     })?;
     let bios = match bios(info, hvm)? {
         Some(file) => {

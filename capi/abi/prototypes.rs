@@ -48,12 +48,30 @@ unsafe extern "C" {
     );
     fn libxl_childproc_sigchld_occurred(ctx: *mut libxl_ctx);
     fn libxl_clear_domid_history(ctx: *mut libxl_ctx) -> c_int;
+    fn libxl_console_add_xenstore(
+        ctx: *mut libxl_ctx,
+        domid: u32,
+        backend: u32,
+        evtch: c_uint,
+        gfn: c_ulong,
+        ao_how: *const libxl_asyncop_how,
+    ) -> c_int;
+    #[cfg(not(since_4_18))]
     fn libxl_console_exec(
         ctx: *mut libxl_ctx,
         domid: u32,
         cons_num: c_int,
         r#type: libxl_console_type,
         notify_fd: c_int,
+    ) -> c_int;
+    #[cfg(since_4_18)]
+    fn libxl_console_exec(
+        ctx: *mut libxl_ctx,
+        domid: u32,
+        cons_num: c_int,
+        r#type: libxl_console_type,
+        notify_fd: c_int,
+        escape_character: *mut c_char,
     ) -> c_int;
     fn libxl_console_get_tty(
         ctx: *mut libxl_ctx,
@@ -161,6 +179,12 @@ unsafe extern "C" {
     fn libxl_defbool_to_string(b: libxl_defbool) -> *const c_char;
     fn libxl_defbool_unset(db: *mut libxl_defbool);
     fn libxl_defbool_val(db: libxl_defbool) -> bool;
+    fn libxl_device_9pfs_add(
+        ctx: *mut libxl_ctx,
+        domid: u32,
+        p9: *mut libxl_device_p9,
+        ao_how: *const libxl_asyncop_how,
+    ) -> c_int;
     fn libxl_device_channel_getinfo(
         ctx: *mut libxl_ctx,
         domid: u32,
@@ -819,7 +843,15 @@ unsafe extern "C" {
     fn libxl_pcitopology_list_free(list: *mut libxl_pcitopology, num_devs: c_int);
     fn libxl_pipe(ctx: *mut libxl_ctx, pipes: *mut c_int) -> c_int;
     fn libxl_postfork_child_noexec(ctx: *mut libxl_ctx);
+    #[cfg(not(since_4_18))]
     fn libxl_primary_console_exec(ctx: *mut libxl_ctx, domid_vm: u32, notify_fd: c_int) -> c_int;
+    #[cfg(since_4_18)]
+    fn libxl_primary_console_exec(
+        ctx: *mut libxl_ctx,
+        domid_vm: u32,
+        notify_fd: c_int,
+        escape_character: *mut c_char,
+    ) -> c_int;
     fn libxl_primary_console_get_tty(
         ctx: *mut libxl_ctx,
         domid_vm: u32,
@@ -1112,4 +1144,8 @@ unsafe extern "C" {
         ctx: *mut libxl_ctx,
         clear: c_int,
     ) -> *mut libxl_xen_console_reader;
+    fn libxl_xs_quota_domain_get(ctx: *mut libxl_ctx, domid: u32, q_out: *mut libxl_xs_quota_list) -> c_int;
+    fn libxl_xs_quota_domain_set(ctx: *mut libxl_ctx, domid: u32, q: *mut libxl_xs_quota_list) -> c_int;
+    fn libxl_xs_quota_global_get(ctx: *mut libxl_ctx, q_out: *mut libxl_xs_quota_list) -> c_int;
+    fn libxl_xs_quota_global_set(ctx: *mut libxl_ctx, q: *mut libxl_xs_quota_list) -> c_int;
 }

@@ -1,0 +1,6 @@
+//! Tells rustc which release of Xen to compile for.
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    xenlight_release::tell_cargo();
+}
