@@ -1,20 +1,26 @@
 # shellcheck shell=bash
 # Debian's releases by the Xen that they ship, and packages of one of them on a host that runs another.
 
-# debian_codename XEN: the release that ships it.
-debian_codename() {
-    case $1 in
-    4.17) echo bookworm ;;
-    4.20) echo trixie ;;
-    *)
-        echo "no release of Debian ships Xen $1: XEN is 4.17 or 4.20" >&2
-        return 1
-        ;;
-    esac
-}
-
 # The host's own release.
 own_codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+xen_releases=$(dirname "${BASH_SOURCE[0]}")/../idl/release/releases.tsv
+
+# own_xen: the Xen that the host's Debian ships; elsewhere the one that is built by default.
+own_xen() {
+    awk -v host="$own_codename" '$3 == "default" { chosen = $1 } ("," $4 ",") ~ ("," host ",") { own = $1 }
+        END { print own ? own : chosen }' "$xen_releases"
+}
+
+# debian_codename XEN: the release that ships it.
+debian_codename() {
+    local names
+    names=$(awk -v xen="$1" '$1 == xen && $3 != "described" { print $4 }' "$xen_releases")
+    if [ -z "$names" ]; then
+        echo "XEN=$1: $xen_releases lists what can be built" >&2
+        return 1
+    fi
+    echo "${names%%,*}"
+}
 
 # debian_sources CODENAME: its archives in sources.list form, at the addresses where this machine finds its own.
 debian_sources() {

@@ -24,11 +24,13 @@ use crate::sys;
 pub(crate) const QEMU: u32 = 1000;
 
 /// What QEMU's Xen libraries open, and whether QEMU is nothing without it: `hypercall` lends them memory that stays where it is,
-/// which old kernels do not offer. Not among them are gntdev and gntalloc, since QEMU is no backend here.
-const DEVICES: [(&str, bool); 4] = [
+/// which old kernels do not offer. gntdev is there for a QEMU that is nothing without it: no domain grants this one anything. Not
+/// among them is gntalloc, since QEMU is no backend here.
+const DEVICES: [(&str, bool); 5] = [
     ("/dev/xen/privcmd", true),
     ("/dev/xen/hypercall", false),
     ("/dev/xen/evtchn", true),
+    ("/dev/xen/gntdev", false),
     ("/dev/xen/xenbus", true),
 ];
 /// Where QEMU finds the taps by name.

@@ -25,6 +25,7 @@ mod store;
 mod sys;
 mod words;
 
+use std::fs;
 use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -90,7 +91,7 @@ fn report(target: &str, error: &Error) {
 }
 
 fn prepare_filesystems() -> Result<()> {
-    // QEMU's sockets and its saved state are all that it can make.
+    // QEMU's sockets, its saved state and the pictures of its screens are all that it can make.
     let run = format!("mode=0700,uid={0},gid={0}", confine::QEMU);
     for (kind, dir, options) in [
         ("devtmpfs", "/dev", ""),
@@ -124,6 +125,7 @@ fn run(target: &mut Option<String>) -> Result<()> {
         modules::load("network")?;
         confine::give_tun()?;
     }
+    memory::promise_any()?;
     modules::load("base")?;
     memory::remove(Path::new(modules::DIR));
     confine::give_devices()?;
@@ -200,6 +202,8 @@ fn start_qemu(arguments: &Arguments) -> Result<Watched> {
         .arg(format!("unix:{QEMU_SOCKET},server=on,wait=off"))
         .args(cdrom::monitor(arguments.list()))
         .args(arguments.list())
+        // A QEMU since 9.2 keeps pictures in files without a name, where it may not have memory without one.
+        .env("TMPDIR", "/run")
         .stdin(Stdio::null())
         .stdout(said.try_clone().map_err(failed)?)
         .stderr(said);

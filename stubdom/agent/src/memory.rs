@@ -5,12 +5,20 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::console::say;
+use crate::error::{Error, Result};
 use crate::store::Store;
 
 /// Files of the ramdisk stay in memory until they are removed. QEMU reads these while it starts: option ROMs and keymaps.
 const FOR_THE_START: &str = "/usr/share/qemu";
+/// 1: every wish is granted, and what is touched counts.
+const OVERCOMMIT: &str = "/proc/sys/vm/overcommit_memory";
 /// Between looks at whether QEMU runs. There is no other sign of that in here, and it is a matter of seconds.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// Lets a process ask for more memory than there is: QEMU since 9.1 reserves 384 MiB for a table of grants that it never maps.
+pub(crate) fn promise_any() -> Result<()> {
+    fs::write(OVERCOMMIT, "1").map_err(|source| Error::io(format!("write {OVERCOMMIT}"), source))
+}
 
 /// Once QEMU runs, removes what its start took and says how much memory there is. On a thread of its own, which then ends.
 pub(crate) fn settle(target: &str, qemu: u32) {
