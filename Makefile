@@ -1,14 +1,16 @@
 # The front door. `make help` lists what there is.
 
-# The release of Xen to build for: make XEN=4.20.
+# The release of Xen to build for: make XEN=4.20. What is built for another one than this host's Debian ships goes to build/4.20.
 RELEASES  := idl/release/releases.tsv
-DEFAULT   := $(shell awk '$$3 == "default" { print $$1 }' $(RELEASES))
+DEFAULT   := $(shell . /etc/os-release; awk -v host=$$VERSION_CODENAME \
+    '$$3 == "default" { chosen = $$1 } ("," $$4 ",") ~ ("," host ",") { own = $$1 } END { print own ? own : chosen }' $(RELEASES))
 XEN       ?= $(DEFAULT)
 NODE      := $(shell awk '$$1 == "$(XEN)" && $$3 != "described" { print $$2 }' $(RELEASES))
 ifeq ($(NODE),)
 $(error XEN=$(XEN): $(RELEASES) lists what can be built)
 endif
-export XEN XENLIGHT_XEN := $(XEN)
+export XEN
+export XENLIGHT_XEN := $(XEN)
 SONAME    := libxenlight.so.$(XEN)
 REALNAME  := $(SONAME).0
 EXPORTS   := capi/abi/exports.tsv
@@ -21,7 +23,8 @@ DESTDIR   ?=
 
 CC        ?= cc
 CARGO     ?= cargo
-BUILD     := build$(XEN:%=$(if $(filter $(DEFAULT),$(XEN)),,/%))
+BUILD     := build$(if $(filter $(DEFAULT),$(XEN)),,/$(XEN))
+export XENLIGHT_BUILD := $(CURDIR)/$(BUILD)
 LIB       := $(BUILD)/lib
 # PROFILE=dev builds quickly, for work on the library itself.
 PROFILE   ?= release
@@ -48,13 +51,19 @@ XEN_LIBS  := -lxentoollog -lxenevtchn -lxenctrl -lxenforeignmemory -lxendevicemo
 MULTIARCH := $(shell $(CC) -print-multiarch)
 FOREIGN   := $(if $(or $(XENLIGHT_XEN_PREFIX),$(wildcard /usr/lib/$(MULTIARCH)/libxenctrl.so.$(XEN))),,$(filter-out $(DEFAULT),$(XEN)))
 ifdef FOREIGN
-export XENLIGHT_XEN_PREFIX := $(CURDIR)/$(BUILD)/xen
+export XENLIGHT_XEN_PREFIX := $(CURDIR)/$(BUILD)/prefix
 endif
 ifdef XENLIGHT_XEN_PREFIX
-XEN_CFLAGS  := -I$(XENLIGHT_XEN_PREFIX)/include
+XEN_CFLAGS  := -isystem $(XENLIGHT_XEN_PREFIX)/include
 # Its libc may be newer than this host's.
 XEN_LDFLAGS := -L$(XENLIGHT_XEN_PREFIX)/lib -L$(XENLIGHT_XEN_PREFIX)/lib/$(MULTIARCH) -Wl,--allow-shlib-undefined
 OWN_BINDINGS := --no-default-features
+endif
+ifdef FOREIGN
+# Programs built on it run with its own libc.
+export CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS := -C link-arg=-Wl,--allow-shlib-undefined
+export CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER := $(XENLIGHT_XEN_PREFIX)/lib/run/ld-linux-x86-64.so.2 \
+    --library-path $(XENLIGHT_XEN_PREFIX)/lib/$(MULTIARCH):$(XENLIGHT_XEN_PREFIX)/lib/run
 endif
 
 # Incremental builds only cost time where everything is built once.
@@ -84,10 +93,10 @@ STEPS     := build $(if $(filter $(INSTALLING),$(MAKECMDGOALS)),check) \
 all: $(LIB)/$(REALNAME) $(INSPECT) $(SERVE) $(BUILD)/xenlight.pc ## build the library (build/lib), xenlight-inspect and xenlight-serve (build/bin), xenlight.pc
 
 .PHONY: prerequisites
-prerequisites: $(if $(FOREIGN),$(BUILD)/xen) ## install the Debian packages that build and tests use
+prerequisites: $(if $(FOREIGN),$(BUILD)/prefix) ## install the Debian packages that build and tests use
 	@compat-tests/prerequisites $(if $(filter $(INSTALLING),$(MAKECMDGOALS)),--install) $(STEPS)
 
-$(BUILD)/xen: FORCE
+$(BUILD)/prefix: FORCE
 	@mkdir -p $(@D)
 	@ln -sfn "$$($(BED)/setup headers)" $@
 
@@ -182,7 +191,7 @@ bed: $(JUDGE) # its dom0 and guests, and the judge
 define tests_without_xen
 	$(MAKE) --no-print-directory check
 	$(SHARING)$(CARGO) run --quiet --package xenlight-compat-tests --bin status -- --check README.md
-	$(SHARING)$(CARGO) test --workspace --no-fail-fast
+	$(SHARING)$(CARGO) test --workspace --no-fail-fast $(OWN_BINDINGS)
 endef
 
 # What it is made of is built side by side: much of it waits for downloads, disks and single-threaded compilers.
@@ -208,7 +217,7 @@ fresh: ## the committed tree on a bare Debian 12, made for it and removed after 
 .PHONY: compare
 compare: prerequisites all bed-images c-programs $(JUDGE) ## both libraries in turns on real Xen: what differs, what it costs, to docs/compare.md
 	$(ON_BED)/run --lib both --note --timeout 5000 \
-	    compare/costs $(notdir $(wildcard $(BED)/records/*))
+	    compare/costs $(notdir $(wildcard $(BED)/records/$(XEN)/*))
 	$(SHARING)$(CARGO) run --quiet --package xenlight-compat-tests --bin compare -- build/testbed/last docs
 
 .PHONY: test-reference
@@ -301,7 +310,7 @@ SHELL_SCRIPTS = $(shell git ls-files -z | xargs -0 grep -lE '^\#!/bin/(ba)?sh|^\
 check: $(DENY) | prerequisites ## format, lints, generated files, order of layers, licences, shell scripts
 	$(SHARING)$(CARGO) fmt --all --check
 	@$(SHARING)if $(CARGO) clippy --version >/dev/null 2>&1; then \
-	    set -x; $(CARGO) clippy --workspace --all-targets -- --deny warnings; \
+	    set -x; $(CARGO) clippy --workspace --all-targets $(OWN_BINDINGS) -- --deny warnings; \
 	else echo "clippy is not part of this Rust toolchain (Debian packages none): skipped"; fi
 	$(SHARING)$(CARGO) run --quiet --package xenlight-idl --bin idlgen -- --check
 	$(SHARING)$(CARGO) run --quiet --package xenlight-compat-tests --bin layers

@@ -61,6 +61,7 @@ fn find_headers(release: &Release) -> PathBuf {
     for prefix in &prefixes {
         let include = prefix.join("include");
         if include.join("xenctrl.h").exists() && include.join("xenforeignmemory.h").exists() {
+            check_release(prefix, release);
             if prefix != Path::new("/usr") {
                 let libraries = prefix.join("lib");
                 println!("cargo:rustc-link-search={}", libraries.display());
@@ -85,6 +86,34 @@ fn find_headers(release: &Release) -> PathBuf {
         release.version
     );
     std::process::exit(1);
+}
+
+/// Ends the build where another release is installed than the one to build for: its structures have other sizes.
+fn check_release(prefix: &Path, wanted: &Release) {
+    let has = |release: &Release| {
+        let places = ["lib", "lib64", "lib/x86_64-linux-gnu"].iter();
+        let file = format!("libxenctrl.so.{}", release.version);
+        places
+            .map(|place| prefix.join(place).join(&file))
+            .any(|path| path.exists())
+    };
+    let others: Vec<String> = xenlight_release::known()
+        .iter()
+        .filter(|known| has(known))
+        .map(|known| known.version.to_string())
+        .collect();
+    if !others.is_empty() && !has(wanted) {
+        eprintln!(
+            "{} has Xen {}, and this is built for Xen {}.\n\
+             {}={} builds for what is there.",
+            prefix.display(),
+            others.join(" and "),
+            wanted.version,
+            xenlight_release::VARIABLE,
+            others[0]
+        );
+        std::process::exit(1);
+    }
 }
 
 fn builder(include: &Path, text: &str) -> bindgen::Builder {

@@ -234,13 +234,13 @@ int main(int argc, char **argv)
     memory = xenforeignmemory_open(NULL, 0);
     if (!xch || !memory)
         die("opening the hypervisor's interface");
-    xc_dominfo_t info;
-    if (xc_domain_getinfo(xch, domid, 1, &info) != 1 || info.domid != domid)
+    xc_domaininfo_t info;
+    if (xc_domain_getinfolist(xch, domid, 1, &info) != 1 || info.domain != domid)
         die("looking at the domain");
     static vcpu_guest_context_any_t context;
     if (xc_vcpu_getcontext(xch, domid, 0, &context))
         die("reading the vCPU");
-    printf("pages %lu max KiB %lu vcpus %u\n", info.nr_pages, info.max_memkb, info.max_vcpu_id + 1);
+    printf("pages %" PRIu64 " max KiB %" PRIu64 " vcpus %u\n", info.tot_pages, info.max_pages << 2, info.max_vcpu_id + 1);
     registers(&context.x64);
 
     top_table = context.x64.ctrlreg[3] >> 12;

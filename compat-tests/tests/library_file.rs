@@ -33,7 +33,7 @@ impl Library {
     }
 
     fn debian() -> Self {
-        Self::open(Path::new("/usr/lib/x86_64-linux-gnu").join(compat::file_name()))
+        Self::open(compat::debian_libraries().join(compat::file_name()))
     }
 
     fn elf(&self) -> ElfFile64<'_, Endianness> {

@@ -5,8 +5,8 @@
 //!     judge outdated PLACES NAME...             prints those of which the notes are outdated
 //!     judge note PLACES LAST                    keeps what the C library recorded as notes
 //!
-//! PLACES are `--bed DIR --packages FILE --ramdisk FILE`: the test bed's own files, the list of dom0's Debian packages, and the
-//! ramdisk of Linux guests. What speaks against the judge itself (a missing file, a wrong argument) is exit status 2.
+//! PLACES are `--bed DIR --records DIR --packages FILE --ramdisk FILE`: the test bed's own files, the notes, the list of dom0's
+//! Debian packages, and the ramdisk of Linux guests. What speaks against the judge itself (a missing file, a wrong argument) is exit status 2.
 
 mod allowed;
 mod compare;
@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use crate::error::{Error, Result};
 use crate::notes::Notes;
 
-const USAGE: &str = "usage: judge compare|outdated|note --bed DIR --packages FILE --ramdisk FILE [--strict] RESULTS|NAME...|LAST";
+const USAGE: &str = "usage: judge compare|outdated|note --bed DIR --records DIR --packages FILE --ramdisk FILE [--strict] RESULTS|NAME...|LAST";
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq)]
@@ -38,11 +38,12 @@ struct Task {
 fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Task> {
     let mut arguments = arguments.into_iter();
     let command = arguments.next().ok_or(Error::Usage)?;
-    let (mut bed, mut packages, mut ramdisk) = (None, None, None);
+    let (mut bed, mut records, mut packages, mut ramdisk) = (None, None, None, None);
     let (mut strict, mut operands) = (false, Vec::new());
     while let Some(argument) = arguments.next() {
         let place = match argument.as_str() {
             "--bed" => &mut bed,
+            "--records" => &mut records,
             "--packages" => &mut packages,
             "--ramdisk" => &mut ramdisk,
             "--strict" => {
@@ -57,11 +58,14 @@ fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Task> {
         };
         *place = Some(PathBuf::from(arguments.next().ok_or(Error::Usage)?));
     }
-    let (Some(bed), Some(packages), Some(ramdisk)) = (bed, packages, ramdisk) else {
+    let (Some(bed), Some(records), Some(packages), Some(ramdisk)) =
+        (bed, records, packages, ramdisk)
+    else {
         return Err(Error::Usage);
     };
     let notes = Notes {
         bed,
+        records,
         packages,
         ramdisk,
     };
@@ -117,7 +121,7 @@ mod tests {
         parse(line.split_whitespace().map(str::to_owned))
     }
 
-    const PLACES: &str = "--bed b --packages p --ramdisk r";
+    const PLACES: &str = "--bed b --records n --packages p --ramdisk r";
 
     #[test]
     fn a_command_line_is_taken_whole_or_refused() {
@@ -133,8 +137,8 @@ mod tests {
             format!("compare {PLACES} a b"),
             format!("compare {PLACES} --lenient a"),
             format!("note {PLACES} --strict a"),
-            "compare --bed b --packages p a".to_owned(),
-            "compare a --bed b --packages p --ramdisk".to_owned(),
+            "compare --bed b --records n --packages p a".to_owned(),
+            "compare a --bed b --records n --packages p --ramdisk".to_owned(),
         ] {
             assert!(matches!(parsed(&wrong), Err(Error::Usage)), "{wrong}");
         }

@@ -1,4 +1,4 @@
-//! Notes: what the C library recorded, kept in the test bed's records/NAME with a key that tells what they are of.
+//! Notes: what the C library recorded, kept in the test bed's records/RELEASE/NAME with a key that tells what they are of.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,6 +17,8 @@ const MAX_FILE: u64 = 1 << 30;
 pub(crate) struct Notes {
     /// The test bed's directory.
     pub(crate) bed: PathBuf,
+    /// Where the notes are, those of one release of Xen.
+    pub(crate) records: PathBuf,
     /// The Debian packages of dom0.
     pub(crate) packages: PathBuf,
     /// Of the guests that run Linux.
@@ -39,7 +41,7 @@ impl Hash {
 impl Notes {
     /// Where a scenario's are.
     pub(crate) fn dir(&self, name: &str) -> PathBuf {
-        self.bed.join("records").join(name)
+        self.records.join(name)
     }
 
     /// Changes whenever what the scenario does might, and with Debian's packages; for those that keep what guests have in
@@ -132,6 +134,10 @@ impl Notes {
         let (dir, mut names, mut dirs) = (self.dir(""), BTreeSet::new(), vec![String::new()]);
         while let Some(parent) = dirs.pop() {
             let path = dir.join(&parent);
+            if parent.is_empty() && !path.exists() {
+                // A release of which nothing has been noted yet.
+                break;
+            }
             for entry in fs::read_dir(&path).at(&path)? {
                 let entry = entry.at(&path)?;
                 let name = format!("{parent}{}", entry.file_name().to_string_lossy());

@@ -52,6 +52,7 @@ impl Bed {
     pub(crate) fn notes(&self) -> Notes {
         Notes {
             bed: self.path("bed"),
+            records: self.path("bed/records"),
             packages: self.path("packages"),
             ramdisk: self.path("ramdisk"),
         }

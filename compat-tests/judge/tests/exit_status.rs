@@ -13,7 +13,11 @@ fn judged(bed: &Path, c: &str, ours: &str) -> (Option<i32>, String) {
         fs::write(record.join("list"), text).expect("written");
     }
     let mut judge = Command::new(env!("CARGO_BIN_EXE_judge"));
-    judge.args(["compare", "--bed"]).arg(bed);
+    judge
+        .args(["compare", "--bed"])
+        .arg(bed)
+        .arg("--records")
+        .arg(bed.join("records"));
     judge.args(["--packages", "none", "--ramdisk", "none", "--strict"]);
     let output = judge.arg(&results).output().expect("it starts");
     let said = String::from_utf8(output.stdout).expect("text");

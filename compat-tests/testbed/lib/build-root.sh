@@ -95,6 +95,12 @@ build_root() {
         libxendevicemodel1 libxenforeignmemory1 libxengnttab1 libxenhypfs1; do
         unpack_deb "$package" "$dir/dev" || die "cannot download $package"
     done
+    # What programs built on them run with, where the host's libc is older.
+    mkdir "$dir/dev/usr/lib/run"
+    chroot "$tree" ldd "/usr/lib/x86_64-linux-gnu/libxenlight.so.$xen_version" /usr/lib/x86_64-linux-gnu/libyajl.so.2 \
+        /usr/lib/x86_64-linux-gnu/libgcc_s.so.1 | grep -oE '/(usr/)?lib[^ ]*' | grep -v : | sort -u |
+        while read -r package; do cp -L "$tree$package" "$dir/dev/usr/lib/run/"; done
+    cp -L "$tree"/usr/lib/x86_64-linux-gnu/{libyajl.so.2,libgcc_s.so.1,libm.so.6} "$dir/dev/usr/lib/run/"
 
     cp "$dir/vmlinuz" "$dir/vmlinux" "$tree/boot/"
     # What the guests are made of and run on.

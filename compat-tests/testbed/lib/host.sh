@@ -10,7 +10,13 @@ cache_dir=${XENLIGHT_TESTBED_CACHE:-$(git -C "$repo_dir" rev-parse --path-format
 last_dir=$repo_dir/build/testbed/last
 . "$repo_dir/stubdom/debian.sh"
 # The release of Xen that is tested, and the Debian that ships it.
-xen_version=${XEN:-4.17}
+xen_version=${XEN:-$(own_xen)}
+# Where make puts what it builds for it, and what the C library of that release recorded.
+build_dir=$repo_dir/build
+[ "$xen_version" = "$(own_xen)" ] || build_dir+=/$xen_version
+build_dir=${XENLIGHT_BUILD:-$build_dir}
+# shellcheck disable=SC2034
+records_dir=$bed_dir/records/$xen_version
 codename=$(debian_codename "$xen_version")
 # compat-tests/testbed/fresh shares it with the Debian it makes.
 bed_lock=/tmp/xenlight-testbed.lock

@@ -96,6 +96,8 @@ pub struct Release {
     pub node: String,
     /// What the tree can do for it.
     pub support: Support,
+    /// The releases of Debian that ship it.
+    pub codenames: Vec<String>,
 }
 
 /// All known releases, oldest first.
@@ -122,8 +124,8 @@ fn read(table: &str) -> Result<Vec<Release>, String> {
     let mut releases: Vec<Release> = Vec::new();
     for line in table.lines().filter(|line| !line.starts_with('#')) {
         let columns: Vec<&str> = line.split('\t').collect();
-        let &[version, node, support] = columns.as_slice() else {
-            return Err(format!("not three columns: {line}"));
+        let &[version, node, support, codenames] = columns.as_slice() else {
+            return Err(format!("not four columns: {line}"));
         };
         let release = Release {
             version: version.parse()?,
@@ -134,6 +136,7 @@ fn read(table: &str) -> Result<Vec<Release>, String> {
                 "described" => Support::Described,
                 _ => return Err(format!("{version} is neither default, built nor described")),
             },
+            codenames: codenames.split(',').map(str::to_owned).collect(),
         };
         if releases
             .last()
@@ -152,35 +155,57 @@ fn read(table: &str) -> Result<Vec<Release>, String> {
     Ok(releases)
 }
 
-/// The release that the environment variable `XENLIGHT_XEN` asks for; the default one when it is not set.
+/// The release that the environment variable `XENLIGHT_XEN` asks for; when it is not set, the one that this host's Debian ships;
+/// elsewhere the default one.
 ///
 /// # Errors
 /// When that release is not known or only described, a text for who runs the build.
 pub fn chosen() -> Result<Release, String> {
-    choose(std::env::var(VARIABLE).ok().as_deref(), known())
+    let asked = std::env::var(VARIABLE).ok();
+    choose(asked.as_deref(), host_codename().as_deref(), known())
 }
 
-fn choose(asked: Option<&str>, known: Vec<Release>) -> Result<Release, String> {
+/// The codename of this host's Debian.
+fn host_codename() -> Option<String> {
+    let text = std::fs::read_to_string("/etc/os-release").ok()?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("VERSION_CODENAME="));
+    line.map(|name| name.trim_matches('"').to_owned())
+}
+
+fn choose(asked: Option<&str>, host: Option<&str>, known: Vec<Release>) -> Result<Release, String> {
     let can_be_built = known
         .iter()
         .filter(|release| release.support != Support::Described);
     let names: Vec<String> = can_be_built
         .map(|release| release.version.to_string())
         .collect();
-    let is_meant = |release: &Release| match asked.filter(|asked| !asked.is_empty()) {
-        Some(asked) => release.version.to_string() == asked,
-        None => release.support == Support::Default,
+    let shipped = |release: &Release| {
+        release
+            .codenames
+            .iter()
+            .any(|name| Some(name.as_str()) == host)
     };
-    let found = known.into_iter().find(is_meant);
-    found
-        .filter(|release| release.support != Support::Described)
-        .ok_or_else(|| {
-            let asked = asked.unwrap_or_default();
-            format!(
-                "{VARIABLE}={asked}: this can be built for Xen {}",
-                names.join(" or ")
-            )
-        })
+    let found = match asked.filter(|asked| !asked.is_empty()) {
+        Some(asked) => known
+            .iter()
+            .find(|release| release.version.to_string() == asked),
+        None => {
+            let default = known
+                .iter()
+                .find(|release| release.support == Support::Default);
+            known.iter().find(|release| shipped(release)).or(default)
+        }
+    };
+    let built = found.filter(|release| release.support != Support::Described);
+    built.cloned().ok_or_else(|| {
+        let asked = asked.unwrap_or_default();
+        format!(
+            "{VARIABLE}={asked}: this can be built for Xen {}",
+            names.join(" or ")
+        )
+    })
 }
 
 /// Tells cargo, from a build script, what to compile for the chosen release, whose number the compiled code finds in
@@ -206,16 +231,20 @@ pub fn tell_cargo() -> Release {
 mod tests {
     use super::*;
 
-    const TABLE: &str = "# words\n4.8\tA\tdescribed\n4.17\tB\tdefault\n4.100\tC\tbuilt\n";
+    const TABLE: &str =
+        "# words\n4.8\tA\tdescribed\t-\n4.17\tB\tdefault\tbo,bu\n4.100\tC\tbuilt\ttrixie\n";
 
     #[test]
     fn what_is_built_can_be_chosen() {
-        let choose = |asked| choose(asked, read(TABLE).unwrap()).map(|release| release.node);
-        assert_eq!(choose(None).unwrap(), "B");
-        assert_eq!(choose(Some("")).unwrap(), "B");
-        assert_eq!(choose(Some("4.100")).unwrap(), "C");
+        let choose =
+            |asked, host| choose(asked, host, read(TABLE).unwrap()).map(|release| release.node);
+        assert_eq!(choose(None, None).unwrap(), "B");
+        assert_eq!(choose(Some(""), Some("bu")).unwrap(), "B");
+        assert_eq!(choose(None, Some("trixie")).unwrap(), "C");
+        assert_eq!(choose(None, Some("bionic")).unwrap(), "B");
+        assert_eq!(choose(Some("4.100"), Some("bo")).unwrap(), "C");
         for wrong in ["4.8", "4.99", "x"] {
-            let error = choose(Some(wrong)).unwrap_err();
+            let error = choose(Some(wrong), Some("bo")).unwrap_err();
             assert!(error.ends_with("for Xen 4.17 or 4.100"), "{error}");
         }
     }
@@ -223,13 +252,13 @@ mod tests {
     #[test]
     fn a_table_that_makes_no_sense_is_refused() {
         for wrong in [
-            "4.17\tA\tdefault\n4.8\tB\tbuilt",
-            "4.17\tA\tdefault\n4.17\tA\tbuilt",
-            "4.17\tA\tbuilt",
-            "4.17\tA\tdefault\n4.18\tA\tdefault",
-            "4.17\tA",
-            "4.17\tA\tsome day",
-            "4\tA\tdefault",
+            "4.17\tA\tdefault\t-\n4.8\tB\tbuilt\t-",
+            "4.17\tA\tdefault\t-\n4.17\tA\tbuilt\t-",
+            "4.17\tA\tbuilt\t-",
+            "4.17\tA\tdefault\t-\n4.18\tA\tdefault\t-",
+            "4.17\tA\tdefault",
+            "4.17\tA\tsome day\t-",
+            "4\tA\tdefault\t-",
         ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }

@@ -1,0 +1,39 @@
+# What configurations can ask for since Xen 4.18: SMBIOS strings, PIRQs of HVM guests, their keyboards, VLANs, an escape character.
+[ "$xen_release" != 4.17 ] || skip "Xen 4.17 knows none of it"
+cat >"$work/connected" <<'SCRIPT'
+#!/bin/sh
+[ "$1" != online ] || xenstore-write "$XENBUS_PATH/hotplug-status" connected
+SCRIPT
+chmod +x "$work/connected"
+
+cp "$guests/hvm-idle.img" "$work/hvm.img"
+guest box hvm "disk=[\"$(qdisk "$work/hvm.img")\"]" \
+    'smbios=["bios_vendor=Maker", "oem=one", "system_serial_number=12 34", "oem=two"]' 'hvm_pirq=1' \
+    'vkb=["backend-type=qemu,feature-abs-pointer=1"]'
+create box -p
+record_domain box
+same "second string of the machine's maker" two "$(xenstore-read "/local/domain/${domid_of[box]}/bios-strings/oem-2")"
+destroy box
+
+guest plain hvm 'vkb_device=0'
+create plain -p
+record_domain plain
+destroy plain
+
+guest tagged pvh 'cmdline="idle"' "vif=[\"mac=00:16:3e:00:00:78,vlan=10,script=$work/connected\"]"
+create tagged
+record_domain tagged
+record tagged-nics xl network-list tagged
+destroy tagged
+
+step "xl console -e: its own key out of the console"
+guest words pvh 'cmdline="idle"'
+create words
+no_client() { ! pgrep -x xenconsole >/dev/null; }
+client() { pgrep -x xenconsole >/dev/null; }
+open_console words -e q
+await 10 "xenconsole to start" client
+nap 0.5
+printf q >"$work/console.words.in" # as one byte: it is no key otherwise
+await 10 "xenconsole to heed its key" no_client
+destroy words
