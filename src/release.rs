@@ -9,5 +9,17 @@ pub const ALTP2M_AT_CREATION: bool = cfg!(since_4_19);
 /// An HVM guest has interrupts of physical devices as event channels only where its configuration asks for them.
 pub const PIRQS_ON_REQUEST: bool = cfg!(since_4_19);
 
+/// Keyboards and pointers that an HVM guest's configuration lists are added, in the place of the one that it gets unasked.
+pub const HVM_KEYBOARDS: bool = cfg!(since_4_20);
+
+/// The ACPI tables of PVH guests tell how processors come and go; no event ever says that they do.
+pub const PVH_CPU_HOTPLUG: bool = cfg!(not(since_4_20));
+
+/// Ramdisks reach a guest as they are; before, those packed by gzip were unpacked for it.
+pub const RAMDISKS_AS_THEY_ARE: bool = cfg!(since_4_20);
+
+/// The Debian that ships the release has QEMU 9 or newer: options of older ones are gone, and others say the same.
+pub const QEMU_9: bool = cfg!(since_4_20);
+
 /// A shared directory says who serves it, and must be described in full.
 pub const SHARED_DIRECTORIES_HAVE_A_SERVER: bool = cfg!(since_4_19);

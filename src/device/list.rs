@@ -232,6 +232,7 @@ impl Record {
             devid: self.number("handle")?.unwrap_or(0),
             mtu: self.number("mtu")?.unwrap_or(nic::DEFAULT_MTU),
             ip: self.owned("ip"),
+            vlan: self.owned("vlan"),
             bridge: self.owned("bridge"),
             script: self.owned("script"),
             ..DeviceNic::default()

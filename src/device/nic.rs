@@ -80,6 +80,7 @@ impl Kind for DeviceNic {
         if self.mtu != DEFAULT_MTU {
             back.set("mtu", self.mtu);
         }
+        back.set_some("vlan", self.vlan.as_deref());
         // An empty hotplug-status makes the backend wait for the script before it connects.
         back.set_some("bridge", self.bridge.as_deref())
             .set("handle", self.devid)

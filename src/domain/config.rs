@@ -1,7 +1,7 @@
 //! The domain's configuration as the library keeps it: JSON in the userdata, brought up to date with what runs.
 
 use super::userdata::Locked;
-use crate::types::{self, DomainConfig};
+use crate::types::{self, DomainBuildInfoU, DomainConfig};
 use crate::{Code, Error, Result};
 
 /// The name of the file, for all libxl versions.
@@ -52,4 +52,9 @@ pub fn adopt(saved: &mut DomainConfig, used: &DomainConfig) {
     // A machine that receives the guest must know which it was.
     let relaxed = used.b_info.arch_x86.msr_relaxed.unwrap_or(false);
     saved.b_info.arch_x86.msr_relaxed.get_or_insert(relaxed);
+    if let (DomainBuildInfoU::Hvm(saved), DomainBuildInfoU::Hvm(used)) =
+        (&mut saved.b_info.u, &used.b_info.u)
+    {
+        saved.pirq.get_or_insert(used.pirq.unwrap_or(false));
+    }
 }

@@ -6,6 +6,7 @@ use crate::device::{self, Console, Guest, Kind, Ring, When};
 use crate::dm;
 use crate::engine::{Op, ProgressHow};
 use crate::log::Level;
+use crate::release;
 use crate::types::{DeviceVkb, DomainBuildInfoU, DomainConfig, DomainType, EventU};
 use crate::{Boxed, Code, Domid, Result, log_line};
 
@@ -94,6 +95,9 @@ async fn furnish(
     device::add_all(op, &guest, &mut config.vtpms).await?;
     device::add_all(op, &guest, &mut config.vdispls).await?;
     device::add_all(op, &guest, &mut config.vsnds).await?;
+    if release::SHARED_DIRECTORIES_HAVE_A_SERVER {
+        device::add_all(op, &guest, &mut config.p9s).await?;
+    }
     device::tty::wait_for_primary(op, domid).await?;
     op.progress(console, domid, EventU::DomainCreateConsoleAvailable);
     match config.b_info.exec_ssidref {
@@ -113,11 +117,18 @@ async fn consoles_and_displays(
         let console = device::console_of_channel(op, channel, number).await?;
         place(op, guest, &mut [console]).await?;
     }
-    place(op, guest, &mut config.p9s).await?;
+    if !release::SHARED_DIRECTORIES_HAVE_A_SERVER {
+        place(op, guest, &mut config.p9s).await?;
+    }
     place(op, guest, &mut config.pvcallsifs).await?;
+    if release::HVM_KEYBOARDS {
+        keyboards(op, guest, config).await?;
+    }
     if config.c_info.type_ != DomainType::Hvm {
         place(op, guest, &mut config.vfbs).await?;
-        place(op, guest, &mut config.vkbs).await?;
+        if !release::HVM_KEYBOARDS {
+            place(op, guest, &mut config.vkbs).await?;
+        }
     }
     let ring = Ring {
         port: channels.console_port,
@@ -130,11 +141,24 @@ async fn consoles_and_displays(
         &mut [Console::primary(channels.daemons.console, ring)],
     )
     .await?;
-    match &config.b_info.u {
-        DomainBuildInfoU::Hvm(hvm) if hvm.vkb_device == Some(true) => {
-            place(op, guest, &mut [DeviceVkb::default()]).await
-        }
+    match unasked_keyboard(config) {
+        Some(keyboard) if !release::HVM_KEYBOARDS => place(op, guest, &mut [keyboard]).await,
         _ => Ok(()),
+    }
+}
+
+/// The keyboards and pointers of the configuration, or the one that an HVM guest gets unasked.
+async fn keyboards(op: &Op, guest: &Guest, config: &mut DomainConfig) -> Result<()> {
+    match unasked_keyboard(config) {
+        Some(keyboard) if config.vkbs.is_empty() => place(op, guest, &mut [keyboard]).await,
+        _ => place(op, guest, &mut config.vkbs).await,
+    }
+}
+
+fn unasked_keyboard(config: &DomainConfig) -> Option<DeviceVkb> {
+    match &config.b_info.u {
+        DomainBuildInfoU::Hvm(hvm) => (hvm.vkb_device == Some(true)).then(DeviceVkb::default),
+        _ => None,
     }
 }
 

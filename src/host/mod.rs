@@ -67,17 +67,17 @@ pub fn version(xen: &Xen) -> Result<VersionInfo> {
     Ok(VersionInfo {
         xen_version_major: number(version.major),
         xen_version_minor: number(version.minor),
-        xen_version_extra: Some(version.extra),
+        xen_version_extra: version.extra,
         compiler: Some(version.compiler),
         compile_by: Some(version.compile_by),
         compile_domain: Some(version.compile_domain),
         compile_date: Some(version.compile_date),
-        capabilities: Some(version.capabilities),
-        changeset: Some(version.changeset),
+        capabilities: version.capabilities,
+        changeset: version.changeset,
         virt_start: version.virt_start,
         pagesize: number(version.pagesize),
-        commandline: Some(version.commandline),
-        build_id: Some(version.build_id),
+        commandline: version.commandline,
+        build_id: version.build_id,
     })
 }
 

@@ -10,7 +10,10 @@
     unsafe_op_in_unsafe_fn,
     clippy::undocumented_unsafe_blocks,
     clippy::missing_safety_doc,
-    clippy::all
+    clippy::all,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss
 )]
 
 #[cfg(feature = "xenctrl-sys")]

@@ -76,6 +76,9 @@ pub struct CreateDomain {
     pub emulation_flags: u32,
     /// `XEN_X86_MSR_RELAXED`: unknown MSRs read as zero.
     pub msr_relaxed: bool,
+    /// `XEN_DOMCTL_ALTP2M_*`: which second-level address translations it may switch between, where that is said here
+    /// ([`crate::release::ALTP2M_AT_CREATION`]).
+    pub altp2m: u32,
 }
 
 /// Why a domain shut down (`SHUTDOWN_*` of sched.h).
@@ -262,6 +265,7 @@ impl Xen {
             cpupool_id: create.cpupool,
             ..Default::default()
         };
+        xc::set_altp2m(&mut config, create.altp2m);
         config.arch.emulation_flags = create.emulation_flags;
         config.arch.misc_flags = u32::from(create.msr_relaxed);
         self.xc()?

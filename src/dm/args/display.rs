@@ -2,9 +2,13 @@
 
 use super::{CommandLine, Input, is, megabytes};
 use crate::Result;
+use crate::release;
 use crate::types::{
     DomainBuildInfoHvm, DomainConfig, SdlInfo, SpiceInfo, VgaInterfaceType, VncInfo,
 };
+
+/// The name of the object with the Spice password.
+const SPICE_SECRET: &str = "spice-password";
 
 /// The VNC server that QEMU shall run for this guest: an HVM guest's own, or that of the first PV framebuffer.
 pub(in crate::dm) fn vnc(config: &DomainConfig) -> Option<&VncInfo> {
@@ -108,7 +112,11 @@ pub(super) fn cards(
         nographic_without_screen(input, line);
     }
     if is(hvm.spice.enable) && !input.stubdom {
-        line.pair("-spice", spice(input, &hvm.spice)?);
+        let value = spice(input, &hvm.spice)?;
+        if let Some(password) = spice_secret(&hvm.spice) {
+            line.pair("-object", password);
+        }
+        line.pair("-spice", value);
         if is(hvm.spice.vdagent) {
             line.pair("-device", "virtio-serial");
             line.pair("-chardev", "spicevmc,id=vdagent,name=vdagent");
@@ -143,6 +151,18 @@ pub(super) fn cards(
     Ok(())
 }
 
+/// The object that holds the password, for a QEMU that takes none in its Spice option. A comma ends a value unless it is doubled.
+fn spice_secret(spice: &SpiceInfo) -> Option<String> {
+    let password = spice
+        .passwd
+        .as_deref()
+        .filter(|_| release::QEMU_9 && !is(spice.disable_ticketing))?;
+    Some(format!(
+        "secret,id={SPICE_SECRET},data={}",
+        password.replace(',', ",,")
+    ))
+}
+
 fn spice(input: &Input<'_>, spice: &SpiceInfo) -> Result<String> {
     if spice.port == 0 && spice.tls_port == 0 {
         return Err(input.invalid("Spice needs spiceport or spicetls_port"));
@@ -159,6 +179,7 @@ fn spice(input: &Input<'_>, spice: &SpiceInfo) -> Result<String> {
     } else {
         match spice.passwd.as_deref() {
             None | Some("") => return Err(input.invalid("Spice with tickets needs spicepasswd")),
+            Some(_) if release::QEMU_9 => add("password-secret", SPICE_SECRET),
             Some(password) => add("password", password),
         }
     }

@@ -1,6 +1,7 @@
 //! The emulated machine: boot, serial ports, USB, sound, processors, chipset, memory.
 
 use super::{CommandLine, FIRST_SERIAL_CONSOLE, Input, is, megabytes};
+use crate::release;
 use crate::types::{DomainBuildInfoHvm, GfxPassthruKind, VendorDevice};
 use crate::{Code, Result};
 
@@ -159,7 +160,7 @@ pub(super) fn acpi(input: &Input<'_>, hvm: &DomainBuildInfoHvm) -> bool {
 }
 
 pub(super) fn acpi_and_vcpus(input: &Input<'_>, hvm: &DomainBuildInfoHvm, line: &mut CommandLine) {
-    if !acpi(input, hvm) {
+    if !acpi(input, hvm) && !release::QEMU_9 {
         line.arg("-no-acpi");
     }
     let most = input.build.max_vcpus;
@@ -204,6 +205,9 @@ fn hvm_machine(
     } else {
         "pc,accel=xen,suppress-vmdesc=on"
     });
+    if !acpi(input, hvm) && release::QEMU_9 {
+        value.push_str(",acpi=off");
+    }
     let hole = hvm.mmio_hole_memkb;
     if hole != 0 {
         let start = hole

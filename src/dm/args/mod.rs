@@ -16,6 +16,7 @@ pub(crate) use machine::serial_ports;
 
 use std::collections::HashMap;
 
+use crate::release;
 use crate::types::{
     ChannelConnection, DeviceModelVersion, DomainBuildInfo, DomainBuildInfoHvm, DomainBuildInfoU,
     DomainConfig,
@@ -145,7 +146,7 @@ pub fn build(program: &str, config: &DomainConfig, env: &Environment<'_>) -> Res
         program: (if stubdom { STUBDOM_PROGRAM } else { program }).into(),
         ..CommandLine::default()
     };
-    if !env.console_limit_set {
+    if !env.console_limit_set && !release::QEMU_9 {
         line.env("XEN_QEMU_CONSOLE_LIMIT", CONSOLE_LIMIT);
     }
     let input = Input {
@@ -178,7 +179,7 @@ pub fn qdisk_backend(program: &str, domid: Domid, console_limit_set: bool) -> Co
     for port in ["-monitor", "-serial", "-parallel"] {
         line.pair(port, "/dev/null");
     }
-    if !console_limit_set {
+    if !console_limit_set && !release::QEMU_9 {
         line.env("XEN_QEMU_CONSOLE_LIMIT", CONSOLE_LIMIT);
     }
     line
@@ -229,7 +230,10 @@ fn qemu_xen(input: &Input<'_>, line: &mut CommandLine) -> Result<()> {
         disks::disks(input, hvm, line)?;
         machine::vendor_device(hvm, line);
         if let Some(user) = input.env.run_as {
-            line.pair("-runas", user);
+            match release::QEMU_9 {
+                true => line.pair("-run-with", format!("user={user}")),
+                false => line.pair("-runas", user),
+            }
         }
     }
     Ok(())
@@ -294,7 +298,10 @@ fn channels(input: &Input<'_>, line: &mut CommandLine) -> Result<()> {
 fn restrict(input: &Input<'_>, line: &mut CommandLine) {
     if is(input.build.dm_restrict) {
         line.arg("-xen-domid-restrict");
-        line.pair("-chroot", input.env.chroot);
+        match release::QEMU_9 {
+            true => line.pair("-run-with", format!("chroot={}", input.env.chroot)),
+            false => line.pair("-chroot", input.env.chroot),
+        }
     }
 }
 

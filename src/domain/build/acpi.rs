@@ -14,6 +14,8 @@ use acpi_tables::gas::{AccessSize, AddressSpace, GAS};
 use acpi_tables::sdt::Sdt;
 use acpi_tables::{Aml, facs::FACS, rsdp::Rsdp, xsdt::XSDT};
 
+use crate::release;
+
 /// Guest physical address where the tables start; the page in front of it is kept free, as hvmloader keeps it.
 pub const TABLES_ADDRESS: u64 = INFO_ADDRESS + PAGE;
 /// The first address of the ACPI range in the guest's memory map.
@@ -111,7 +113,11 @@ pub fn build(config: &Config) -> Tables {
     rsdp.resize(RSDP_SIZE, 0);
 
     // The range in the memory map is as long as under the C library, whose tables describe 128 processors.
-    let least_pages = if config.vcpus_online.len() <= 8 { 7 } else { 8 };
+    let least_pages = match config.vcpus_online.len() {
+        _ if !release::PVH_CPU_HOTPLUG => 5,
+        ..=8 => 7,
+        _ => 8,
+    };
     let pages = area.bytes.len().div_ceil(4096).max(least_pages);
     area.bytes.resize(pages * 4096, 0);
     Tables {
@@ -227,13 +233,15 @@ fn fadt(facs: u64, dsdt: u64) -> acpi_tables::fadt::FADT {
     fadt.finalize()
 }
 
-/// Processor devices, and the handler that brings them in line with Xen's map of online vCPUs.
+/// Processor devices, and where they can come and go the handler that brings them in line with Xen's map of online vCPUs.
 fn dsdt(vcpus: usize, madt: u64) -> Sdt {
     let mut code = Vec::new();
     processors(vcpus, madt, &mut code);
-    let check = MethodCall::new("\\_SB_.PRSC".into(), vec![]);
-    let handler = Method::new("_E02".into(), 0, false, vec![&check]);
-    Scope::new("\\_GPE".into(), vec![&handler]).to_aml_bytes(&mut code);
+    if release::PVH_CPU_HOTPLUG {
+        let check = MethodCall::new("\\_SB_.PRSC".into(), vec![]);
+        let handler = Method::new("_E02".into(), 0, false, vec![&check]);
+        Scope::new("\\_GPE".into(), vec![&handler]).to_aml_bytes(&mut code);
+    }
 
     let mut dsdt = table(b"DSDT", 5);
     dsdt.append_slice(&code);
@@ -300,17 +308,15 @@ fn processors(vcpus: usize, madt: u64, code: &mut Vec<u8>) {
     let checks: Vec<Raw> = (0..vcpus).map(compare_with_map).collect();
     let handler = Method::new("PRSC".into(), 0, true, as_aml(&checks));
 
-    let mut children: Vec<&dyn Aml> = vec![
-        &entries_region,
-        &whole,
-        &enabled,
-        &checksum_region,
-        &checksum_field,
-        &map_region,
-        &map,
-    ];
+    let mut children: Vec<&dyn Aml> = vec![&entries_region, &whole, &enabled];
+    let hotplug: [&dyn Aml; 4] = [&checksum_region, &checksum_field, &map_region, &map];
+    if release::PVH_CPU_HOTPLUG {
+        children.extend(hotplug);
+    }
     children.extend(as_aml(&devices));
-    children.push(&handler);
+    if release::PVH_CPU_HOTPLUG {
+        children.push(&handler);
+    }
     Scope::new("\\_SB_".into(), children).to_aml_bytes(code);
 }
 
@@ -331,10 +337,11 @@ fn processor(vcpu: usize) -> Raw {
     let sta = Method::new("_STA".into(), 0, false, vec![&if_enabled, &absent]);
 
     let eject = Method::new("_EJ0".into(), 1, false, vec![]);
-    Raw::of(&Device::new(
-        Path::new(&name('C', vcpu)),
-        vec![&hid, &uid, &mat, &sta, &eject],
-    ))
+    let mut members: Vec<&dyn Aml> = vec![&hid, &uid, &mat, &sta];
+    if release::PVH_CPU_HOTPLUG {
+        members.push(&eject);
+    }
+    Raw::of(&Device::new(Path::new(&name('C', vcpu)), members))
 }
 
 /// Where Xen's bit and the MADT disagree: follow Xen, keep the MADT's checksum right, tell the guest.

@@ -1,13 +1,18 @@
 //! What the hypervisor is told when a domain is made.
 
-use crate::types::{DomainConfig, DomainType, Passthrough};
+use crate::release;
+use crate::types::{
+    Altp2mMode, DomainBuildInfo, DomainBuildInfoU, DomainConfig, DomainType, Passthrough,
+};
 use crate::xen::{CreateDomain, CreateFlags, IommuOptions};
 use crate::{Error, Result};
 
 /// Local APIC: all that a PVH guest gets (`XEN_X86_EMU_*`, arch-x86/xen.h).
 const EMU_LAPIC: u32 = 1;
-/// Every emulated device but the virtual PCI bus, which only PVH dom0 has.
+/// Every emulated device except the virtual PCI bus, which only PVH dom0 has.
 const EMU_HVM: u32 = 0x3ff;
+/// Of these, interrupts of physical devices as event channels.
+const EMU_PIRQ: u32 = 0x200;
 /// The trace buffer's size is rounded up to this.
 const PAGE: u64 = 4096;
 /// Grant table versions that fit the hypervisor's field.
@@ -18,6 +23,7 @@ const GRANT_VERSIONS: std::ops::RangeInclusive<i32> = 0..=15;
 pub fn create_config(config: &DomainConfig) -> Result<CreateDomain> {
     let (info, build) = (&config.c_info, &config.b_info);
     let emulation_flags = match info.type_ {
+        DomainType::Hvm if without_pirqs(build) => EMU_HVM & !EMU_PIRQ,
         DomainType::Hvm => EMU_HVM,
         DomainType::Pvh => EMU_LAPIC,
         DomainType::Pv => 0,
@@ -63,7 +69,26 @@ pub fn create_config(config: &DomainConfig) -> Result<CreateDomain> {
         cpupool: info.poolid,
         emulation_flags,
         msr_relaxed: build.arch_x86.msr_relaxed == Some(true),
+        altp2m: u32::try_from(altp2m(build).raw()).unwrap_or(0),
     })
+}
+
+fn without_pirqs(info: &DomainBuildInfo) -> bool {
+    match &info.u {
+        DomainBuildInfoU::Hvm(hvm) => release::PIRQS_ON_REQUEST && hvm.pirq != Some(true),
+        _ => false,
+    }
+}
+
+/// Which second-level address translations the guest may switch between. The older switch of HVM guests counts where the newer
+/// one is off.
+pub(super) fn altp2m(info: &DomainBuildInfo) -> Altp2mMode {
+    match (&info.u, info.altp2m) {
+        (DomainBuildInfoU::Hvm(hvm), Altp2mMode::Disabled) if hvm.altp2m == Some(true) => {
+            Altp2mMode::Mixed
+        }
+        (_, mode) => mode,
+    }
 }
 
 /// `u32::MAX` stands for the hypervisor's default, which it calls -1.
@@ -97,6 +122,21 @@ mod tests {
         assert!(hvm.flags.hvm && hvm.flags.hap && hvm.flags.nested_virt);
         assert!(!hvm.flags.oos_off && !hvm.flags.iommu);
         assert_eq!(hvm.emulation_flags, 0x3ff);
+        let mut quiet = config(DomainType::Hvm);
+        quiet.b_info.u = DomainBuildInfoU::init(DomainType::Hvm);
+        let flags = |config: &DomainConfig| create_config(config).unwrap().emulation_flags;
+        assert_eq!(
+            flags(&quiet),
+            if release::PIRQS_ON_REQUEST {
+                0x1ff
+            } else {
+                0x3ff
+            }
+        );
+        if let DomainBuildInfoU::Hvm(hvm) = &mut quiet.b_info.u {
+            hvm.pirq = Some(true);
+        }
+        assert_eq!(flags(&quiet), 0x3ff);
         assert_eq!((hvm.max_grant_frames, hvm.max_maptrack_frames), (-1, -1));
 
         let pv = create_config(&config(DomainType::Pv)).unwrap();
@@ -126,5 +166,20 @@ mod tests {
         assert_eq!(create_config(&some).unwrap().vmtrace_size, 8192);
         some.b_info.max_vcpus = -1;
         assert!(create_config(&some).is_err());
+    }
+
+    #[test]
+    fn the_older_altp2m_switch_counts_alone() {
+        let mut info = DomainBuildInfo {
+            u: DomainBuildInfoU::init(DomainType::Hvm),
+            ..Default::default()
+        };
+        assert_eq!(altp2m(&info), Altp2mMode::Disabled);
+        if let DomainBuildInfoU::Hvm(hvm) = &mut info.u {
+            hvm.altp2m = Some(true);
+        }
+        assert_eq!(altp2m(&info), Altp2mMode::Mixed);
+        info.altp2m = Altp2mMode::External;
+        assert_eq!(altp2m(&info), Altp2mMode::External);
     }
 }

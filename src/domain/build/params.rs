@@ -1,8 +1,10 @@
 //! Parameters that an HVM or PVH guest is given before its image: timers, alternate tables, Hyper-V enlightenments.
 
+use super::create;
 use crate::log::{Level, Logger};
+use crate::release;
 use crate::types::{
-    Altp2mMode, Bitmap, DomainBuildInfo, DomainBuildInfoHvm, DomainBuildInfoU, TimerMode,
+    Bitmap, DomainBuildInfo, DomainBuildInfoHvm, DomainBuildInfoU, TimerMode,
     ViridianEnlightenment as Viridian,
 };
 use crate::xen::{HvmParam, Xen};
@@ -27,7 +29,10 @@ pub(super) fn set(
     }
     if !matches!(info.u, DomainBuildInfoU::Pv(_)) {
         xen.hvm_param_set(domid, HvmParam::TimerMode, timer_mode(info)?)?;
-        xen.hvm_param_set(domid, HvmParam::Altp2m, altp2m(info))?;
+        if !release::ALTP2M_AT_CREATION {
+            let mode = u64::try_from(create::altp2m(info).raw()).unwrap_or(0);
+            xen.hvm_param_set(domid, HvmParam::Altp2m, mode)?;
+        }
     }
     // A stream brings its enlightenments along.
     if let (DomainBuildInfoU::Hvm(hvm), false) = (&info.u, restore) {
@@ -47,14 +52,6 @@ fn timer_mode(info: &DomainBuildInfo) -> Result<u64> {
     match info.timer_mode {
         TimerMode::Unknown => Err(Error::inval("timer_mode has no default filled in")),
         mode => Ok(u64::try_from(mode.raw()).unwrap_or(0)),
-    }
-}
-
-/// The older switch of HVM guests counts where the newer one is off.
-fn altp2m(info: &DomainBuildInfo) -> u64 {
-    match (&info.u, info.altp2m) {
-        (DomainBuildInfoU::Hvm(hvm), Altp2mMode::Disabled) => u64::from(hvm.altp2m == Some(true)),
-        (_, mode) => u64::try_from(mode.raw()).unwrap_or(0),
     }
 }
 
@@ -175,17 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_older_altp2m_switch_counts_alone() {
-        let mut info = DomainBuildInfo {
-            u: DomainBuildInfoU::Hvm(DomainBuildInfoHvm {
-                altp2m: Some(true),
-                ..Default::default()
-            }),
-            ..Default::default()
-        };
-        assert_eq!(altp2m(&info), 1);
-        info.altp2m = Altp2mMode::External;
-        assert_eq!(altp2m(&info), 2);
-        assert!(timer_mode(&info).is_err());
+    fn a_timer_mode_is_needed() {
+        assert!(timer_mode(&DomainBuildInfo::default()).is_err());
     }
 }

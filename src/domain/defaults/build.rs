@@ -68,6 +68,7 @@ pub(super) fn fill(info: &mut DomainBuildInfo, host: &Host<'_>) -> Result<()> {
     info.acpi.get_or_insert(true);
     info.arch_x86.msr_relaxed.get_or_insert(false);
     info.dm_restrict.get_or_insert(false);
+    bootloader(info);
     per_type(info, host)?;
     if !matches!(info.u, DomainBuildInfoU::Pv(_)) {
         if info.timer_mode == TimerMode::Unknown {
@@ -77,6 +78,18 @@ pub(super) fn fill(info: &mut DomainBuildInfo, host: &Host<'_>) -> Result<()> {
         info.nested_hvm.get_or_insert(false);
     }
     grant_version(info, host)
+}
+
+/// A bootloader that has a user of its own is confined.
+fn bootloader(info: &mut DomainBuildInfo) {
+    let user = std::env::var("LIBXL_BOOTLOADER_USER").ok();
+    let confined = user.is_some() || std::env::var_os("LIBXL_BOOTLOADER_RESTRICT").is_some();
+    if confined {
+        info.bootloader_restrict = Some(true);
+    }
+    info.bootloader_user = user.or_else(|| info.bootloader_user.take());
+    let has_user = info.bootloader_user.is_some();
+    info.bootloader_restrict.get_or_insert(has_user);
 }
 
 fn per_type(info: &mut DomainBuildInfo, host: &Host<'_>) -> Result<()> {

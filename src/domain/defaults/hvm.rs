@@ -121,6 +121,7 @@ fn platform(hvm: &mut DomainBuildInfoHvm) {
         (&mut hvm.usb, false),
         (&mut hvm.vkb_device, true),
         (&mut hvm.xen_platform_pci, true),
+        (&mut hvm.pirq, false),
     ] {
         field.get_or_insert(value);
     }

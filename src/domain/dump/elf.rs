@@ -176,18 +176,20 @@ impl Core<'_> {
 fn xen_version(version: &Version) -> Vec<u8> {
     let mut out = Vec::new();
     put64(&mut out, &[version.major.into(), version.minor.into()]);
+    let long = |text: &Option<String>| text.clone().unwrap_or_default();
     let texts = [
-        (&version.extra, 16),
+        (&long(&version.extra), 16),
         (&version.compiler, 64),
         (&version.compile_by, 16),
         (&version.compile_domain, 32),
         (&version.compile_date, 32),
-        (&version.capabilities, 1024),
-        (&version.changeset, 64),
+        (&long(&version.capabilities), 1024),
+        (&long(&version.changeset), 64),
     ];
     for (text, size) in texts {
         let end = out.len() + size;
-        out.extend(text.bytes().take(size));
+        // The last byte is NUL.
+        out.extend(text.bytes().take(size - 1));
         out.resize(end, 0);
     }
     put64(&mut out, &[version.virt_start, version.pagesize.into()]);
@@ -236,7 +238,7 @@ mod tests {
         let version = Version {
             major: 4,
             minor: 17,
-            capabilities: "x".repeat(2000),
+            capabilities: Some("x".repeat(2000)),
             ..Version::default()
         };
         let vcpus = [vec![1; 5168], vec![2; 5168]];

@@ -6,6 +6,17 @@ use super::{Xc, check, control, count, integer_calls};
 
 /// `struct xen_domctl_createdomain`.
 pub type CreateDomain = control::xen_domctl_createdomain;
+
+/// Which second-level address translations the domain may switch between (`XEN_DOMCTL_ALTP2M_*`). Releases before 4.19 have no
+/// place for it.
+pub fn set_altp2m(config: &mut CreateDomain, mode: u32) {
+    #[cfg(since_4_19)]
+    {
+        config.altp2m_opts = mode;
+    }
+    #[cfg(not(since_4_19))]
+    let _ = (config, mode);
+}
 /// `struct xen_domctl_getdomaininfo`.
 pub type GetDomainInfo = control::xc_domaininfo_t;
 /// `struct xen_domctl_getvcpuinfo`.

@@ -1,5 +1,7 @@
 //! The machine: CPUs, memory, nodes, version, console ring.
 
+#[cfg(since_4_18)]
+use std::ffi::CStr;
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::io;
 
@@ -12,7 +14,7 @@ pub type CpuTopo = control::xc_cputopo_t;
 /// `struct xen_sysctl_meminfo`; sizes are `u64::MAX` for a node that is not there.
 pub type MemInfo = control::xc_meminfo_t;
 
-/// What the hypervisor says about itself.
+/// What the hypervisor says about itself. Only since 4.18 it can keep part of it back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Version {
     /// 4 of 4.17.5.
@@ -20,7 +22,7 @@ pub struct Version {
     /// 17 of 4.17.5.
     pub minor: u32,
     /// ".5" and what the vendor adds.
-    pub extra: String,
+    pub extra: Option<String>,
     /// The compiler.
     pub compiler: String,
     /// Who built it.
@@ -30,17 +32,17 @@ pub struct Version {
     /// When it was built.
     pub compile_date: String,
     /// Guest types, as "xen-3.0-x86_64 hvm-3.0-x86_32 …".
-    pub capabilities: String,
+    pub capabilities: Option<String>,
     /// The source's revision.
-    pub changeset: String,
+    pub changeset: Option<String>,
     /// Where the hypervisor begins in a PV guest's address space.
     pub virt_start: u64,
     /// Bytes of a page.
     pub pagesize: u32,
     /// The hypervisor's command line.
-    pub commandline: String,
-    /// The build id in hexadecimal; empty where the hypervisor has none.
-    pub build_id: String,
+    pub commandline: Option<String>,
+    /// The build id in hexadecimal.
+    pub build_id: Option<String>,
 }
 
 fn text(bytes: &[c_char]) -> String {
@@ -273,24 +275,12 @@ impl Xc {
         let number = u32::try_from(number).unwrap_or(0);
         (version.major, version.minor) = (number >> 16, number & 0xffff);
 
-        let mut extra: control::xen_extraversion_t = [0; 16];
-        self.version_call(control::XENVER_extraversion, (&raw mut extra).cast())?;
-        version.extra = text(&extra);
-
         let mut compile = control::xen_compile_info_t::default();
         self.version_call(control::XENVER_compile_info, (&raw mut compile).cast())?;
         version.compiler = text(&compile.compiler);
         version.compile_by = text(&compile.compile_by);
         version.compile_domain = text(&compile.compile_domain);
         version.compile_date = text(&compile.compile_date);
-
-        let mut capabilities: control::xen_capabilities_info_t = [0; 1024];
-        self.version_call(control::XENVER_capabilities, (&raw mut capabilities).cast())?;
-        version.capabilities = text(&capabilities);
-
-        let mut changeset: control::xen_changeset_info_t = [0; 64];
-        self.version_call(control::XENVER_changeset, (&raw mut changeset).cast())?;
-        version.changeset = text(&changeset);
 
         let mut platform = control::xen_platform_parameters_t::default();
         self.version_call(
@@ -302,14 +292,58 @@ impl Xc {
         let pagesize = self.version_call(control::XENVER_pagesize, std::ptr::null_mut())?;
         version.pagesize = u32::try_from(pagesize).unwrap_or(0);
 
-        let mut commandline: control::xen_commandline_t = [0; 1024];
-        self.version_call(control::XENVER_commandline, (&raw mut commandline).cast())?;
-        version.commandline = text(&commandline);
-
-        version.build_id = self.build_id().unwrap_or_default();
+        self.long_words(&mut version)?;
         Ok(version)
     }
 
+    /// What can be of any length.
+    #[cfg(since_4_18)]
+    #[allow(clippy::unnecessary_wraps, reason = "older releases can fail here")]
+    fn long_words(&self, version: &mut Version) -> io::Result<()> {
+        let words = |call: unsafe extern "C" fn(*mut control::xc_interface) -> *mut c_char| {
+            // SAFETY: the handle is live; the call gives NULL or a C string from malloc, which is ours to free.
+            unsafe {
+                let said = call(self.as_ptr());
+                if said.is_null() {
+                    return None;
+                }
+                let copy = CStr::from_ptr(said).to_string_lossy().into_owned();
+                libc::free(said.cast());
+                Some(copy)
+            }
+        };
+        version.extra = words(control::xc_xenver_extraversion);
+        version.capabilities = words(control::xc_xenver_capabilities);
+        version.changeset = words(control::xc_xenver_changeset);
+        version.commandline = words(control::xc_xenver_commandline);
+        version.build_id = words(control::xc_xenver_buildid);
+        Ok(())
+    }
+
+    /// What can be of any length, as far as it fits into the structures for it.
+    #[cfg(not(since_4_18))]
+    fn long_words(&self, version: &mut Version) -> io::Result<()> {
+        let mut extra: control::xen_extraversion_t = [0; 16];
+        self.version_call(control::XENVER_extraversion, (&raw mut extra).cast())?;
+        version.extra = Some(text(&extra));
+
+        let mut capabilities: control::xen_capabilities_info_t = [0; 1024];
+        self.version_call(control::XENVER_capabilities, (&raw mut capabilities).cast())?;
+        version.capabilities = Some(text(&capabilities));
+
+        let mut changeset: control::xen_changeset_info_t = [0; 64];
+        self.version_call(control::XENVER_changeset, (&raw mut changeset).cast())?;
+        version.changeset = Some(text(&changeset));
+
+        let mut commandline: control::xen_commandline_t = [0; 1024];
+        self.version_call(control::XENVER_commandline, (&raw mut commandline).cast())?;
+        version.commandline = Some(text(&commandline));
+
+        version.build_id = Some(self.build_id().unwrap_or_default());
+        Ok(())
+    }
+
+    #[cfg(not(since_4_18))]
     fn build_id(&self) -> io::Result<String> {
         /// xen_build_id with room for the longest id that xc_version passes on.
         #[repr(C)]

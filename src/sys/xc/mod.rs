@@ -24,7 +24,7 @@ use super::log::CLogger;
 use super::raw::control;
 
 pub use cpupolicy::{CpuPolicy, Culprit, Leaf, Msr, NO_SUBLEAF, SystemPolicy};
-pub use domain::{Affinity, CreateDomain, GetDomainInfo, VcpuInfo};
+pub use domain::{Affinity, CreateDomain, GetDomainInfo, VcpuInfo, set_altp2m};
 pub use evtchn::Channel;
 pub use foreign::{ForeignMemory, ReadableFrames};
 pub use host::{CpuTopo, MemInfo, PhysInfo, Version};

@@ -2,7 +2,7 @@
 
 mod names;
 
-use names::{FEATURES, FIELDS, Field, Place};
+use names::{FEATURES, FEATURES_4_20, FIELDS, Field, Place};
 
 use super::{CpuidLeaf, CpuidPolicyList, MsrPolicy};
 
@@ -50,8 +50,10 @@ impl CpuidPolicyList {
         if let Some(field) = FIELDS.iter().find(|field| field.name == name) {
             return self.add_field(field, value);
         }
+        let newer: &[_] = if cfg!(since_4_20) { FEATURES_4_20 } else { &[] };
         let (place, bit) = FEATURES
             .iter()
+            .chain(newer)
             .find_map(|(place, bits)| {
                 let (bit, _) = bits.iter().find(|(_, known)| *known == name)?;
                 Some((*place, *bit))

@@ -4,6 +4,7 @@
 
 mod image;
 mod memory;
+mod smbios;
 mod special;
 mod start_info;
 mod vcpu;
@@ -54,7 +55,7 @@ pub(super) fn hvm(
         let bios = loader.module("the BIOS", bios, Some("firmware"))?;
         start_info.modules.push(bios);
     }
-    let mut keys = Vec::new();
+    let mut keys = smbios::strings(&hvm.smbios)?;
     for (name, bytes) in [("acpi", &files.acpi), ("smbios", &files.smbios)] {
         if let Some(bytes) = bytes {
             let placed = loader.module(name, bytes, None)?;

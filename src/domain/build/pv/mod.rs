@@ -29,7 +29,11 @@ pub(super) fn build(
     let about = |error: Error| error.context(format_args!("cannot load {}", file.path()));
     let kernel = kernel::load(&bytes, Limits::default()).map_err(about)?;
     let place = kernel.pv(pv.features.as_deref()).map_err(about)?;
-    check_interface(&kernel, &job.xen.version()?.capabilities).map_err(about)?;
+    check_interface(
+        &kernel,
+        &job.xen.version()?.capabilities.unwrap_or_default(),
+    )
+    .map_err(about)?;
     let ramdisk = job.boot_ramdisk().map(BootFile::read).transpose()?;
     let ramdisk = ramdisk
         .as_ref()
