@@ -5,6 +5,8 @@ RELEASES  := idl/release/releases.tsv
 DEFAULT   := $(shell . /etc/os-release; awk -v host=$$VERSION_CODENAME \
     '$$3 == "default" { chosen = $$1 } ("," $$4 ",") ~ ("," host ",") { own = $$1 } END { print own ? own : chosen }' $(RELEASES))
 XEN       ?= $(DEFAULT)
+# Where nobody names a release, make test is about the others as well.
+OTHERS    := $(if $(filter file,$(origin XEN)),$(filter-out $(DEFAULT),$(shell awk '$$3 == "default" || $$3 == "built" { print $$1 }' $(RELEASES))))
 NODE      := $(shell awk '$$1 == "$(XEN)" && $$3 != "described" { print $$2 }' $(RELEASES))
 ifeq ($(NODE),)
 $(error XEN=$(XEN): $(RELEASES) lists what can be built)
@@ -59,10 +61,11 @@ XEN_CFLAGS  := -isystem $(XENLIGHT_XEN_PREFIX)/include
 XEN_LDFLAGS := -L$(XENLIGHT_XEN_PREFIX)/lib -L$(XENLIGHT_XEN_PREFIX)/lib/$(MULTIARCH) -Wl,--allow-shlib-undefined
 OWN_BINDINGS := --no-default-features
 endif
+FOREIGN_CARGO := CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_
 ifdef FOREIGN
 # Programs built on it run with its own libc.
-export CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS := -C link-arg=-Wl,--allow-shlib-undefined
-export CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER := $(XENLIGHT_XEN_PREFIX)/lib/run/ld-linux-x86-64.so.2 \
+export $(FOREIGN_CARGO)RUSTFLAGS := -C link-arg=-Wl,--allow-shlib-undefined
+export $(FOREIGN_CARGO)RUNNER := $(XENLIGHT_XEN_PREFIX)/lib/run/ld-linux-x86-64.so.2 \
     --library-path $(XENLIGHT_XEN_PREFIX)/lib/$(MULTIARCH):$(XENLIGHT_XEN_PREFIX)/lib/run
 endif
 
@@ -85,7 +88,7 @@ BOOTDIR    = $(call place,XEN_BOOTDIR)
 SHARING   := $(if $(findstring n,$(firstword -$(MAKEFLAGS))),,+)
 
 # These goals install what they miss, as Debian packages; all others name it and stop.
-INSTALLING := prerequisites check demo test test-without-xen compare test-reference test-long bench faults valgrind tsan
+INSTALLING := prerequisites check demo test test-as-well test-without-xen compare test-reference test-long bench faults valgrind tsan
 STEPS     := build $(if $(filter $(INSTALLING),$(MAKECMDGOALS)),check) \
     $(if $(filter-out check tsan,$(filter $(INSTALLING),$(MAKECMDGOALS))),bed test) $(filter tsan,$(MAKECMDGOALS))
 
@@ -196,10 +199,23 @@ endef
 
 # What it is made of is built side by side: much of it waits for downloads, disks and single-threaded compilers.
 .PHONY: test
-test: prerequisites ## everything: checks, ABI and JSON against Debian's library, each guest type on real Xen
+test: prerequisites ## everything: checks, ABI and JSON against Debian's library, each guest type on real Xen, of each release; XEN= chooses one
 	+$(MAKE) --no-print-directory --jobs=3 --output-sync=target all $(FAULTS_LIB) bed bed-images stage c-programs $(DENY)
 	$(tests_without_xen)
 	$(ON_BED)/run --noted --timeout 3300
+	+$(foreach other,$(OTHERS),$(MAKE) --no-print-directory XEN=$(other) test-as-well &&) true
+
+# Of a release beside the host's own: what the compiler sees of it, its ABI, and what shows that guests are the same there. All of it:
+# make XEN=4.20 test.
+AS_WELL := info pvh pvh-linux pv hvm newer build-hvm build-pv cpuid dry-run calls stubdom
+.PHONY: test-as-well
+test-as-well: prerequisites
+	+$(MAKE) --no-print-directory --jobs=2 --output-sync=target all bed stubdom c-programs
+	$(SHARING)$(CARGO) test --package xenlight --package xenlight-capi $(OWN_BINDINGS)
+	$(SHARING)env -u $(FOREIGN_CARGO)RUSTFLAGS -u $(FOREIGN_CARGO)RUNNER CARGO_TARGET_DIR=$(abspath $(patsubst %/$(XEN),%,$(TARGET))) \
+	    $(CARGO) test --package xenlight-compat-tests \
+	    --test types --test headers --test library_file
+	$(ON_BED)/run --noted --timeout 3300 $(AS_WELL)
 
 .PHONY: test-without-xen
 test-without-xen: prerequisites all stage stubdom ## the part of make test that needs no Xen

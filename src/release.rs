@@ -21,5 +21,8 @@ pub const RAMDISKS_AS_THEY_ARE: bool = cfg!(since_4_20);
 /// The Debian that ships the release has QEMU 9 or newer: options of older ones are gone, and others say the same.
 pub const QEMU_9: bool = cfg!(since_4_20);
 
+/// QEMU in dom0 serves the consoles of a Linux stub domain. It does until 8.1.
+pub const QEMU_SERVES_STUB_DOMAINS: bool = !QEMU_9;
+
 /// A shared directory says who serves it, and must be described in full.
 pub const SHARED_DIRECTORIES_HAVE_A_SERVER: bool = cfg!(since_4_19);

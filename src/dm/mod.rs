@@ -65,6 +65,11 @@ pub fn why_no_server(config: &DomainConfig) -> Option<String> {
     serve::why_not(config)
 }
 
+/// Why nothing would serve a guest's Linux stub domain, which then waits for its consoles until its start is given up.
+pub fn why_unserved(config: &DomainConfig) -> Option<String> {
+    serve::nobody_else(config)
+}
+
 /// Whether a PV or PVH guest needs a QEMU in this domain, for its framebuffers, its file systems, or those of its
 /// disks, USB controllers and channels that this domain serves. A keyboard without a framebuffer gets no input from QEMU.
 pub fn needed(config: &DomainConfig) -> bool {

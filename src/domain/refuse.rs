@@ -16,6 +16,7 @@ pub(super) fn devices(config: &DomainConfig) -> Result<()> {
         ("dtdev", config.dtdevs.len(), "leave it out"),
         ("usbctrl", config.usbctrls.len(), usb),
         ("usbdev", config.usbdevs.len(), usb),
+        ("virtio", config.virtios.len(), "leave it out"),
     ] {
         if count != 0 {
             return Err(Error::ni(format!("{what}= is not implemented")).hint(advice));
@@ -27,11 +28,22 @@ pub(super) fn devices(config: &DomainConfig) -> Result<()> {
 /// What else cannot be had, once the defaults are filled in.
 pub(super) fn others(config: &DomainConfig) -> Result<()> {
     let info = &config.b_info;
+    if !info.llc_colors.is_empty() {
+        let what =
+            "llc_colors= is not implemented: on x86 the hypervisor has no colours of its cache";
+        return Err(Error::fail(what).hint("leave it out"));
+    }
     let DomainBuildInfoU::Hvm(hvm) = &info.u else {
         return bootloader(info);
     };
     if info.device_model_stubdomain != Some(true) {
         return Ok(());
+    }
+    if let Some(reason) = crate::dm::why_unserved(config) {
+        let what = format!("nothing in dom0 can serve a Linux stub domain of this guest: {reason}");
+        return Err(Error::ni(what).hint(format!(
+            "mend that, or leave out {STUB_DOMAIN}=; QEMU serves none since its version 8.2"
+        )));
     }
     if let Some(kernel) = &info.kernel {
         let what = format!("kernel={kernel:?} is not implemented for a guest with a stub domain");
@@ -155,6 +167,21 @@ mod tests {
         let mut config = DomainConfig::default();
         config.usbdevs.push(DeviceUsbdev::default());
         said(devices(&config), Code::Ni, &["usbdev=", "usbdevice="]);
+        let mut config = DomainConfig::default();
+        config.virtios.push(Default::default());
+        said(devices(&config), Code::Ni, &["virtio=", "leave it out"]);
+    }
+
+    #[test]
+    fn colours_of_the_cache() {
+        let mut config = guest(false, |info, _| info.llc_colors = vec![1]);
+        said(
+            others(&config),
+            Code::Fail,
+            &["llc_colors=", "leave it out"],
+        );
+        config.b_info.llc_colors.clear();
+        assert!(others(&config).is_ok());
     }
 
     #[test]

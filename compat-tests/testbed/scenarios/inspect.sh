@@ -44,13 +44,13 @@ destroy pv
 guest box hvm "disk=[\"$(qdisk "$work/hvm.img")\"]"
 create box -p
 sound box ': HVM, vCPUs: 1, paused' 'IOREQ_SERVER_PFN +0x' '^  0 of dom0, buffered requests at port' \
-    'hypervisor to domain 0 port [0-9]+ \(ioreq server 0, buffered' 'process [0-9]+ in dom0: .*qemu'
+    'domain 0 port [0-9]+ \(ioreq server 0, buffered' 'process [0-9]+ in dom0: .*qemu'
 # A QEMU that is gone.
 qemu=$(xenstore-read "/local/domain/${domid_of[box]}/image/device-model-pid")
 kill -9 "$qemu"
 await 5 "QEMU to be gone" test ! -d "/proc/$qemu"
 broken box "process $qemu, on record as the device model, has ended"
-broken box 'event channels of ioreq servers that nobody has bound: 2'
+broken box 'event channels of ioreq servers that nobody has bound: [12]'
 destroy box
 expect_error "no such domain" /job/bin/xenlight-inspect "${domid_of[box]}"
 
@@ -58,7 +58,7 @@ expect_error "no such domain" /job/bin/xenlight-inspect "${domid_of[box]}"
 guest inner stubdom "disk=[\"$(qdisk "$work/hvm.img")\"]"
 create inner -p
 stub=$(xenstore-read "/local/domain/${domid_of[inner]}/image/device-model-domid")
-sound inner ': HVM' '^  0 of another domain' "hypervisor to domain $stub port" "stub domain $stub, inner-dm: running" 'it says: running'
+sound inner ': HVM' '^  0 of another domain' "domain $stub port" "stub domain $stub, inner-dm: running" 'it says: running'
 sound inner-dm ': PV' "serves domain ${domid_of[inner]}"
 expect '' xl unpause inner
 expect '' xl pause inner-dm

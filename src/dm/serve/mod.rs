@@ -14,6 +14,7 @@ use super::{Pair, args, is_linux, limit, process, user};
 use crate::device::Console;
 use crate::engine::{Op, Rollback};
 use crate::paths::STUBDOM_SERVER;
+use crate::release;
 use crate::store::layout;
 use crate::types::{DomainConfig, VncInfo};
 use crate::{Domid, Error, Result, qmp};
@@ -36,7 +37,7 @@ pub(super) fn why_not(config: &DomainConfig) -> Option<String> {
     if !is_linux(config) {
         return Some("a MiniOS stub domain has a framebuffer, which QEMU shows".into());
     }
-    if std::env::var_os(OLD_WAY).is_some_and(|value| !value.is_empty()) {
+    if old_way_is_asked() {
         return Some(format!("{OLD_WAY} is set"));
     }
     if let Err(error) = process::check_executable(STUBDOM_SERVER, "server of stub domains", 0) {
@@ -50,6 +51,17 @@ pub(super) fn why_not(config: &DomainConfig) -> Option<String> {
     }
     let unknown = ports.iter().find(|port| ends::of_word(port).is_none())?;
     Some(format!("only QEMU knows serial={unknown:?}"))
+}
+
+fn old_way_is_asked() -> bool {
+    std::env::var_os(OLD_WAY).is_some_and(|value| !value.is_empty())
+}
+
+/// Why a guest's Linux stub domain would wait in vain for somebody to serve it; nothing where that is served, or where somebody
+/// wants to see it fail.
+pub(super) fn nobody_else(config: &DomainConfig) -> Option<String> {
+    let asked = release::QEMU_SERVES_STUB_DOMAINS || !is_linux(config) || old_way_is_asked();
+    (!asked).then(|| why_not(config)).flatten()
 }
 
 /// Starts the process for a stub domain whose nodes are there and that does not run yet, and waits until it serves.

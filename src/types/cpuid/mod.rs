@@ -247,6 +247,26 @@ mod tests {
     }
 
     #[test]
+    fn every_name_is_one_word_and_stands_once() {
+        let words = FEATURES
+            .iter()
+            .chain(FEATURES_4_20)
+            .flat_map(|(_, bits)| bits.iter());
+        let mut names: Vec<&str> = words.map(|(_, name)| *name).collect();
+        let fits =
+            |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+        let odd: Vec<_> = names
+            .iter()
+            .filter(|name| !name.chars().all(fits))
+            .collect();
+        assert!(odd.is_empty(), "{odd:?}");
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
+
+    #[test]
     fn one_bit_of_a_register() {
         let leaf = registers(&["sse3=0", "est=k"]);
         assert_eq!((leaf.leaf, leaf.subleaf), (1, None));

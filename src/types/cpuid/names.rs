@@ -126,21 +126,17 @@ pub(super) const FEATURES_4_20: &[Word] = &[
     (leaf(0xd, Some(1), Eax), &[(4, "xfd")]),
     (leaf(7, Some(0), Ecx), &[(5, "waitpkg"), (13, "tme"), (16, "la57"), (24, "bld"), (30, "sgx-lc"), (31, "pks")]),
     (leaf(7, Some(0), Edx), &[
-        (1, "sgx-keys"), (5, "uintr"), (18, "pconfig"), (19, "arch-lbr"), (22, "amx-bf16"), (24, "amx-tile"),
-        (25, "amx-int8"),
+        (1, "sgx-keys"), (5, "uintr"), (18, "pconfig"), (19, "arch-lbr"), (22, "amx-bf16"), (24, "amx-tile"), (25, "amx-int8"),
     ]),
     (leaf(7, Some(1), Eax), &[
-        (0, "sha512"), (1, "sm3"), (2, "sm4"), (7, "cmpccxadd"), (17, "fred"), (19, "wrmsrns"), (21, "amx-
-        fp16"), (23, "avx-ifma"),
+        (0, "sha512"), (1, "sm3"), (2, "sm4"), (7, "cmpccxadd"), (17, "fred"), (19, "wrmsrns"), (21, "amx-fp16"), (23, "avx-ifma"),
     ]),
     (leaf(0x8000_0021, None, Eax), &[
-        (0, "no-nest-bp"), (1, "fs-gs-ns"), (10, "amd-fsrs"), (11, "amd-fsrc"), (17, "cpuid-user-dis"), (18,
-        "epsf"), (19, "fsrsc"), (20, "amd-prefetchi"),
+        (0, "no-nest-bp"), (1, "fs-gs-ns"), (10, "amd-fsrs"), (11, "amd-fsrc"), (17, "cpuid-user-dis"), (18, "epsf"), (19, "fsrsc"), (20, "amd-prefetchi"),
     ]),
     (leaf(7, Some(2), Edx), &[(3, "ddp-ctrl")]),
     (leaf(7, Some(1), Edx), &[
-        (4, "avx-vnni-int8"), (5, "avx-ne-convert"), (8, "amx-complex"), (10, "avx-vnni-int16"), (14,
-        "prefetchi"),
+        (4, "avx-vnni-int8"), (5, "avx-ne-convert"), (8, "amx-complex"), (10, "avx-vnni-int16"), (14, "prefetchi"),
     ]),
     (msr(0x10a, 32), &[(0, "pb-opt-ctrl")]),
 ];

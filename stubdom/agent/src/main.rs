@@ -25,7 +25,6 @@ mod store;
 mod sys;
 mod words;
 
-use std::fs;
 use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
