@@ -59,8 +59,10 @@ ifdef XENLIGHT_XEN_PREFIX
 XEN_CFLAGS  := -isystem $(XENLIGHT_XEN_PREFIX)/include
 # Its libc may be newer than this host's.
 XEN_LDFLAGS := -L$(XENLIGHT_XEN_PREFIX)/lib -L$(XENLIGHT_XEN_PREFIX)/lib/$(MULTIARCH) -Wl,--allow-shlib-undefined
-OWN_BINDINGS := --no-default-features
+BINDINGS  := own
 endif
+# BINDINGS=own: made from the headers by bindgen, in place of the crate xenctrl-sys, which binds this host's and is GPL-3.0-only.
+OWN_BINDINGS := $(if $(filter own,$(BINDINGS)),--no-default-features)
 FOREIGN_CARGO := CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_
 ifdef FOREIGN
 # Programs built on it run with its own libc.

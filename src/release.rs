@@ -9,6 +9,12 @@ pub const ALTP2M_AT_CREATION: bool = cfg!(since_4_19);
 /// An HVM guest has interrupts of physical devices as event channels only where its configuration asks for them.
 pub const PIRQS_ON_REQUEST: bool = cfg!(since_4_19);
 
+/// The kernel may serve the medium in an HVM guest's CD drive; before, only QEMU could.
+pub const CD_MEDIA_FROM_THE_KERNEL: bool = cfg!(since_4_20);
+
+/// A virtio disk says whether its server uses grants.
+pub const VIRTIO_GRANTS: bool = cfg!(since_4_19);
+
 /// Keyboards and pointers that an HVM guest's configuration lists are added, in the place of the one that it gets unasked.
 pub const HVM_KEYBOARDS: bool = cfg!(since_4_20);
 

@@ -1,6 +1,6 @@
 //! What the exports of all kinds of devices share: lists, and removal.
 
-use xenlight::device::{self, Force, Kind};
+use xenlight::device::{self, Device, Force, Kind};
 use xenlight::domain::attach::{Stored, attach};
 use xenlight::engine::Op;
 use xenlight::{Domid, Result};
@@ -39,11 +39,16 @@ where
     let config = config.called(THE_DEVICE);
     let (mut native, place) = (config.native()?, config.place()?);
     how.start(domid, async move |op: Op| {
-        let guest = device::Guest::read(&op, domid).await?;
-        let added = device::add(&op, &guest, &mut native, device::When::Hotplug).await;
+        let added = add_to(&op, domid, &mut native).await;
         place.replace(&native);
         added.map(drop)
     })
+}
+
+/// Adds a device to a domain that runs.
+pub(crate) async fn add_to(op: &Op, domid: Domid, config: &mut dyn Kind) -> Result<Device> {
+    let guest = device::Guest::read(op, domid).await?;
+    device::add(op, &guest, config, device::When::Hotplug).await
 }
 
 /// Adds a device to a domain and to its stored configuration.

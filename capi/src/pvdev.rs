@@ -4,11 +4,19 @@ use std::ffi::c_int;
 
 use xenlight::Error;
 use xenlight::device::{info, list};
+#[cfg(since_4_19)]
+use xenlight::dm;
+#[cfg(since_4_19)]
+use xenlight::engine::Op;
 use xenlight::types::DeviceVtpm;
 
+#[cfg(since_4_19)]
+use crate::args::{AoHow, AoInOut};
 use crate::args::{InOut, Out};
 use crate::boundary::OK;
 use crate::ctx::libxl_ctx;
+#[cfg(since_4_19)]
+use crate::device::{self, THE_DEVICE};
 use crate::device::{additions, infos, lists, removals};
 use crate::export::export;
 use crate::types::{
@@ -40,9 +48,18 @@ additions! {
 }
 
 #[cfg(since_4_19)]
-additions! {
-    /// Gives a domain a shared directory. What was left open is filled in.
-    fn libxl_device_9pfs_add(libxl_device_p9) = add_unstored;
+export! {
+    /// Gives a domain a shared directory, and starts what serves it. What was left open is filled in.
+    fn libxl_device_9pfs_add(_this, domid: u32, p9: AoInOut<libxl_device_p9>, ao_how: AoHow) {
+        let config = p9.called(THE_DEVICE);
+        let (mut native, place) = (config.native()?, config.place()?);
+        ao_how.start(domid, async move |op: Op| {
+            dm::directories::serve(&op, domid, std::slice::from_ref(&native)).await?;
+            let added = device::add_to(&op, domid, &mut native).await;
+            place.replace(&native);
+            added.map(drop)
+        })
+    }
 }
 
 removals! {

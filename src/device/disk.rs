@@ -10,6 +10,7 @@ use super::state::XenbusState;
 use super::vdev::Vdev;
 use super::{Kind, script_path};
 use crate::log::{Level, Logger};
+use crate::release;
 use crate::types::{
     DeviceDisk, DiskBackend, DiskFormat, DiskSpecification, DiskTransport, DomainType,
 };
@@ -30,13 +31,8 @@ impl Kind for DeviceDisk {
         self.colo_restore_enable.get_or_insert(false);
         self.trusted.get_or_insert(true);
         self.choose_specification(when)?;
-        // QEMU serves the guest's CD drives itself, so their media are QEMU's to open.
         if self.is_cdrom != 0 && guest.type_ == DomainType::Hvm {
-            if !matches!(self.backend, DiskBackend::Qdisk | DiskBackend::Unknown) {
-                return Err(self
-                    .error_fail("is a CD drive of an HVM guest and must have the backend qdisk"));
-            }
-            self.backend = DiskBackend::Qdisk;
+            self.choose_cd_backend()?;
         }
         self.choose_backend(log, guest.domid)
     }
@@ -105,6 +101,9 @@ impl Kind for DeviceDisk {
             back.set("transport", self.transport.name())
                 .set("base", self.base)
                 .set("irq", self.irq);
+            if release::VIRTIO_GRANTS {
+                back.set_bool("grant_usage", self.grant_usage == Some(true));
+            }
         }
         nodes
             .front
@@ -128,6 +127,25 @@ enum Source {
 }
 
 impl DeviceDisk {
+    /// QEMU serves the guest's CD drives itself, so their media are QEMU's to open, unless the configuration says otherwise.
+    fn choose_cd_backend(&mut self) -> Result<()> {
+        match self.backend {
+            DiskBackend::Qdisk | DiskBackend::Unknown => self.backend = DiskBackend::Qdisk,
+            DiskBackend::Phy
+                if release::CD_MEDIA_FROM_THE_KERNEL && self.format != DiskFormat::Empty => {}
+            _ => {
+                let allowed = match release::CD_MEDIA_FROM_THE_KERNEL {
+                    true => "qdisk, or phy when it has a medium",
+                    false => "qdisk",
+                };
+                let what =
+                    format!("is a CD drive of an HVM guest and must have the backend {allowed}");
+                return Err(self.error_fail(&what));
+            }
+        }
+        Ok(())
+    }
+
     fn choose_specification(&mut self, when: When) -> Result<()> {
         if self.specification == DiskSpecification::Unknown {
             self.specification = DiskSpecification::Xen;
@@ -139,6 +157,9 @@ impl DeviceDisk {
                     return Err(self.error("is a virtio disk, which knows no transport but mmio"));
                 }
                 self.transport = DiskTransport::Mmio;
+                if release::VIRTIO_GRANTS {
+                    self.grant_usage.get_or_insert(self.backend_domid != DOM0);
+                }
                 if when == When::Hotplug {
                     return Err(self
                         .error_fail("is a virtio disk, which cannot be added to a running guest"));

@@ -46,8 +46,10 @@ kinds! {
     Vusb = "vusb",
     /// USB backend in QEMU.
     Qusb = "qusb",
-    /// Shared file system.
+    /// Shared file system; as a backend, QEMU's.
     P9 = "9pfs",
+    /// Shared file system backend in a daemon of its own.
+    Xen9pfs = "xen_9pfs",
     /// Display.
     Vdispl = "vdispl",
     /// Virtual UART (Arm).

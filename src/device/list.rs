@@ -6,13 +6,14 @@ use super::kind::{Device, DeviceKind};
 use super::vdev::Vdev;
 use super::{nic, nic_colo, record};
 use crate::engine::Op;
+use crate::release;
 use crate::store::layout;
 use crate::types::{
     DeviceChannel, DeviceChannelSocket, DeviceChannelU, DeviceDisk, DeviceNic, DeviceVdispl,
     DeviceVkb, DeviceVtpm, DiskBackend, DiskSpecification, DiskTransport, Mac, NicType, Uuid,
     VkbBackend,
 };
-use crate::{Code, Domid, Error, Result};
+use crate::{Code, DOM0, Domid, Error, Result};
 
 /// The disks of `domid`, in the order of the store. The image format is not recorded and stays unknown.
 pub async fn disks(op: &Op, domid: Domid) -> Result<Vec<DeviceDisk>> {
@@ -222,6 +223,11 @@ impl Record {
                 .number("base")?
                 .ok_or_else(|| self.bad("has no base"))?;
             disk.irq = self.number("irq")?.ok_or_else(|| self.bad("has no irq"))?;
+            if release::VIRTIO_GRANTS {
+                let used: Option<u32> = self.number("grant_usage")?;
+                let unsaid = self.device.backend_domid != DOM0;
+                disk.grant_usage = Some(used.map_or(unsaid, |used| used != 0));
+            }
         }
         Ok(disk)
     }

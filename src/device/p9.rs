@@ -1,4 +1,4 @@
-//! Shared directories over the 9P protocol, served by QEMU.
+//! Shared directories over the 9P protocol, served by QEMU or by a daemon of their own.
 
 use super::Kind;
 use super::add::When;
@@ -8,7 +8,7 @@ use super::nodes::Nodes;
 use crate::log::Logger;
 use crate::release;
 use crate::types::{DeviceP9, P9Type};
-use crate::{Code, Domid, Error, Result};
+use crate::{Domid, Error, Result};
 
 impl Kind for DeviceP9 {
     fn backend_domain(&mut self) -> (Option<&str>, &mut Domid) {
@@ -26,14 +26,12 @@ impl Kind for DeviceP9 {
         if self.type_ == P9Type::Unknown {
             self.type_ = P9Type::Qemu;
         }
-        if self.type_ == P9Type::Xen9pfsd {
-            return Err(Error::new(
-                Code::Ni,
-                "shared directories are served by QEMU only: xen-9pfsd is not started",
-            ));
+        let daemon = self.type_ == P9Type::Xen9pfsd;
+        if daemon {
+            self.tag.get_or_insert_with(|| "Xen".to_owned());
         }
         let limits = [self.max_space, self.max_files, self.max_open_files];
-        if limits != [0; 3] || self.auto_delete {
+        if !daemon && (limits != [0; 3] || self.auto_delete) {
             return Err(Error::inval(
                 "QEMU keeps no limits of a shared directory: they are for xen-9pfsd",
             ));
@@ -52,12 +50,14 @@ impl Kind for DeviceP9 {
     }
 
     fn device(&self, domid: Domid) -> Result<Device> {
-        Ok(Device::plain(
-            domid,
-            DeviceKind::P9,
-            self.devid,
-            self.backend_domid,
-        ))
+        let backend_kind = match self.type_ {
+            P9Type::Xen9pfsd => DeviceKind::Xen9pfs,
+            P9Type::Qemu | P9Type::Unknown => DeviceKind::P9,
+        };
+        Ok(Device {
+            backend_kind,
+            ..Device::plain(domid, DeviceKind::P9, self.devid, self.backend_domid)
+        })
     }
 
     fn nodes(&self, device: &Device, _: &Guest) -> Result<Nodes> {
@@ -66,6 +66,16 @@ impl Kind for DeviceP9 {
             .back
             .set_some("path", self.path.as_deref())
             .set_some("security_model", self.security_model.as_deref());
+        if self.type_ == P9Type::Xen9pfsd {
+            // As C prints an int with %u.
+            let number = |value: i32| value.cast_unsigned();
+            nodes
+                .back
+                .set("max-space", number(self.max_space))
+                .set("max-files", number(self.max_files))
+                .set("max-open-files", number(self.max_open_files))
+                .set_bool("auto-delete", self.auto_delete);
+        }
         nodes.front.set_some("tag", self.tag.as_deref());
         Ok(nodes)
     }

@@ -4,6 +4,7 @@
 pub mod args;
 mod attendant;
 mod destroy;
+pub mod directories;
 mod for_stubdom;
 mod graphics;
 mod limit;
@@ -29,8 +30,9 @@ pub(crate) use process::{first, wait_for_state};
 pub use serve::keep as keep_served;
 
 use crate::engine::Op;
+use crate::release;
 use crate::store::layout;
-use crate::types::{DeviceModelVersion, DiskBackend, DomainConfig, UsbctrlType};
+use crate::types::{DeviceModelVersion, DiskBackend, DomainConfig, P9Type, UsbctrlType};
 use crate::{DOM0, Domid, Error, Result, qmp};
 
 /// How long a QEMU in dom0 may take to say that it runs, and a device model to go on.
@@ -75,7 +77,13 @@ pub fn why_unserved(config: &DomainConfig) -> Option<String> {
 pub fn needed(config: &DomainConfig) -> bool {
     let here = |backend: Domid| backend == DOM0;
     !config.vfbs.is_empty()
-        || !config.p9s.is_empty()
+        || config
+            .p9s
+            .iter()
+            .any(|p9| match release::SHARED_DIRECTORIES_HAVE_A_SERVER {
+                true => p9.type_ != P9Type::Xen9pfsd && here(p9.backend_domid),
+                false => true,
+            })
         || config
             .disks
             .iter()

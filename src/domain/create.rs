@@ -96,6 +96,7 @@ async fn furnish(
     device::add_all(op, &guest, &mut config.vdispls).await?;
     device::add_all(op, &guest, &mut config.vsnds).await?;
     if release::SHARED_DIRECTORIES_HAVE_A_SERVER {
+        dm::directories::serve(op, domid, &config.p9s).await?;
         device::add_all(op, &guest, &mut config.p9s).await?;
     }
     device::tty::wait_for_primary(op, domid).await?;

@@ -47,6 +47,11 @@ pub fn libxl_sub(domid: Domid, sub: &str) -> String {
     format!("/libxl/{domid}/{sub}")
 }
 
+/// `/local/domain/B/libxl/xen-9pfs`, where the daemon for shared directories of domain B says that it runs.
+pub fn xen_9pfs(backend_domid: Domid) -> String {
+    domain_sub(backend_domid, "libxl/xen-9pfs")
+}
+
 /// `/libxl/N/device`, the parent of the kinds of devices.
 pub fn libxl_devices(domid: Domid) -> String {
     libxl_sub(domid, "device")

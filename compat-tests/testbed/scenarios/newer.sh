@@ -26,6 +26,19 @@ record_domain tagged
 record tagged-nics xl network-list tagged
 destroy tagged
 
+step "a directory that a daemon of its own serves"
+mkdir "$work/share"
+guest sharing pvh 'cmdline="idle"' "p9=[\"tag=words,path=$work/share,type=xen_9pfsd,max-files=5,security_model=none\"]"
+create sharing
+record_domain sharing
+daemon=$(xenstore-read /local/domain/0/libxl/xen-9pfs/pid)
+same "what serves it" xen-9pfsd "$(cat "/proc/$daemon/comm")"
+destroy sharing
+# It serves other guests' as well, until somebody ends it.
+kill "$daemon"
+await 5 "the daemon to end" test ! -d "/proc/$daemon"
+xenstore-rm /local/domain/0/libxl 2>/dev/null || true
+
 step "xl console -e: its own key out of the console"
 guest words pvh 'cmdline="idle"'
 create words

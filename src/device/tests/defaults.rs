@@ -4,9 +4,10 @@ use super::guest_of;
 use crate::device::{Console, Kind, Ring, When};
 use crate::log::Logger;
 use crate::paths::XEN_SCRIPTDIR;
+use crate::release;
 use crate::types::{
-    DeviceDisk, DeviceNic, DeviceVfb, DeviceVkb, DeviceVtpm, DiskBackend, DiskFormat,
-    DiskSpecification, DiskTransport, DomainType, Mac, NicType, VkbBackend,
+    DeviceDisk, DeviceNic, DeviceP9, DeviceVfb, DeviceVkb, DeviceVtpm, DiskBackend, DiskFormat,
+    DiskSpecification, DiskTransport, DomainType, Mac, NicType, P9Type, VkbBackend,
 };
 use crate::{Code, Error, Result};
 
@@ -79,10 +80,16 @@ fn a_cd_drive_of_an_hvm_guest_is_qemus() {
     let mut kernel = disk(&plain_file());
     kernel.is_cdrom = 1;
     kernel.backend = DiskBackend::Phy;
-    assert_eq!(
-        refused(kernel.clone(), DomainType::Hvm, When::Creation).code(),
-        Code::Fail
-    );
+    if release::CD_MEDIA_FROM_THE_KERNEL {
+        complete(&mut kernel, DomainType::Hvm, When::Creation).unwrap();
+        assert_eq!(kernel.backend, DiskBackend::Phy);
+    } else {
+        let error = refused(kernel.clone(), DomainType::Hvm, When::Creation);
+        assert_eq!(error.code(), Code::Fail);
+    }
+    cdrom.backend = DiskBackend::Phy;
+    let empty = refused(cdrom, DomainType::Hvm, When::Creation);
+    assert_eq!(empty.code(), Code::Fail);
     complete(&mut kernel, DomainType::Pv, When::Creation).unwrap();
 }
 
@@ -243,4 +250,46 @@ fn a_console_is_the_first_one_or_has_a_server_of_its_own() {
         refused(first, DomainType::Pv, When::Creation).code(),
         Code::Inval
     );
+}
+
+#[test]
+fn a_shared_directory_says_who_serves_it() {
+    let share = |edit: fn(&mut DeviceP9)| {
+        let mut config = DeviceP9 {
+            path: Some("/share".into()),
+            security_model: Some("none".into()),
+            tag: Some("x".into()),
+            ..DeviceP9::default()
+        };
+        edit(&mut config);
+        config
+    };
+    let completed = |edit: fn(&mut DeviceP9)| {
+        let mut config = share(edit);
+        complete(&mut config, DomainType::Pvh, When::Creation).map(|()| config)
+    };
+    if !release::SHARED_DIRECTORIES_HAVE_A_SERVER {
+        assert_eq!(
+            completed(|p9| p9.tag = None).unwrap().type_,
+            P9Type::Unknown
+        );
+        return;
+    }
+    assert_eq!(completed(|_| {}).unwrap().type_, P9Type::Qemu);
+    let daemon = completed(|p9| {
+        p9.type_ = P9Type::Xen9pfsd;
+        p9.tag = None;
+        p9.max_files = 3;
+    });
+    assert_eq!(daemon.unwrap().tag.as_deref(), Some("Xen"));
+    for wrong in [
+        (|p9| p9.tag = None) as fn(&mut DeviceP9),
+        |p9| p9.path = None,
+        |p9| p9.security_model = None,
+        |p9| p9.max_space = 1,
+        |p9| p9.auto_delete = true,
+    ] {
+        let error = refused(share(wrong), DomainType::Pvh, When::Creation);
+        assert_eq!(error.code(), Code::Inval);
+    }
 }
