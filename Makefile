@@ -205,7 +205,9 @@ test: prerequisites ## everything: checks, ABI and JSON against Debian's library
 	+$(MAKE) --no-print-directory --jobs=3 --output-sync=target all $(FAULTS_LIB) bed bed-images stage c-programs $(DENY)
 	$(tests_without_xen)
 	$(ON_BED)/run --noted --timeout 3300
-	+$(foreach other,$(OTHERS),$(MAKE) --no-print-directory XEN=$(other) test-as-well &&) true
+	+$(foreach other,$(OTHERS),if XEN=$(other) $(BED)/setup reachable; \
+	    then $(MAKE) --no-print-directory XEN=$(other) test-as-well; \
+	    else echo "NOT TESTED: Xen $(other), for the archive of its Debian cannot be read"; fi &&) true
 
 # Of a release beside the host's own: what the compiler sees of it, its ABI, and what shows that guests are the same there. All of it:
 # make XEN=4.20 test.
