@@ -338,6 +338,10 @@ mod tests {
             .spawn()
             .unwrap();
         let is_it = |line: &[Vec<u8>]| line.last().is_some_and(|arg| arg == b"1000.5");
+        // Now and then it is not to be seen at once.
+        while processes(is_it).is_empty() {
+            std::thread::yield_now();
+        }
         let end = async |op: &Op| super::end(op, 5, "device model", "/nowhere", is_it).await;
         bench.ctx.block_on(end).unwrap();
         let ended = child.try_wait().unwrap();
