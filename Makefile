@@ -49,6 +49,7 @@ INSPECT   := $(BUILD)/bin/xenlight-inspect
 SERVE     := $(BUILD)/bin/xenlight-serve
 XEN_LIBS  := -lxentoollog -lxenevtchn -lxenctrl -lxenforeignmemory -lxendevicemodel -lxenhypfs -lyajl
 
+comma     := ,
 # A release that this host does not have: the test bed's copy of Debian's packages, and bindings made from their headers.
 MULTIARCH := $(shell $(CC) -print-multiarch)
 FOREIGN   := $(if $(or $(XENLIGHT_XEN_PREFIX),$(wildcard /usr/lib/$(MULTIARCH)/libxenctrl.so.$(XEN))),,$(filter-out $(DEFAULT),$(XEN)))
@@ -63,12 +64,11 @@ BINDINGS  := own
 endif
 # BINDINGS=own: made from the headers by bindgen, in place of the crate xenctrl-sys, which binds this host's and is GPL-3.0-only.
 OWN_BINDINGS := $(if $(filter own,$(BINDINGS)),--no-default-features)
-FOREIGN_CARGO := CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_
 ifdef FOREIGN
-# Programs built on it run with its own libc.
-export $(FOREIGN_CARGO)RUSTFLAGS := -C link-arg=-Wl,--allow-shlib-undefined
-export $(FOREIGN_CARGO)RUNNER := $(XENLIGHT_XEN_PREFIX)/lib/run/ld-linux-x86-64.so.2 \
-    --library-path $(XENLIGHT_XEN_PREFIX)/lib/$(MULTIARCH):$(XENLIGHT_XEN_PREFIX)/lib/run
+# Unit tests that are linked with it run on its own libc.
+TEST_FLAGS := CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS='$(patsubst %,-C link-arg=-Wl$(comma)%,--allow-shlib-undefined \
+    --dynamic-linker=$(XENLIGHT_XEN_PREFIX)/lib/run/ld-linux-x86-64.so.2 \
+    -rpath=$(XENLIGHT_XEN_PREFIX)/lib/$(MULTIARCH):$(XENLIGHT_XEN_PREFIX)/lib/run)'
 endif
 
 # Incremental builds only cost time where everything is built once.
@@ -196,7 +196,7 @@ bed: $(JUDGE) # its dom0 and guests, and the judge
 define tests_without_xen
 	$(MAKE) --no-print-directory check
 	$(SHARING)$(CARGO) run --quiet --package xenlight-compat-tests --bin status -- --check README.md
-	$(SHARING)$(CARGO) test --workspace --no-fail-fast $(OWN_BINDINGS)
+	$(SHARING)$(TEST_FLAGS) $(CARGO) test --workspace --no-fail-fast $(OWN_BINDINGS)
 endef
 
 # What it is made of is built side by side: much of it waits for downloads, disks and single-threaded compilers.
@@ -215,9 +215,8 @@ AS_WELL := info pvh pvh-linux pv hvm newer build-hvm build-pv cpuid dry-run call
 .PHONY: test-as-well
 test-as-well: prerequisites
 	+$(MAKE) --no-print-directory --jobs=2 --output-sync=target all bed stubdom c-programs
-	$(SHARING)$(CARGO) test --package xenlight --package xenlight-capi $(OWN_BINDINGS)
-	$(SHARING)env -u $(FOREIGN_CARGO)RUSTFLAGS -u $(FOREIGN_CARGO)RUNNER CARGO_TARGET_DIR=$(abspath $(patsubst %/$(XEN),%,$(TARGET))) \
-	    $(CARGO) test --package xenlight-compat-tests \
+	$(SHARING)$(TEST_FLAGS) $(CARGO) test --package xenlight --package xenlight-capi $(OWN_BINDINGS)
+	$(SHARING)CARGO_TARGET_DIR=$(abspath $(patsubst %/$(XEN),%,$(TARGET))) $(CARGO) test --package xenlight-compat-tests \
 	    --test types --test headers --test library_file
 	$(ON_BED)/run --noted --timeout 3300 $(AS_WELL)
 

@@ -39,12 +39,6 @@ pub(super) fn others(config: &DomainConfig) -> Result<()> {
     if info.device_model_stubdomain != Some(true) {
         return Ok(());
     }
-    if let Some(reason) = crate::dm::why_unserved(config) {
-        let what = format!("nothing in dom0 can serve a Linux stub domain of this guest: {reason}");
-        return Err(Error::ni(what).hint(format!(
-            "mend that, or leave out {STUB_DOMAIN}=; QEMU serves none since its version 8.2"
-        )));
-    }
     if let Some(kernel) = &info.kernel {
         let what = format!("kernel={kernel:?} is not implemented for a guest with a stub domain");
         return Err(Error::ni(what).hint(format!(
@@ -65,7 +59,18 @@ pub(super) fn others(config: &DomainConfig) -> Result<()> {
         let what = format!("soundhw={card:?}: nothing carries sound out of a Linux stub domain");
         return Err(Error::ni(what).hint(format!("leave it out, or {STUB_DOMAIN}=")));
     }
-    screens(config, hvm)
+    screens(config, hvm)?;
+    unserved(config)
+}
+
+fn unserved(config: &DomainConfig) -> Result<()> {
+    let Some(reason) = crate::dm::why_unserved(config) else {
+        return Ok(());
+    };
+    let what = format!("nothing in dom0 can serve a Linux stub domain of this guest: {reason}");
+    Err(Error::ni(what).hint(format!(
+        "mend that, or leave out {STUB_DOMAIN}=; QEMU serves none since its version 8.2"
+    )))
 }
 
 fn bootloader(info: &DomainBuildInfo) -> Result<()> {
