@@ -30,8 +30,10 @@ step "a directory that a daemon of its own serves"
 mkdir "$work/share"
 guest sharing pvh 'cmdline="idle"' "p9=[\"tag=words,path=$work/share,type=xen_9pfsd,max-files=5,security_model=none\"]"
 create sharing
-record_domain sharing
 daemon=$(xenstore-read /local/domain/0/libxl/xen-9pfs/pid)
+# A number that is another one each time.
+xenstore-rm /local/domain/0/libxl/xen-9pfs/pid
+record_domain sharing
 same "what serves it" xen-9pfsd "$(cat "/proc/$daemon/comm")"
 destroy sharing
 # It serves other guests' as well, until somebody ends it.

@@ -3,6 +3,13 @@
 . /job/scenarios/hvm.inc
 cp "$guests/hvm-idle.img" "$work/hvm.img"
 guest box stubdom "disk=[\"$work/hvm.img,raw,hda,w\"]" 'vif=["mac=00:16:3e:01:02:03,bridge=xenbr0"]'
+if [ "$bed_lib-$xen_release" = c-4.20 ]; then
+    # QEMU in dom0 serves neither its log nor its saved state, for which Linux waits.
+    expect_error 'startup timed out' xl create -p "$work/box.cfg"
+    await 30 "what there was to be gone" gone box
+    await 30 "the stub domain to be gone" gone box-dm
+    return 0
+fi
 boots_and_echoes box
 id=${domid_of[box]}
 stub=$(xenstore-read "/local/domain/$id/image/device-model-domid")
@@ -11,7 +18,8 @@ same "name of domain $stub" box-dm "$(xl domname "$stub")"
 same "target of the stub domain" "$id" "$(xenstore-read "/local/domain/$stub/target")"
 ! pgrep -f "xen-qemu-system-i386 -xen-domid $id " || fail "a QEMU for the guest itself runs in dom0"
 expect 'VM status: running' xl qemu-monitor-command box 'info status' # QMP over vchan
-record_domain box
+# On 4.20 there is nothing to compare with.
+[ "$xen_release" != 4.17 ] || record_domain box
 expect '' xl pause box
 has_state box '..p...' || fail "xl pause left box running"
 expect '' xl unpause box
