@@ -87,7 +87,7 @@ run_job() {
         -incoming "exec:cat $park/state"
     tail -n +1 -f --pid="$qemu_pid" "$work/job.log" | grep -a --line-buffered -v '^JOB-DONE' &
     tail_pid=$!
-    await_line '^JOB-DONE' "$work" "$seconds" || rc=$?
+    await_line '^JOB-DONE [0-9]' "$work" "$seconds" || rc=$?
     echo quit >&7
     wait "$qemu_pid" || true
     qemu_pid=
