@@ -2,8 +2,7 @@
 
 # The release of Xen to build for: make XEN=4.20. What is built for another one than this host's Debian ships goes to build/4.20.
 RELEASES  := idl/release/releases.tsv
-DEFAULT   := $(shell . /etc/os-release; awk -v host=$$VERSION_CODENAME \
-    '$$3 == "default" { chosen = $$1 } ("," $$4 ",") ~ ("," host ",") { own = $$1 } END { print own ? own : chosen }' $(RELEASES))
+DEFAULT   := $(shell bash -c '. stubdom/debian.sh && own_xen')
 XEN       ?= $(DEFAULT)
 # Where nobody names a release, make test is about the others as well.
 OTHERS    := $(if $(filter file,$(origin XEN)),$(filter-out $(DEFAULT),$(shell awk '$$3 == "default" || $$3 == "built" { print $$1 }' $(RELEASES))))

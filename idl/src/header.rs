@@ -49,7 +49,8 @@ pub fn files(idl: &Idl, top: &Path, release: Version) -> Result<Vec<(String, Str
     ] {
         let template = std::fs::read_to_string(top.join("idl/headers").join(name))?;
         let functions = functions.remove(name).unwrap_or_default();
-        let text = fill(&of_release(&template, release), idl, &types, &functions)
+        let text = of_release(&template, release)
+            .and_then(|template| fill(&template, idl, &types, &functions))
             .map_err(|error| format!("{name}: {error}"))?;
         files.push((name.to_owned(), text));
     }
@@ -57,18 +58,16 @@ pub fn files(idl: &Idl, top: &Path, release: Version) -> Result<Vec<(String, Str
 }
 
 /// The lines of a template that are for `release`.
-fn of_release(template: &str, release: Version) -> String {
+fn of_release(template: &str, release: Version) -> Result<String> {
     let mut wanted = true;
     let mut text = String::new();
     for line in template.lines() {
         let words: Vec<&str> = line.trim_matches(MARK).split_whitespace().collect();
         match words.as_slice() {
             ["since", since] if line.starts_with(MARK) => {
-                wanted = !since.parse().is_ok_and(|since| release < since)
+                wanted = since.parse::<Version>()? <= release
             }
-            ["until", until] if line.starts_with(MARK) => {
-                wanted = until.parse().is_ok_and(|until| release < until)
-            }
+            ["until", until] if line.starts_with(MARK) => wanted = release < until.parse()?,
             ["end"] if line.starts_with(MARK) => wanted = true,
             _ if wanted => {
                 text.push_str(line);
@@ -77,7 +76,7 @@ fn of_release(template: &str, release: Version) -> String {
             _ => {}
         }
     }
-    text
+    Ok(text)
 }
 
 fn fill(template: &str, idl: &Idl, types: &str, functions: &[Signature]) -> Result<String> {
@@ -256,4 +255,20 @@ fn bind(source: &str, wanted: &[String]) -> Result<String> {
     let mut text = Vec::new();
     bound?.write(&mut text);
     Ok(without_tags(&String::from_utf8(text)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_has_lines_for_some_releases() {
+        let template = "a\n@since 4.18@\nb\n@until 4.18@\nc\n@end@\nd\n";
+        let of = |number: &str| of_release(template, number.parse().unwrap()).unwrap();
+        assert_eq!(
+            [of("4.17"), of("4.18"), of("4.20")],
+            ["a\nc\nd\n", "a\nb\nd\n", "a\nb\nd\n"]
+        );
+        assert!(of_release("@since soon@\n", "4.18".parse().unwrap()).is_err());
+    }
 }
