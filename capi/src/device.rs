@@ -3,7 +3,7 @@
 use xenlight::device::{self, Device, Force, Kind};
 use xenlight::domain::attach::{Stored, attach};
 use xenlight::engine::Op;
-use xenlight::{Domid, Result};
+use xenlight::{Boxed, Domid, Result};
 
 use crate::args::{AoHow, AoInOut, InOut};
 use crate::types::CType;
@@ -30,18 +30,34 @@ where
     })
 }
 
+/// Adds a device by `work`, and gives the caller back what was filled in.
+pub(crate) fn add_by<T>(
+    domid: Domid,
+    config: AoInOut<T>,
+    how: AoHow,
+    work: impl for<'a> FnOnce(&'a Op, &'a mut T::Native) -> Boxed<'a, Result<Device>> + Send + 'static,
+) -> Result<()>
+where
+    T: CType + 'static,
+    T::Native: Send + 'static,
+{
+    let config = config.called(THE_DEVICE);
+    let (mut native, place) = (config.native()?, config.place()?);
+    how.start(domid, async move |op: Op| {
+        let added = work(&op, &mut native).await;
+        place.replace(&native);
+        added.map(drop)
+    })
+}
+
 /// Adds a device whose configuration is not part of the domain's stored one.
 pub(crate) fn add_unstored<T>(domid: Domid, config: AoInOut<T>, how: AoHow) -> Result<()>
 where
     T: CType + 'static,
     T::Native: Kind + 'static,
 {
-    let config = config.called(THE_DEVICE);
-    let (mut native, place) = (config.native()?, config.place()?);
-    how.start(domid, async move |op: Op| {
-        let added = add_to(&op, domid, &mut native).await;
-        place.replace(&native);
-        added.map(drop)
+    add_by(domid, config, how, move |op, native| {
+        Box::pin(add_to(op, domid, native))
     })
 }
 
@@ -57,12 +73,8 @@ where
     T: CType + 'static,
     T::Native: Stored + 'static,
 {
-    let config = config.called(THE_DEVICE);
-    let (mut native, place) = (config.native()?, config.place()?);
-    how.start(domid, async move |op: Op| {
-        let added = attach(&op, domid, &mut native).await;
-        place.replace(&native);
-        added.map(drop)
+    add_by(domid, config, how, move |op, native| {
+        Box::pin(attach(op, domid, native))
     })
 }
 

@@ -6,8 +6,6 @@ use xenlight::Error;
 use xenlight::device::{info, list};
 #[cfg(since_4_19)]
 use xenlight::dm;
-#[cfg(since_4_19)]
-use xenlight::engine::Op;
 use xenlight::types::DeviceVtpm;
 
 #[cfg(since_4_19)]
@@ -16,7 +14,7 @@ use crate::args::{InOut, Out};
 use crate::boundary::OK;
 use crate::ctx::libxl_ctx;
 #[cfg(since_4_19)]
-use crate::device::{self, THE_DEVICE};
+use crate::device;
 use crate::device::{additions, infos, lists, removals};
 use crate::export::export;
 use crate::types::{
@@ -51,13 +49,11 @@ additions! {
 export! {
     /// Gives a domain a shared directory, and starts what serves it. What was left open is filled in.
     fn libxl_device_9pfs_add(_this, domid: u32, p9: AoInOut<libxl_device_p9>, ao_how: AoHow) {
-        let config = p9.called(THE_DEVICE);
-        let (mut native, place) = (config.native()?, config.place()?);
-        ao_how.start(domid, async move |op: Op| {
-            dm::directories::serve(&op, domid, std::slice::from_ref(&native)).await?;
-            let added = device::add_to(&op, domid, &mut native).await;
-            place.replace(&native);
-            added.map(drop)
+        device::add_by(domid, p9, ao_how, move |op, native| {
+            Box::pin(async move {
+                dm::directories::serve(op, domid, std::slice::from_ref(native)).await?;
+                device::add_to(op, domid, native).await
+            })
         })
     }
 }
