@@ -335,6 +335,14 @@ check: $(DENY) | prerequisites ## format, lints, generated files, order of layer
 	$(DENY) --log-level error check licenses bans sources
 	shellcheck --external-sources $(SHELL_SCRIPTS)
 
+# RUSTUP= names another rustup. Debian 12 has no package of it, Debian 13 has.
+RUSTUP      ?= rustup
+OLDEST_RUST := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+.PHONY: oldest-rust
+oldest-rust: | prerequisites ## all of it compiles with the oldest Rust that Cargo.toml claims, which rustup fetches
+	$(RUSTUP) toolchain install --profile minimal $(OLDEST_RUST)
+	$(SHARING)$(RUSTUP) run $(OLDEST_RUST) cargo check --workspace --all-targets --target-dir $(BUILD)/oldest-rust $(OWN_BINDINGS)
+
 .PHONY: status
 status: all ## which functions are real, counted from the code, by area
 	@$(SHARING)$(CARGO) run --quiet --package xenlight-compat-tests --bin status

@@ -64,10 +64,11 @@ pub fn store_nodes(data: &[u8]) {
             continue;
         };
         // Only what xenstored would let in.
-        if let Ok(path) = std::str::from_utf8(path) {
-            if path.starts_with('/') && value.len() <= 4096 {
-                bench.store.set(path, value);
-            }
+        if let Ok(path) = std::str::from_utf8(path)
+            && path.starts_with('/')
+            && value.len() <= 4096
+        {
+            bench.store.set(path, value);
         }
     }
     let read = bench.ctx.block_on(async |op: &Op| {

@@ -189,10 +189,10 @@ impl Parser {
                 _ => return fail(line, "expected an enumerator and its value"),
             }
         }
-        if let Some(name) = &default {
-            if !values.iter().any(|known| known.name == *name) {
-                return fail(line, format!("{name} is not an enumerator of this enum"));
-            }
+        if let Some(name) = &default
+            && !values.iter().any(|known| known.name == *name)
+        {
+            return fail(line, format!("{name} is not an enumerator of this enum"));
         }
         Ok(Enum {
             default,

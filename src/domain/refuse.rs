@@ -95,14 +95,13 @@ fn screens(config: &DomainConfig, hvm: &DomainBuildInfoHvm) -> Result<()> {
             )));
         }
     }
-    if hvm.vnc.enable == Some(true) {
-        if let Some(reason) = crate::dm::why_no_server(config) {
-            let what =
-                format!("vnc=1 cannot be had for a guest with a Linux stub domain: {reason}");
-            return Err(Error::ni(what).hint(format!(
-                "set it to 0 and use serial=\"pty\" with xl console, or leave out {STUB_DOMAIN}="
-            )));
-        }
+    if hvm.vnc.enable == Some(true)
+        && let Some(reason) = crate::dm::why_no_server(config)
+    {
+        let what = format!("vnc=1 cannot be had for a guest with a Linux stub domain: {reason}");
+        return Err(Error::ni(what).hint(format!(
+            "set it to 0 and use serial=\"pty\" with xl console, or leave out {STUB_DOMAIN}="
+        )));
     }
     Ok(())
 }

@@ -289,10 +289,11 @@ impl Drop for Child {
             return;
         }
         let ctx = self.op.ctx();
-        if self.status.is_none() && ctx.leave_child(self.pid, Some(self.op.inner())) {
-            if let Err(error) = self.kill(libc::SIGKILL) {
-                ctx.log().failure(&error);
-            }
+        if self.status.is_none()
+            && ctx.leave_child(self.pid, Some(self.op.inner()))
+            && let Err(error) = self.kill(libc::SIGKILL)
+        {
+            ctx.log().failure(&error);
         }
     }
 }

@@ -244,10 +244,10 @@ impl Ctx {
     /// Wakes a follower to be the next leader, unless there is a leader.
     fn hand_over(&self, guard: &Guard<'_>) {
         let mut core = guard.borrow_mut();
-        if !core.leader {
-            if let Some(next) = core.followers.pop() {
-                next.unpark();
-            }
+        if !core.leader
+            && let Some(next) = core.followers.pop()
+        {
+            next.unpark();
         }
     }
 

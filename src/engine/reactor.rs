@@ -164,16 +164,16 @@ impl Ctx {
             (entry, core.hooks.clone())
         };
         // The application's timer cannot be taken back, only be made to go off; its number is stale then.
-        if let (Some(hooks), Some(mut theirs)) = (hooks, entry.theirs) {
-            if hooks.timeout_modify(&mut theirs).is_err() {
-                let log = &self.shared.log;
-                crate::log_line!(
-                    log,
-                    crate::log::Level::Warn,
-                    None,
-                    "the application kept a timer"
-                );
-            }
+        if let (Some(hooks), Some(mut theirs)) = (hooks, entry.theirs)
+            && hooks.timeout_modify(&mut theirs).is_err()
+        {
+            let log = &self.shared.log;
+            crate::log_line!(
+                log,
+                crate::log::Level::Warn,
+                None,
+                "the application kept a timer"
+            );
         }
     }
 

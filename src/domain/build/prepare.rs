@@ -61,10 +61,10 @@ fn clocks(log: &Logger, xen: &Xen, domid: Domid, info: &DomainBuildInfo) -> Resu
             .map_err(|error| Error::io("asking for the local time", &error).domain(domid))?;
         offset = offset.wrapping_add(i32::try_from(local).unwrap_or(0));
     }
-    if offset != 0 {
-        if let Err(error) = xen.set_time_offset(domid, offset) {
-            log_line!(log, Level::Warn, domid, "{error}");
-        }
+    if offset != 0
+        && let Err(error) = xen.set_time_offset(domid, offset)
+    {
+        log_line!(log, Level::Warn, domid, "{error}");
     }
     Ok(())
 }

@@ -39,13 +39,13 @@ fn rings(picture: &Picture, found: &mut Vec<String>) {
         ("console/ring-ref", HvmParam::ConsolePfn, nodes.console_ring),
         ("console/port", HvmParam::ConsoleEvtchn, nodes.console_port),
     ] {
-        if let (Some(param_value), Some(node)) = (picture.param(param), node) {
-            if param_value != node {
-                let param = param.name();
-                found.push(format!(
-                    "{name} is {node} in xenstore, but the parameter {param} is {param_value}"
-                ));
-            }
+        if let (Some(param_value), Some(node)) = (picture.param(param), node)
+            && param_value != node
+        {
+            let param = param.name();
+            found.push(format!(
+                "{name} is {node} in xenstore, but the parameter {param} is {param_value}"
+            ));
         }
     }
     let store = picture.param(HvmParam::StoreEvtchn).or(nodes.store_port);

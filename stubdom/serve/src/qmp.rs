@@ -64,13 +64,13 @@ impl Qmp {
         let Some(vchan) = &mut self.vchan else {
             return false;
         };
-        if self.conversation.is_none() && may_come(vchan, self.left, now) {
-            if let Ok((client, _)) = self.listener.accept() {
-                if client.set_nonblocking(true).is_ok() {
-                    vchan.reconnect();
-                    self.conversation = Some(Conversation::new(client));
-                }
-            }
+        if self.conversation.is_none()
+            && may_come(vchan, self.left, now)
+            && let Ok((client, _)) = self.listener.accept()
+            && client.set_nonblocking(true).is_ok()
+        {
+            vchan.reconnect();
+            self.conversation = Some(Conversation::new(client));
         }
         let Some(conversation) = &mut self.conversation else {
             return false;

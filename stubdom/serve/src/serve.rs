@@ -126,19 +126,18 @@ impl Server {
         for error in troubles {
             self.fails(&error);
         }
-        if !self.qmp.is_connected() {
-            if let Some(vchan) = self.vchan("qmp")? {
-                self.qmp.connect(vchan);
-            }
+        if !self.qmp.is_connected()
+            && let Some(vchan) = self.vchan("qmp")?
+        {
+            self.qmp.connect(vchan);
         }
         if self
             .screen
             .as_ref()
             .is_some_and(|screen| !screen.is_connected())
+            && let (Some(vchan), Some(screen)) = (self.vchan("vnc")?, &mut self.screen)
         {
-            if let (Some(vchan), Some(screen)) = (self.vchan("vnc")?, &mut self.screen) {
-                screen.connect(vchan);
-            }
+            screen.connect(vchan);
         }
         let all = self.consoles.iter().all(Console::is_connected)
             && self.qmp.is_connected()

@@ -110,10 +110,10 @@ pub fn load(bytes: &[u8], limits: Limits) -> Result<Kernel<'_>> {
     }
     let mut parsed = elf::parse(&image)?;
     let notes = Notes::read(&image, &parsed)?;
-    if notes.bsd_symtab {
-        if let Some(table) = symbols::table(&image, &parsed, limits.unpacked)? {
-            append(&mut image, &mut parsed.segments, table)?;
-        }
+    if notes.bsd_symtab
+        && let Some(table) = symbols::table(&image, &parsed, limits.unpacked)?
+    {
+        append(&mut image, &mut parsed.segments, table)?;
     }
     Ok(Kernel {
         machine: parsed.machine,

@@ -89,10 +89,10 @@ impl Notes {
         if !notes.present {
             notes.collect(image, &elf.note_sections(image)?)?;
         }
-        if !notes.present {
-            if let Some(text) = elf.section(image, b"__xen_guest") {
-                notes.legacy_text(text)?;
-            }
+        if !notes.present
+            && let Some(text) = elf.section(image, b"__xen_guest")
+        {
+            notes.legacy_text(text)?;
         }
         Ok(notes)
     }
