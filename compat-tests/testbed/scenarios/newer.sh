@@ -35,6 +35,10 @@ daemon=$(xenstore-read /local/domain/0/libxl/xen-9pfs/pid)
 xenstore-rm /local/domain/0/libxl/xen-9pfs/pid
 record_domain sharing
 same "what serves it" xen-9pfsd "$(cat "/proc/$daemon/comm")"
+step "another one, while the guest runs"
+mkdir "$work/more"
+record added /job/tests/share "${domid_of[sharing]}" "$work/more"
+record_tree sharing-more
 destroy sharing
 # It serves other guests' as well, until somebody ends it.
 kill "$daemon"
