@@ -8,6 +8,7 @@
     dead_code,
     clashing_extern_declarations,
     unsafe_op_in_unsafe_fn,
+    unnecessary_transmutes,
     clippy::undocumented_unsafe_blocks,
     clippy::missing_safety_doc,
     clippy::all,

@@ -1,6 +1,7 @@
-//! Prints which exports are real and which answer ERROR_NI, by area, from the built library and the code of capi/.
+//! Prints which exports are real and which answer ERROR_NI, by area and for each release, from the code of capi/ and the built
+//! library.
 //!
-//! An export is real when the library defines its symbol and its body is not a call to `not_yet`.
+//! An export is real when its body is not a call to `not_yet`, and the library, if it is that release's, defines its symbol.
 //! `--check README.md` fails when the table between the `status` markers of that file is not this one.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,9 +21,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let library = compat::build().join("lib").join(compat::file_name());
     let defined = defined_symbols(&library)?;
     let pending = pending_functions(Path::new(BOUNDARY))?;
-    let exports = abi::exports_of(&compat::top(), compat::release().version)?;
-    let areas = count(&exports, &defined, &pending);
-    let table = table(&areas);
+    let built = compat::release().version;
+    let mut releases = Vec::new();
+    for release in xenlight_release::built() {
+        let exports = abi::exports_of(&compat::top(), release.version)?;
+        let is_real = |export: &Export| {
+            let there = release.version != built || defined.contains(&export.name);
+            there && !pending.contains(&export.name)
+        };
+        releases.push((release.version.to_string(), count(&exports, &is_real)));
+    }
+    let table = table(&releases);
 
     let mut arguments = std::env::args().skip(1);
     match arguments.next().as_deref() {
@@ -99,39 +108,57 @@ impl<'ast> Visit<'ast> for Pending {
     }
 }
 
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Area {
     real: usize,
     pending: usize,
 }
 
-/// Sorts the public symbols into areas; a symbol that the library lacks is not real.
-fn count(
-    exports: &[Export],
-    defined: &BTreeSet<String>,
-    pending: &BTreeSet<String>,
-) -> BTreeMap<String, Area> {
-    let mut areas = BTreeMap::<String, Area>::new();
+/// A release's public symbols, sorted into areas.
+type Areas = BTreeMap<String, Area>;
+
+fn count(exports: &[Export], is_real: &dyn Fn(&Export) -> bool) -> Areas {
+    let mut areas = Areas::new();
     for export in exports {
         let area = areas.entry(export.area.clone()).or_default();
-        if defined.contains(&export.name) && !pending.contains(&export.name) {
-            area.real += 1;
-        } else {
-            area.pending += 1;
+        match is_real(export) {
+            true => area.real += 1,
+            false => area.pending += 1,
         }
     }
     areas
 }
 
-fn table(areas: &BTreeMap<String, Area>) -> String {
-    let mut text = String::from("| area | real | not yet |\n|---|---:|---:|\n");
-    let mut total = Area::default();
-    for (name, area) in areas {
-        let _ = writeln!(text, "| {name} | {} | {} |", area.real, area.pending);
-        total.real += area.real;
-        total.pending += area.pending;
+/// A row for each area, two columns for each release.
+fn table(releases: &[(String, Areas)]) -> String {
+    let mut text = String::from("| area |");
+    let mut line = String::from("|---|");
+    for (release, _) in releases {
+        let _ = write!(text, " {release}: real | not yet |");
+        line.push_str("---:|---:|");
     }
-    let _ = writeln!(text, "| **all** | {} | {} |", total.real, total.pending);
+    let _ = writeln!(text, "\n{line}");
+    let names: BTreeSet<_> = releases
+        .iter()
+        .flat_map(|(_, areas)| areas.keys())
+        .collect();
+    let mut row = |name: &str, counts: &dyn Fn(&Areas) -> Area| {
+        let _ = write!(text, "| {name} |");
+        for (_, areas) in releases {
+            let Area { real, pending } = counts(areas);
+            let _ = write!(text, " {real} | {pending} |");
+        }
+        text.push('\n');
+    };
+    for name in names {
+        row(name, &|areas| areas.get(name).copied().unwrap_or_default());
+    }
+    row("**all**", &|areas| {
+        areas.values().fold(Area::default(), |sum, area| Area {
+            real: sum.real + area.real,
+            pending: sum.pending + area.pending,
+        })
+    });
     text
 }
 
