@@ -235,7 +235,7 @@ fresh: ## the committed tree on a bare Debian 12, made for it and removed after 
 .PHONY: compare
 compare: prerequisites all bed-images c-programs $(JUDGE) ## both libraries in turns on real Xen: what differs, what it costs, to docs/compare.md
 	$(ON_BED)/run --lib both --note --timeout 5000 \
-	    compare/costs $(notdir $(wildcard $(BED)/records/$(XEN)/*))
+	    costs $(notdir $(wildcard $(BED)/records/$(XEN)/*))
 	$(SHARING)$(CARGO) run --quiet --package xenlight-compat-tests --bin compare -- build/testbed/last docs
 
 .PHONY: test-reference
@@ -245,23 +245,23 @@ test-reference: prerequisites all bed-images c-programs $(JUDGE) ## the scenario
 .PHONY: test-long
 test-long: prerequisites all bed-images c-programs $(JUDGE) ## what takes long: Linux as HVM guest (SeaBIOS, OVMF), save and restore, core dumps, a hostile stub domain against its server, libvirt
 	$(BED)/libvirt/build $(CURDIR)/$(BUILD)/libvirt
-	XENLIGHT_BED_ADD=$(CURDIR)/$(BUILD)/libvirt $(ON_BED)/run --lib both --timeout 2400 walk/linux-hvm walk/stubdom-save walk/dump \
-	    walk/hostile-serve walk/pvh-stubdom walk/libvirt
+	XENLIGHT_BED_ADD=$(CURDIR)/$(BUILD)/libvirt $(ON_BED)/run --lib both --timeout 2400 linux-hvm stubdom-save dump-all \
+	    hostile-serve pvh-stubdom libvirt
 
 # VARS="TRIPS=20000" times more of them.
 .PHONY: bench
 bench: prerequisites all bed-images c-programs $(JUDGE) ## round trips of a guest's port reads, on real Xen: median and 99th percentile, ours and C
-	$(ON_BED)/run --timeout 1800 $(VARS:%=--var '%') bench/ioreq
+	$(ON_BED)/run --timeout 1800 $(VARS:%=--var '%') ioreq-trips
 
 # VARS="STRIDE=1" walks every point; docs/faults.md lists the variables. LIBS=both has the C library fail as well.
 LIBS ?= ours
 .PHONY: faults
 faults: prerequisites all $(FAULTS_LIB) stubdom c-programs $(JUDGE) ## fail every hypercall, request, process and timer in turn, on real Xen; nothing may be left behind
-	$(ON_BED)/run --lib $(LIBS) --timeout 7200 $(VARS:%=--var '%') walk/faults
+	$(ON_BED)/run --lib $(LIBS) --timeout 7200 $(VARS:%=--var '%') all-faults
 
 .PHONY: valgrind
 valgrind: prerequisites all c-programs $(JUDGE) ## the C test programs under valgrind, on real Xen
-	XENLIGHT_LIB=$(CURDIR)/$(LIB) $(BED)/run --timeout 2400 walk/valgrind
+	XENLIGHT_LIB=$(CURDIR)/$(LIB) $(BED)/run --timeout 2400 valgrind
 
 # TSAN="engine:: --test-threads=1" is handed to the tests.
 .PHONY: tsan
@@ -322,7 +322,7 @@ $(BUILD)/tools/bin/cargo-deny: | prerequisites
 	@echo "installing cargo-deny from crates.io into $(BUILD)/tools"
 	$(SHARING)CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install --quiet --locked --debug --root $(BUILD)/tools cargo-deny@0.20.2
 
-SHELL_SCRIPTS = $(shell git ls-files -z | xargs -0 grep -lE '^\#!/bin/(ba)?sh|^\#!/usr/bin/env bash') $(wildcard $(BED)/lib/*.sh $(BED)/scenarios/*.sh $(BED)/scenarios/*/*.sh)
+SHELL_SCRIPTS = $(shell git ls-files -z | xargs -0 grep -lE '^\#!/bin/(ba)?sh|^\#!/usr/bin/env bash') $(wildcard $(BED)/lib/*.sh $(BED)/scenarios/*/*.sh $(BED)/scenarios/include/*.inc)
 
 .PHONY: check
 check: $(DENY) | prerequisites ## format, lints, generated files, order of layers, licences, shell scripts

@@ -15,6 +15,7 @@ mod error;
 mod normalise;
 mod notes;
 mod records;
+mod scenarios;
 #[cfg(test)]
 mod testing;
 

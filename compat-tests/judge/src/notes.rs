@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{At, Error, Result};
 use crate::records::{self, KEY, Records};
+use crate::scenarios;
 
 /// How records are made comparable is part of every key.
 const RULES: &str = include_str!("normalise.rs");
@@ -51,12 +52,6 @@ impl Notes {
     }
 
     fn key_with(&self, rules: &str, name: &str) -> Result<String> {
-        if !records::is_scenario(name) {
-            return Err(Error::content(
-                &self.bed.join("scenarios").join(name),
-                "is no scenario's name",
-            ));
-        }
         let mut hash = Hash(0xcbf2_9ce4_8422_2325);
         hash.add(rules.as_bytes());
         for file in self.files(name)? {
@@ -73,22 +68,22 @@ impl Notes {
 
     /// The test bed's files that have a part in what a scenario does.
     fn files(&self, name: &str) -> Result<BTreeSet<PathBuf>> {
-        let scenarios = Path::new("scenarios");
+        let own = scenarios::file(&self.bed, name)?;
         let mut files: BTreeSet<_> = ["dom0/scenario.sh", "dom0/look.c", "lib/build-guests.sh"]
             .map(PathBuf::from)
             .into();
         self.add_dir(Path::new("guests"), &mut files)?;
-        let own = scenarios.join(name);
-        if self.bed.join(&own).is_dir() {
-            self.add_dir(&own, &mut files)?;
+        let beside = own.with_extension("");
+        if self.bed.join(&beside).is_dir() {
+            self.add_dir(&beside, &mut files)?;
         }
-        let mut sourced = vec![scenarios.join(format!("{name}.sh"))];
+        let mut sourced = vec![own];
         while let Some(file) = sourced.pop() {
             let path = self.bed.join(&file);
             let text = records::read(&path, MAX_FILE)?;
             if files.insert(file) {
                 let text = String::from_utf8_lossy(&text);
-                sourced.extend(included(&text).map(|file| scenarios.join(file)));
+                sourced.extend(scenarios::included(&text));
             }
         }
         Ok(files)
@@ -131,21 +126,15 @@ impl Notes {
 
     /// Names of the scenarios that have notes.
     pub(crate) fn names(&self) -> Result<BTreeSet<String>> {
-        let (dir, mut names, mut dirs) = (self.dir(""), BTreeSet::new(), vec![String::new()]);
-        while let Some(parent) = dirs.pop() {
-            let path = dir.join(&parent);
-            if parent.is_empty() && !path.exists() {
-                // A release of which nothing has been noted yet.
-                break;
-            }
-            for entry in fs::read_dir(&path).at(&path)? {
-                let entry = entry.at(&path)?;
-                let name = format!("{parent}{}", entry.file_name().to_string_lossy());
-                if entry.path().join(KEY).is_file() {
-                    names.insert(name);
-                } else if parent.is_empty() && entry.path().is_dir() {
-                    dirs.push(name + "/");
-                }
+        let mut names = BTreeSet::new();
+        if !self.records.exists() {
+            // A release of which nothing has been noted yet.
+            return Ok(names);
+        }
+        for entry in fs::read_dir(&self.records).at(&self.records)? {
+            let entry = entry.at(&self.records)?;
+            if entry.path().join(KEY).is_file() {
+                names.insert(entry.file_name().to_string_lossy().into_owned());
             }
         }
         Ok(names)
@@ -175,15 +164,6 @@ impl Notes {
     }
 }
 
-/// Files that a scenario sources: `. /job/scenarios/NAME.inc`.
-fn included(text: &str) -> impl Iterator<Item = String> {
-    text.lines().filter_map(|line| {
-        let file = line.strip_suffix(".inc")?;
-        let name = file.rsplit(|c: char| !c.is_ascii_lowercase()).next()?;
-        (!name.is_empty()).then(|| format!("{name}.inc"))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,17 +175,17 @@ mod tests {
         let notes = bed.notes();
         let key = |name: &str| notes.key(name).expect("a key");
         for (file, scenarios) in [
-            ("scenarios/pv.sh", &["pv"][..]),
-            ("scenarios/linux.inc", &["pv", "build-pv"]),
-            ("scenarios/deep.inc", &["pv", "build-pv"]),
-            ("scenarios/pv/more/file", &["pv"]),
+            ("scenarios/guests/pv.sh", &["pv"][..]),
+            ("scenarios/include/linux.inc", &["pv", "build-pv"]),
+            ("scenarios/include/deep.inc", &["pv", "build-pv"]),
+            ("scenarios/guests/pv/more/file", &["pv"]),
             ("dom0/scenario.sh", &["pv", "build-pv"]),
             ("dom0/look.c", &["pv", "build-pv"]),
             ("guests/pv.S", &["pv", "build-pv"]),
             ("lib/build-guests.sh", &["pv", "build-pv"]),
             ("../packages", &["pv", "build-pv"]),
             ("../ramdisk", &["build-pv"]),
-            ("scenarios/other.sh", &[]),
+            ("scenarios/guests/other.sh", &[]),
             ("dom0/job", &[]),
         ] {
             let old = ["pv", "build-pv"].map(key);
@@ -243,7 +223,7 @@ mod tests {
         assert!(!notes.outdated("pv").expect("known") && !notes.current("pv").expect("known"));
         bed.note("pv", &[("a", "1\n")]);
         assert!(!notes.outdated("pv").expect("known") && notes.current("pv").expect("known"));
-        bed.append("scenarios/pv.sh", "true\n");
+        bed.append("scenarios/guests/pv.sh", "true\n");
         assert!(notes.outdated("pv").expect("known") && !notes.current("pv").expect("known"));
         // Without a key it is unknown of what they are.
         fs::remove_file(notes.dir("pv").join(KEY)).expect("removed");
@@ -254,33 +234,21 @@ mod tests {
     fn only_what_passed_on_the_c_library_is_kept() {
         let bed = Bed::new();
         let notes = bed.notes();
-        for name in [
-            "pv.c",
-            "build-pv.c",
-            "other.c",
-            "walk/dump.c",
-            "walk/dump.ours",
-        ] {
+        for name in ["pv.c", "build-pv.c", "other.c", "dump.c", "dump.ours"] {
             bed.records(name, "box=5 ", &[("new", "domid: 5\n")]);
         }
         bed.note("pv", &[("old", "")]);
         bed.note("build-pv", &[("old", "")]);
-        let log = "\rPASS pv on c (1.2 s)\nPASS pv on c (1.2 s)\nFAIL build-pv on c (1 s)\nPASS build-pv on ours (1 s)\n PASS other on c (1 s)\nPASS walk/dump on c (3 s)\n";
+        let log = "\rPASS pv on c (1.2 s)\nPASS pv on c (1.2 s)\nFAIL build-pv on c (1 s)\nPASS build-pv on ours (1 s)\n PASS other on c (1 s)\nPASS dump on c (3 s)\n";
         fs::write(bed.path("job.log"), log).expect("written");
         notes.keep(&bed.path("")).expect("kept");
         let kept = |name: &str| notes.records(name).expect("notes");
         assert_eq!(kept("pv")["new"].concat(), b"domid: <box>\n");
         assert_eq!(kept("pv").len(), 1);
         assert!(kept("build-pv").contains_key("old"));
-        assert!(notes.current("walk/dump").expect("known") && notes.current("pv").expect("known"));
+        assert!(notes.current("dump").expect("known") && notes.current("pv").expect("known"));
         assert!(!notes.dir("other").exists());
         let names: Vec<_> = notes.names().expect("names").into_iter().collect();
-        assert_eq!(names, ["build-pv", "pv", "walk/dump"]);
-    }
-
-    #[test]
-    fn sourced_files() {
-        let text = "# x\n. /job/scenarios/hvm.inc\n  . /job/scenarios/a2b.inc\n. x.inc # not at the end\n.inc\n";
-        assert_eq!(included(text).collect::<Vec<_>>(), ["hvm.inc", "b.inc"]);
+        assert_eq!(names, ["build-pv", "dump", "pv"]);
     }
 }

@@ -16,15 +16,21 @@ impl Bed {
         let bed = Self(tempfile::tempdir().expect("a directory"));
         for (file, text) in [
             (
-                "scenarios/pv.sh",
-                "# A guest.\n. /job/scenarios/linux.inc\n",
+                "scenarios/guests/pv.sh",
+                "# A guest.\n. /job/scenarios/include/linux.inc\n",
             ),
-            ("scenarios/build-pv.sh", ". /job/scenarios/linux.inc\n"),
-            ("scenarios/other.sh", "true\n"),
+            (
+                "scenarios/guests/build-pv.sh",
+                ". /job/scenarios/include/linux.inc\n",
+            ),
+            ("scenarios/guests/other.sh", "true\n"),
             ("scenarios/walk/dump.sh", "true\n"),
-            ("scenarios/linux.inc", ". /job/scenarios/deep.inc\n"),
-            ("scenarios/deep.inc", "true\n"),
-            ("scenarios/pv/more/file", ""),
+            (
+                "scenarios/include/linux.inc",
+                ". /job/scenarios/include/deep.inc\n",
+            ),
+            ("scenarios/include/deep.inc", "true\n"),
+            ("scenarios/guests/pv/more/file", ""),
             ("dom0/scenario.sh", ""),
             ("dom0/look.c", ""),
             ("dom0/job", ""),

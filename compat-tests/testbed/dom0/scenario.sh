@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Helpers for scenarios. "bash scenario.sh NAME" runs scenarios/NAME.sh between two looks at the machine and
+# Helpers for scenarios. "bash scenario.sh NAME" runs scenarios/*/NAME.sh between two looks at the machine and
 # fails when anything is left over. Sourced without a name it only defines the functions.
 # Names a scenario may use: $guests (guest images), $work (scratch directory), $bed_out (comes back to the host),
 # $bed_lib (c or ours).
@@ -280,12 +280,13 @@ run_scenario() {
     # The scenario before this one left it as it was, or there is no such file.
     mv /job/state "$bed_out/before" 2>/dev/null || machine_state >"$bed_out/before"
     started=$SECONDS
+    local file=(/job/scenarios/*/"$1.sh")
     (
         set -eE
         # --var TRACE=1: what takes how long.
         if [ -n "${TRACE:-}" ]; then PS4='+ $EPOCHREALTIME ' && set -x; fi
         trap 'echo "FAILED: line $LINENO of $(basename "${BASH_SOURCE[0]}"): $BASH_COMMAND"' ERR
-        . "/job/scenarios/$1.sh"
+        . "${file[0]}"
         step "looking for leftovers"
         close_consoles
         no_leftovers

@@ -107,7 +107,7 @@ fn notes_stand_for_the_c_library_while_they_are_current() {
     bed.records("pv.c", "box=5 ", &[("a", "domid: 5\n")]);
     assert_eq!(verdict(&bed, "pv"), Verdict::Same);
     fs::remove_dir_all(bed.results().join("pv.c")).expect("removed");
-    bed.append("scenarios/pv.sh", "true\n");
+    bed.append("scenarios/guests/pv.sh", "true\n");
     assert_eq!(verdict(&bed, "pv"), Verdict::NothingToCompareWith);
 }
 
@@ -131,7 +131,7 @@ fn silence_is_no_equality() {
     assert_eq!(verdict(&bed, "pv"), Verdict::NothingRecorded);
     assert!(!run(&bed.notes(), &bed.results(), false).expect("judged"));
     // Outdated notes say nothing of what should be recorded; the same run does.
-    bed.append("scenarios/pv.sh", "true\n");
+    bed.append("scenarios/guests/pv.sh", "true\n");
     assert_eq!(verdict(&bed, "pv"), Verdict::Silent);
     bed.records("pv.c", "", &[("a", "")]);
     assert_eq!(verdict(&bed, "pv"), Verdict::NothingRecorded);
@@ -148,23 +148,23 @@ fn a_run_fails_where_a_scenario_differs() {
     bed.records("pv.ours", "", &[("a", "1\n")]);
     assert!(judged(true));
     assert_eq!(failures(), "");
-    bed.records("walk/dump.ours", "", &[("a", "2\n")]);
+    bed.records("dump.ours", "", &[("a", "2\n")]);
     assert!(judged(false));
     assert!(!judged(true));
     assert_eq!(
         failures(),
-        "walk/dump: not compared: records/walk/dump is missing or outdated; run --lib c --note walk/dump makes it\n"
+        "dump: not compared: records/dump is missing or outdated; run --lib c --note dump makes it\n"
     );
-    bed.records("walk/dump.c", "", &[("a", "3\n")]);
+    bed.records("dump.c", "", &[("a", "3\n")]);
     assert!(!judged(false));
     assert_eq!(
         failures().lines().count(),
         2,
         "the failures of the job stay"
     );
-    let difference = fs::read_to_string(bed.results().join("walk/dump.difference"));
+    let difference = fs::read_to_string(bed.results().join("dump.difference"));
     assert_eq!(difference.expect("a difference"), "< 3\n> 2\n");
-    let compared = fs::read(bed.results().join("compared/walk/dump.c/a"));
+    let compared = fs::read(bed.results().join("compared/dump.c/a"));
     assert_eq!(compared.expect("a record"), b"3\n");
 }
 

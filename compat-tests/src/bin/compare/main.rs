@@ -1,5 +1,5 @@
 //! What `make compare` measured and saw goes to docs/compare/RELEASE.tsv and its plots; docs/compare.md is made of all releases':
-//! `compare LAST_RUN DOCS`, where LAST_RUN is build/testbed/last, of a run of compare/costs and of scenarios on both libraries.
+//! `compare LAST_RUN DOCS`, where LAST_RUN is build/testbed/last, of a run of the scenario costs and of others on both libraries.
 
 mod page;
 mod plot;

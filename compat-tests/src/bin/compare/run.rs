@@ -106,7 +106,7 @@ impl Run {
             fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
         };
         let results = last.join("results");
-        let measured = results.join("compare/costs.ours");
+        let measured = results.join("costs.ours");
         Ok(Self {
             costs: costs(&read(&measured.join("costs"))?)?,
             calls: calls(&read(&measured.join("calls"))?)?,
@@ -287,7 +287,7 @@ fn verdicts(results: &Path, job: &str) -> Vec<Verdict> {
         let side = usize::from(library == "ours");
         found.entry(name).or_insert(["-"; 2])[side] = verdict;
     }
-    found.retain(|name, _| !name.starts_with("compare/"));
+    found.remove("costs");
     let rows = found.into_iter().map(|(name, [c, ours])| {
         let of = |library: &str| results.join(format!("{name}.{library}"));
         let count = |library: &str| records(&of(library)).unwrap_or(0);
@@ -356,7 +356,7 @@ pub mod tests {
         fs::write(folder.path().join("hvm.difference"), "< 1\n> 2\n").unwrap();
         fs::write(folder.path().join("hvm.c/remark"), "it\tdoes\nnot start\n").unwrap();
         let text = "PASS hvm on c (11.8 s)\nPASS hvm on ours (11.1 s)\nSKIP (no image) stubdom on c (0.1 s)\n    FAIL x\n\
-                    PASS compare/costs on ours (1.0 s)\n";
+                    PASS costs on ours (1.0 s)\n";
         let [hvm, stubdom] = &verdicts(folder.path(), text)[..] else {
             panic!("not two");
         };

@@ -2,7 +2,7 @@
 # others meanwhile, and is gone with its stub domain.
 [ "$bed_lib" = ours ] || skip "the C library has no such process"
 [ -x /job/tests/vnc ] || skip "build/tests/vnc is missing: run make c-programs"
-. /job/scenarios/hostile.inc
+. /job/scenarios/include/hostile.inc
 hostile box serve 'vnclisten="127.0.0.1"'
 sed -i 's/^vnc=0/vnc=1/' "$work/box.cfg"
 watched box 250000 xl create -p "$work/box.cfg"

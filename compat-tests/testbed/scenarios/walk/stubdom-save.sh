@@ -1,7 +1,7 @@
 # The stub domain image saves and restores its QEMU. xl save and restore run on the C library here, ours has neither yet;
 # the guest was created by the library under test.
 [ -f "$xen_dir/boot/qemu-stubdom-linux-rootfs" ] || skip "no stub domain image; make stubdom builds it"
-. /job/scenarios/hvm.inc
+. /job/scenarios/include/hvm.inc
 cp "$guests/hvm-idle.img" "$work/hvm.img"
 # The C library cannot restore any HVM guest of 32 MiB.
 guest box stubdom "disk=[\"$work/hvm.img,raw,hda,w\"]" 'memory=64'

@@ -16,6 +16,6 @@ checked() {
     ! grep -aE 'ERROR SUMMARY: [1-9]' "$bed_out/valgrind.$name".* || fail "$name: valgrind found errors"
 }
 
-. /job/scenarios/events.inc
+. /job/scenarios/include/events.inc
 checked events /job/tests/events ours "${events[@]}"
 checked hvmparams /job/tests/hvmparams "${domid_of[one]}"

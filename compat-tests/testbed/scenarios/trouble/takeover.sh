@@ -4,7 +4,7 @@
 # shellcheck disable=SC2154 # of scenario.sh
 [ "$bed_lib" = ours ] || skip "both libraries are in it"
 [ -f /job/tests/faults.so ] || skip "build/tests/faults.so is missing: run make c-programs"
-. /job/scenarios/faults.inc
+. /job/scenarios/include/faults.inc
 export XENLIGHT_FAULT_KILL=1
 : "${GUESTS:=tiny box}" "${PVH_STRIDE:=79}" "${STRIDE:=229}" "${WAYS:=c:ours ours:c}"
 

@@ -1,6 +1,6 @@
 # QMP is lost in every way, time and again; the guest and its device model live on, and QMP is found again.
 [ -f "$xen_dir/boot/qemu-stubdom-linux-rootfs" ] || skip "no stub domain image; make stubdom builds it"
-. /job/scenarios/hvm.inc
+. /job/scenarios/include/hvm.inc
 cp "$guests/hvm-idle.img" "$work/hvm.img"
 # runs NAME: a guest with its QEMU in a stub domain, and where things are.
 runs() {

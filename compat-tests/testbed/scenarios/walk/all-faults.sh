@@ -1,6 +1,6 @@
 # Every failure that the library below can meet, one at a time: make faults.
 # shellcheck disable=SC2154
-. /job/scenarios/faults.inc
+. /job/scenarios/include/faults.inc
 : "${GUESTS:=tiny plain box}" "${OPERATIONS:=create destroy}" "${PVH_STRIDE:=1}" "${PV_STRIDE:=5}" "${STRIDE:=10}"
 
 [ -z "${KILL:-}" ] || export XENLIGHT_FAULT_KILL=1

@@ -1,6 +1,6 @@
 # A guest whose accesses to ports, memory, a PCI function and the VGA's window are answered by a device model of our own,
 # in dom0 and in a stub domain.
-. /job/scenarios/ioreq.inc
+. /job/scenarios/include/ioreq.inc
 use_probe "$bed_lib"
 
 # saw NAME: what the guest read, and what the probe served.

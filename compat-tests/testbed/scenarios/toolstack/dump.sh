@@ -1,6 +1,6 @@
 # A guest's memory and vCPUs as a file: the C library's, byte for byte; and nothing left where that fails. The C library takes
-# minutes for a guest with a memory map of its own (walk/dump).
-. /job/scenarios/dump.inc
+# minutes for a guest with a memory map of its own (walk/dump-all).
+. /job/scenarios/include/dump.inc
 
 guest linux linux-pv 'memory=96'
 create linux -p

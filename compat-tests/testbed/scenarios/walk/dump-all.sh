@@ -1,6 +1,6 @@
 # The C library's core dump of guests with a memory map of their own, byte for byte. It tries each page below 4 GiB by itself,
 # four minutes for each guest.
-. /job/scenarios/dump.inc
+. /job/scenarios/include/dump.inc
 [ "$bed_lib" = ours ] || return 0
 
 guest pvh pvh 'cmdline="idle"' 'vcpus=3'

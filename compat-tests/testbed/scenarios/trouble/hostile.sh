@@ -2,7 +2,7 @@
 # on the terminal, dom0 works on, and nothing is left.
 [ "$bed_lib" = ours ] || skip "the C library takes the liar's \"running\" with a NUL behind it for a running QEMU"
 [ "$xen_release" = 4.17 ] || skip "no QEMU in dom0 serves a stub domain; walk/hostile-serve is about our server"
-. /job/scenarios/hostile.inc
+. /job/scenarios/include/hostile.inc
 cp "$guests/hvm-idle.img" "$work/hvm.img"
 disk="disk=[\"$(qdisk "$work/hvm.img")\"]"
 

@@ -1,6 +1,6 @@
 # A sample of make faults: two small guests, a dozen points of their creation and some of a destruction.
 [ "$bed_lib" = ours ] || skip "make faults LIBS=both has the C library fail"
-. /job/scenarios/faults.inc
+. /job/scenarios/include/faults.inc
 guest tiny pvh 'cmdline="idle"'
 guest plain tiny 'type="pv"' 'memory=8' "kernel=\"$guests/pv\"" 'cmdline="idle"'
 walk_create tiny 37

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The event interface as C applications use it: compat-tests/c/events.c, the same program on both libraries.
 
-. /job/scenarios/events.inc
+. /job/scenarios/include/events.inc
 options=()
 [ "$bed_lib" = c ] || options=(ours)
 step "running events"

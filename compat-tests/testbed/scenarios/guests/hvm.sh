@@ -1,5 +1,5 @@
 # An HVM guest with its QEMU in dom0: its boot sector's words on a pty, echo of typed text.
-. /job/scenarios/hvm.inc
+. /job/scenarios/include/hvm.inc
 cp "$guests/hvm-idle.img" "$work/hvm.img"
 guest box hvm "disk=[\"$(qdisk "$work/hvm.img")\"]" 'vif=["mac=00:16:3e:01:02:03,bridge=xenbr0"]' \
     'device_model_args_hvm=["-global", "rtl8139.romfile="]' # its network boot takes half a minute

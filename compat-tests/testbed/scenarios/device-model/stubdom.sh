@@ -1,6 +1,6 @@
 # The guest this project is for: HVM with QEMU in a Linux stub domain; disk and serial port through it.
 [ -f "$xen_dir/boot/qemu-stubdom-linux-rootfs" ] || skip "no stub domain image; make stubdom builds it"
-. /job/scenarios/hvm.inc
+. /job/scenarios/include/hvm.inc
 cp "$guests/hvm-idle.img" "$work/hvm.img"
 guest box stubdom "disk=[\"$work/hvm.img,raw,hda,w\"]" 'vif=["mac=00:16:3e:01:02:03,bridge=xenbr0"]'
 if [ "$bed_lib-$xen_release" = c-4.20 ]; then

@@ -1,4 +1,4 @@
 # The same Linux as a PVH guest.
-. /job/scenarios/linux.inc
+. /job/scenarios/include/linux.inc
 quick=yes linux_guest linux-pvh
 shuts_down

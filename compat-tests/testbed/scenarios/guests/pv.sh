@@ -1,7 +1,7 @@
 # A PV Linux: console, three disks, a NIC on the bridge, the everyday commands, reboot (a disk that was attached stays) and
 # shutdown by request.
-. /job/scenarios/linux.inc
-. /job/scenarios/everyday.inc
+. /job/scenarios/include/linux.inc
+. /job/scenarios/include/everyday.inc
 linux_guest linux-pv vcpus=2
 everyday tux
 reboots

@@ -1,7 +1,7 @@
 # Disks come to a running guest with a stub domain and go again, ten times, and a NIC; then everything is as before: nodes, processes,
 # and what the processes behind the guest have open. The guest has no drivers for them, so they go by force.
 [ -f "$xen_dir/boot/qemu-stubdom-linux-rootfs" ] || skip "no stub domain image; make stubdom builds it"
-. /job/scenarios/hvm.inc
+. /job/scenarios/include/hvm.inc
 cp "$guests/hvm-idle.img" "$work/hvm.img"
 truncate -s 1M "$work/more.img"
 # Debian's scripts take seconds each on the emulated machine.
