@@ -3,7 +3,7 @@
 . /job/scenarios/include/faults.inc
 guest tiny pvh 'cmdline="idle"'
 guest plain tiny 'type="pv"' 'memory=8' "kernel=\"$guests/pv\"" 'cmdline="idle"'
-walk_create tiny 37
-walk_create plain 47
-walk_destroy tiny 29
+walk create tiny 37
+walk create plain 47
+walk destroy tiny 29
 walked tiny plain

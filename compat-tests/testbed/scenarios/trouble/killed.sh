@@ -2,7 +2,6 @@
 # make faults VARS="KILL=1".
 [ "$bed_lib" = ours ] || skip "make faults LIBS=both has the C library fail"
 . /job/scenarios/include/faults.inc
-export XENLIGHT_FAULT_KILL=1
 cp "$guests/hvm-idle.img" "$work/hvm.img"
 guest tiny pvh 'cmdline="idle"' 'vif=["mac=00:16:3e:01:02:03,bridge=xenbr0"]'
 guest box tiny-stubdom "disk=[\"$(qdisk "$work/hvm.img")\"]"
@@ -15,9 +14,9 @@ xenstore-write "$XENBUS_PATH/hotplug-status" connected
 SCRIPT
 chmod +x "$work/slow"
 guest slow pvh 'cmdline="idle"' "disk=[\"format=raw,vdev=xvda,access=w,script=$work/slow,target=$work/hvm.img\"]"
-walk_create tiny 71
-walk_create box 199
+walk create --kill tiny 71
+walk create --kill box 199
 # When a process is made and has not executed, and while a script runs.
-KINDS='go|script' walk_create slow 1
-KINDS=go walk_create box 1
+walk create --kill --kinds 'go|script' slow 1
+walk create --kill --kinds go box 1
 walked tiny box slow

@@ -5,7 +5,6 @@
 [ "$bed_lib" = ours ] || skip "both libraries are in it"
 [ -f /job/tests/faults.so ] || skip "build/tests/faults.so is missing: run make c-programs"
 . /job/scenarios/include/faults.inc
-export XENLIGHT_FAULT_KILL=1
 : "${GUESTS:=tiny box}" "${PVH_STRIDE:=79}" "${STRIDE:=229}" "${WAYS:=c:ours ours:c}"
 
 truncate -s 1M "$work/disk.img"
@@ -23,6 +22,7 @@ guest box tiny-stubdom "disk=[\"$(qdisk "$work/hvm.img")\"]"
 guest slow pvh 'cmdline="idle"' "disk=[\"format=raw,vdev=xvda,access=w,script=$work/slow-script,target=$work/disk.img\"]"
 
 allowed=0
+# excused DESTROYER N: what may be left.
 excused() {
     # Debian's block script fails to remove what it has not added, and leaves its lock file then.
     if says 'scripts/block remove .*(failed|exited)' "$work/said"; then
@@ -31,45 +31,43 @@ excused() {
     fi
     ! cmp -s "$work/base" "$work/now" || return 0
     # The C library does not wait for a script that still runs; the nodes that it writes into come back.
-    [ "$destroyer" = c ] && says 'slow-script' "$work/said" || return 1
+    [ "$1" = c ] && says 'slow-script' "$work/said" || return 1
     ! diff "$work/base" "$work/now" | grep '^[<>]' | grep -qv '^> /local/domain/0/backend' || return 1
-    tell "$1: allowed of the C library: $(left)"
+    tell "$2: allowed of the C library: $(left)"
     allowed=$((allowed + 1))
     xenstore-rm /local/domain/0/backend
     restored
 }
 
-# killed_in_script: xl create is killed while the script of the guest's disk runs.
+# killed_in_script CREATOR DESTROYER: xl create is killed while the script of the guest's disk runs.
 killed_in_script() {
     local pid complaint=''
     rm -f "$work/begun"
-    xl create -p "$work/slow.cfg" >"$work/said" 2>&1 &
+    # Not by `on`: this must be xl itself.
+    LD_PRELOAD="" LD_LIBRARY_PATH=${fault_dir[$1]} xl create -p "$work/slow.cfg" >"$work/said" 2>&1 &
     pid=$!
     await 30 "the script to begin" test -e "$work/begun"
     kill -9 "$pid"
     wait "$pid" 2>/dev/null || true
     tried=$((tried + 1)) killed=$((killed + 1))
-    on "$destroyer"
-    destroy_all >>"$work/said" 2>&1 || complaint="killed, and then a domain cannot be destroyed"
-    on "$creator"
+    destroy_all "$2" >>"$work/said" 2>&1 || complaint="killed, and then a domain cannot be destroyed"
     echo "slow-script was at work" >>"$work/said"
     restored || complaint="${complaint:-killed}; left: $(left)"
-    [ -z "$complaint" ] || excused script || complain script "create slow" "$complaint"
+    [ -z "$complaint" ] || excused "$2" script || complain script "create slow" "$complaint"
 }
 
 for way in $WAYS; do
     creator=${way%:*} destroyer=${way#*:}
     tell "$creator creates, $destroyer destroys"
-    on "$creator"
-    killed_in_script
+    killed_in_script "$creator" "$destroyer"
     for name in $GUESTS; do
         case $name in
-        tiny) walk_create "$name" "$PVH_STRIDE" ;;
-        *) walk_create "$name" "$STRIDE" ;;
+        tiny) stride=$PVH_STRIDE ;;
+        *) stride=$STRIDE ;;
         esac
+        walk create --kill --library "$creator" --destroyer "$destroyer" --excuse excused "$name" "$stride"
     done
 done
-on ours
 tell "allowed of the C library: $allowed"
 # shellcheck disable=SC2086
 walked $GUESTS

@@ -3,7 +3,8 @@
 . /job/scenarios/include/faults.inc
 : "${GUESTS:=tiny plain box}" "${OPERATIONS:=create destroy}" "${PVH_STRIDE:=1}" "${PV_STRIDE:=5}" "${STRIDE:=10}"
 
-[ -z "${KILL:-}" ] || export XENLIGHT_FAULT_KILL=1
+options=(--kinds "${KINDS:-.*}" --numbers "${NUMBERS:-}")
+[ -z "${KILL:-}" ] || options+=(--kill)
 
 guest tiny pvh 'cmdline="idle"'
 guest plain tiny 'type="pv"' 'memory=8' "kernel=\"$guests/pv\"" "ramdisk=\"$guests/pv\"" 'cmdline="idle"'
@@ -24,7 +25,7 @@ for name in $GUESTS; do
     *) stride=$STRIDE ;;
     esac
     for operation in $OPERATIONS; do
-        "walk_$operation" "$name" "$stride"
+        walk "$operation" "${options[@]}" "$name" "$stride"
     done
 done
 # shellcheck disable=SC2086
