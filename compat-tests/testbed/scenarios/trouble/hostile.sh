@@ -2,6 +2,7 @@
 # on the terminal, dom0 works on, and nothing is left.
 [ "$bed_lib" = ours ] || skip "the C library takes the liar's \"running\" with a NUL behind it for a running QEMU"
 [ "$xen_release" = 4.17 ] || skip "no QEMU in dom0 serves a stub domain; walk/hostile-serve is about our server"
+[ -x /job/tests/huge-elf ] || skip "build/tests/huge-elf is missing: run make c-programs"
 . /job/scenarios/include/hostile.inc
 cp "$guests/hvm-idle.img" "$work/hvm.img"
 disk="disk=[\"$(qdisk "$work/hvm.img")\"]"
@@ -39,8 +40,7 @@ launch flood xl create "$work/flood.cfg"
 kernel=/boot/vmlinux
 head -c 100 "$kernel" >"$work/header"
 head -c 3000000 "$kernel" >"$work/cut"
-cp "$kernel" "$work/huge"
-printf '\377\377\377\377\377\377\377\177' | dd of="$work/huge" bs=1 seek=$((64 + 40)) conv=notrunc status=none
+/job/tests/huge-elf "$kernel" "$work/huge"
 gzip -1 <"$work/cut" | head -c 300000 >"$work/gzip"
 for name in header cut huge gzip; do
     guest "k-$name" linux-pv "kernel=\"$work/$name\""
@@ -50,8 +50,7 @@ truncate -s 120M "$work/ramdisk"
 guest k-ramdisk linux-pv 'memory=64' "ramdisk=\"$work/ramdisk\""
 refused k-ramdisk 300000 xl create "$work/k-ramdisk.cfg"
 head -c 80 "$guests/pvh" >"$work/cut"
-cp "$guests/pvh" "$work/huge"
-printf '\377\377\377\177' | dd of="$work/huge" bs=1 seek=$((52 + 20)) conv=notrunc status=none
+/job/tests/huge-elf "$guests/pvh" "$work/huge"
 for name in cut huge; do
     guest "p-$name" pvh "kernel=\"$work/$name\""
     refused "p-$name" 200000 xl create "$work/p-$name.cfg"
