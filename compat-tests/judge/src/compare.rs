@@ -34,7 +34,7 @@ enum Verdict {
 /// Compares all scenarios of a run. Writes `NAME.difference`, `compared/` and `failures` to its results, and reports to
 /// standard output. True if nothing is wrong; `strict`: a scenario without anything to compare with is.
 pub(crate) fn run(notes: &Notes, results: &Path, strict: bool) -> Result<bool> {
-    let allowed = Allowed::read(&notes.bed.join("allowed"))?;
+    let allowed = Allowed::read(&notes.bed.join("allowed"), notes.release)?;
     let (mut failures, mut compared) = (String::new(), BTreeSet::new());
     for name in records::of_library(results, "ours")? {
         let verdict = judge(notes, &allowed, results, &name)?;

@@ -5,8 +5,8 @@
 //!     judge outdated PLACES NAME...             prints those of which the notes are outdated
 //!     judge note PLACES LAST                    keeps what the C library recorded as notes
 //!
-//! PLACES are `--bed DIR --records DIR --packages FILE --ramdisk FILE`: the test bed's own files, the notes, the list of dom0's
-//! Debian packages, and the ramdisk of Linux guests. What speaks against the judge itself (a missing file, a wrong argument) is exit status 2.
+//! PLACES are `--release XEN --bed DIR --records DIR --packages FILE --ramdisk FILE`: the release of Xen that ran, the test bed's own
+//! files, the notes, the list of dom0's Debian packages, and the ramdisk of Linux guests. What speaks against the judge itself (a missing file, a wrong argument) is exit status 2.
 
 mod allowed;
 mod compare;
@@ -19,13 +19,12 @@ mod scenarios;
 #[cfg(test)]
 mod testing;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::error::{Error, Result};
 use crate::notes::Notes;
 
-const USAGE: &str = "usage: judge compare|outdated|note --bed DIR --records DIR --packages FILE --ramdisk FILE [--strict] RESULTS|NAME...|LAST";
+const USAGE: &str = "usage: judge compare|outdated|note --release XEN --bed DIR --records DIR --packages FILE --ramdisk FILE [--strict] RESULTS|NAME...|LAST";
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq)]
@@ -39,10 +38,12 @@ struct Task {
 fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Task> {
     let mut arguments = arguments.into_iter();
     let command = arguments.next().ok_or(Error::Usage)?;
-    let (mut bed, mut records, mut packages, mut ramdisk) = (None, None, None, None);
+    let (mut release, mut bed, mut records, mut packages, mut ramdisk) =
+        (None, None, None, None, None);
     let (mut strict, mut operands) = (false, Vec::new());
     while let Some(argument) = arguments.next() {
         let place = match argument.as_str() {
+            "--release" => &mut release,
             "--bed" => &mut bed,
             "--records" => &mut records,
             "--packages" => &mut packages,
@@ -57,18 +58,19 @@ fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Task> {
                 continue;
             }
         };
-        *place = Some(PathBuf::from(arguments.next().ok_or(Error::Usage)?));
+        *place = Some(arguments.next().ok_or(Error::Usage)?);
     }
-    let (Some(bed), Some(records), Some(packages), Some(ramdisk)) =
-        (bed, records, packages, ramdisk)
+    let (Some(release), Some(bed), Some(records), Some(packages), Some(ramdisk)) =
+        (release, bed, records, packages, ramdisk)
     else {
         return Err(Error::Usage);
     };
     let notes = Notes {
-        bed,
-        records,
-        packages,
-        ramdisk,
+        release: release.parse().map_err(|_| Error::Usage)?,
+        bed: bed.into(),
+        records: records.into(),
+        packages: packages.into(),
+        ramdisk: ramdisk.into(),
     };
     let task = Task {
         command,
@@ -116,13 +118,15 @@ fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     fn parsed(line: &str) -> Result<Task> {
         parse(line.split_whitespace().map(str::to_owned))
     }
 
-    const PLACES: &str = "--bed b --records n --packages p --ramdisk r";
+    const PLACES: &str = "--release 4.20 --bed b --records n --packages p --ramdisk r";
 
     #[test]
     fn a_command_line_is_taken_whole_or_refused() {
@@ -130,6 +134,7 @@ mod tests {
         assert!(task.strict);
         assert_eq!(task.operands, ["results"]);
         assert_eq!(task.notes.ramdisk, PathBuf::from("r"));
+        assert_eq!(task.notes.release.to_string(), "4.20");
         assert!(parsed(&format!("outdated {PLACES}")).is_ok());
         for wrong in [
             String::new(),
@@ -138,8 +143,9 @@ mod tests {
             format!("compare {PLACES} a b"),
             format!("compare {PLACES} --lenient a"),
             format!("note {PLACES} --strict a"),
-            "compare --bed b --records n --packages p a".to_owned(),
-            "compare a --bed b --records n --packages p --ramdisk".to_owned(),
+            "compare --release 4.20 --bed b --records n --packages p a".to_owned(),
+            "compare a --release four --bed b --records n --packages p --ramdisk r".to_owned(),
+            "compare a --release 4.20 --bed b --records n --packages p --ramdisk".to_owned(),
         ] {
             assert!(matches!(parsed(&wrong), Err(Error::Usage)), "{wrong}");
         }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use xenlight_release::Version;
+
 use crate::error::{At, Error, Result};
 use crate::records::{self, KEY, Records};
 use crate::scenarios;
@@ -16,6 +18,8 @@ const MAX_FILE: u64 = 1 << 30;
 /// Where the notes are, and of what besides the scenario they are.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Notes {
+    /// The release of Xen that ran.
+    pub(crate) release: Version,
     /// The test bed's directory.
     pub(crate) bed: PathBuf,
     /// Where the notes are, those of one release of Xen.

@@ -58,6 +58,7 @@ impl Bed {
     pub(crate) fn notes(&self) -> Notes {
         Notes {
             bed: self.path("bed"),
+            release: "4.17".parse().expect("a release"),
             records: self.path("bed/records"),
             packages: self.path("packages"),
             ramdisk: self.path("ramdisk"),

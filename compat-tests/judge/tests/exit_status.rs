@@ -14,7 +14,7 @@ fn judged(bed: &Path, c: &str, ours: &str) -> (Option<i32>, String) {
     }
     let mut judge = Command::new(env!("CARGO_BIN_EXE_judge"));
     judge
-        .args(["compare", "--bed"])
+        .args(["compare", "--release", "4.17", "--bed"])
         .arg(bed)
         .arg("--records")
         .arg(bed.join("records"));

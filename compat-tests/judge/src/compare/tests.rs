@@ -11,7 +11,7 @@ fn between(c: &[(&str, &str)], ours: &[(&str, &str)]) -> Verdict {
 
 fn verdict(bed: &Bed, name: &str) -> Verdict {
     let notes = bed.notes();
-    let allowed = Allowed::read(&notes.bed.join("allowed")).expect("the list");
+    let allowed = Allowed::read(&notes.bed.join("allowed"), notes.release).expect("the list");
     judge(&notes, &allowed, &bed.results(), name).expect("a verdict")
 }
 
@@ -171,7 +171,8 @@ fn a_run_fails_where_a_scenario_differs() {
 #[test]
 fn an_unused_line_is_told_once_everything_was_compared() {
     let bed = Bed::new();
-    let allowed = Allowed::read(&bed.notes().bed.join("allowed")).expect("the list");
+    let notes = bed.notes();
+    let allowed = Allowed::read(&notes.bed.join("allowed"), notes.release).expect("the list");
     let set = |names: &[&str]| -> BTreeSet<String> {
         names.iter().map(|&name| name.to_owned()).collect()
     };
