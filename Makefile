@@ -164,7 +164,7 @@ BED := compat-tests/testbed
 ON_BED := XENLIGHT_LIB=$(CURDIR)/$(LIB) XENLIGHT_STUBDOM=$(CURDIR)/$(BUILD)/stubdom $(BED)
 
 .PHONY: demo
-demo: prerequisites all stubdom $(BUILD)/tests/vnc ## the main job on real Xen: xl on this library, a guest with its QEMU in a stub domain
+demo: prerequisites all stubdom $(BUILD)/tests/vnc $(BUILD)/tests/store-reader ## the main job on real Xen: xl on this library, a guest with its QEMU in a stub domain
 	$(ON_BED)/demo
 
 # Stub domains that only the test bed uses, made of the real one.
@@ -187,8 +187,17 @@ $(JUDGE): FORCE | prerequisites
 	@mkdir -p $(@D)
 	install $(TARGET)/debug/judge $@
 
+# Reads xenstore there. Static, because that Debian's libc may be older than this one's.
+STORE_READER := $(BUILD)/tests/store-reader
+$(STORE_READER): FORCE | prerequisites
+	$(SHARING)$(CARGO) rustc --quiet --package xenlight-store-reader --bin store-reader -- -C target-feature=+crt-static
+	@mkdir -p $(@D)
+	install -s $(TARGET)/debug/store-reader $@
+
+BED_TOOLS := $(JUDGE) $(STORE_READER)
+
 .PHONY: bed
-bed: $(JUDGE) # its dom0 and guests, and the judge
+bed: $(BED_TOOLS) # its dom0 and guests, and its tools
 	$(BED)/setup images
 
 # Format, lints and all that runs without Xen.
@@ -233,34 +242,34 @@ fresh: ## the committed tree on a bare Debian 12, made for it and removed after 
 # Behaviour and costs of both libraries in one boot, to docs/compare.md: what takes turns itself, and every scenario of which the
 # C library's records are kept; they are made anew, for make test to compare with.
 .PHONY: compare
-compare: prerequisites all bed-images c-programs $(JUDGE) ## both libraries in turns on real Xen: what differs, what it costs, to docs/compare.md
+compare: prerequisites all bed-images c-programs $(BED_TOOLS) ## both libraries in turns on real Xen: what differs, what it costs, to docs/compare.md
 	$(ON_BED)/run --lib both --note --timeout 5000 \
 	    costs $(notdir $(wildcard $(BED)/records/$(XEN)/*))
 	$(SHARING)$(CARGO) run --quiet --package xenlight-compat-tests --bin compare -- build/testbed/last docs
 
 .PHONY: test-reference
-test-reference: prerequisites all bed-images c-programs $(JUDGE) ## the scenarios of make test on Debian's library, which must pass them too
+test-reference: prerequisites all bed-images c-programs $(BED_TOOLS) ## the scenarios of make test on Debian's library, which must pass them too
 	$(ON_BED)/run --lib c --timeout 5000
 
 .PHONY: test-long
-test-long: prerequisites all bed-images c-programs $(JUDGE) ## what takes long: Linux as HVM guest (SeaBIOS, OVMF), save and restore, core dumps, a hostile stub domain against its server, libvirt
+test-long: prerequisites all bed-images c-programs $(BED_TOOLS) ## what takes long: Linux as HVM guest (SeaBIOS, OVMF), save and restore, core dumps, a hostile stub domain against its server, libvirt
 	$(BED)/libvirt/build $(CURDIR)/$(BUILD)/libvirt
 	XENLIGHT_BED_ADD=$(CURDIR)/$(BUILD)/libvirt $(ON_BED)/run --lib both --timeout 2400 linux-hvm stubdom-save dump-all \
 	    hostile-serve pvh-stubdom libvirt
 
 # VARS="TRIPS=20000" times more of them.
 .PHONY: bench
-bench: prerequisites all bed-images c-programs $(JUDGE) ## round trips of a guest's port reads, on real Xen: median and 99th percentile, ours and C
+bench: prerequisites all bed-images c-programs $(BED_TOOLS) ## round trips of a guest's port reads, on real Xen: median and 99th percentile, ours and C
 	$(ON_BED)/run --timeout 1800 $(VARS:%=--var '%') ioreq-trips
 
 # VARS="STRIDE=1" walks every point; docs/faults.md lists the variables. LIBS=both has the C library fail as well.
 LIBS ?= ours
 .PHONY: faults
-faults: prerequisites all $(FAULTS_LIB) stubdom c-programs $(JUDGE) ## fail every hypercall, request, process and timer in turn, on real Xen; nothing may be left behind
+faults: prerequisites all $(FAULTS_LIB) stubdom c-programs $(BED_TOOLS) ## fail every hypercall, request, process and timer in turn, on real Xen; nothing may be left behind
 	$(ON_BED)/run --lib $(LIBS) --timeout 7200 $(VARS:%=--var '%') all-faults
 
 .PHONY: valgrind
-valgrind: prerequisites all c-programs $(JUDGE) ## the C test programs under valgrind, on real Xen
+valgrind: prerequisites all c-programs $(BED_TOOLS) ## the C test programs under valgrind, on real Xen
 	XENLIGHT_LIB=$(CURDIR)/$(LIB) $(BED)/run --timeout 2400 valgrind
 
 # TSAN="engine:: --test-threads=1" is handed to the tests.

@@ -73,9 +73,14 @@ impl Notes {
     /// The test bed's files that have a part in what a scenario does.
     fn files(&self, name: &str) -> Result<BTreeSet<PathBuf>> {
         let own = scenarios::file(&self.bed, name)?;
-        let mut files: BTreeSet<_> = ["dom0/scenario.sh", "dom0/look.c", "lib/build-guests.sh"]
-            .map(PathBuf::from)
-            .into();
+        let mut files: BTreeSet<_> = [
+            "dom0/scenario.sh",
+            "dom0/look.c",
+            "lib/build-guests.sh",
+            "../store-reader/src/main.rs",
+        ]
+        .map(PathBuf::from)
+        .into();
         self.add_dir(Path::new("guests"), &mut files)?;
         let beside = own.with_extension("");
         if self.bed.join(&beside).is_dir() {
@@ -185,6 +190,7 @@ mod tests {
             ("scenarios/guests/pv/more/file", &["pv"]),
             ("dom0/scenario.sh", &["pv", "build-pv"]),
             ("dom0/look.c", &["pv", "build-pv"]),
+            ("../store-reader/src/main.rs", &["pv", "build-pv"]),
             ("guests/pv.S", &["pv", "build-pv"]),
             ("lib/build-guests.sh", &["pv", "build-pv"]),
             ("../packages", &["pv", "build-pv"]),

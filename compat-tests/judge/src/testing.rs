@@ -38,6 +38,7 @@ impl Bed {
             ("lib/build-guests.sh", ""),
             ("records/README", ""),
             ("allowed", "# Why\n^< /libxl/<box>/wanted\n"),
+            ("../store-reader/src/main.rs", ""),
             ("../packages", "xen 4.17\n"),
             ("../ramdisk", ""),
         ] {
@@ -57,8 +58,8 @@ impl Bed {
 
     pub(crate) fn notes(&self) -> Notes {
         Notes {
-            bed: self.path("bed"),
             release: "4.17".parse().expect("a release"),
+            bed: self.path("bed"),
             records: self.path("bed/records"),
             packages: self.path("packages"),
             ramdisk: self.path("ramdisk"),

@@ -1,7 +1,7 @@
 /*
  * What dom0 is like, in one process and without libxl. Starting programs is what an emulated machine is slowest at.
- *   look state        domains, processes, xenstore, loop devices, network, files: what a scenario must give back
- *   look store        xenstore's tree with permissions, without what stays once it was made
+ *   look state        domains, processes, loop devices, network, files: with xenstore what a scenario must give back
+ *   look nodes        each node of xenstore with the length of its value and permissions, for compat-tests/store-reader
  *   look domid NAME   the number of a domain by name or number, status 1 when there is none
  */
 #define _GNU_SOURCE
@@ -32,11 +32,10 @@ static int ascending(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The lines so far, sorted, under a heading; NULL for none. */
+/* The lines so far, sorted, under a heading. */
 static void print(const char *heading)
 {
-    if (heading)
-        printf("## %s\n", heading);
+    printf("## %s\n", heading);
     if (count)
         qsort(lines, count, sizeof(*lines), ascending);
     for (size_t i = 0; i < count; i++) {
@@ -119,30 +118,17 @@ static int file(const char *path, const struct stat *status, int type, struct FT
     return 0;
 }
 
-/* A node and all below it, values as xenstore-ls prints them. */
+/* A node and all below it. */
 static void node(struct xs_handle *xs, const char *path)
 {
     unsigned length, number;
-    char *value = xs_read(xs, XBT_NULL, path, &length), *line;
+    char *value = xs_read(xs, XBT_NULL, path, &length);
     struct xs_permissions *perms = xs_get_permissions(xs, XBT_NULL, path, &number);
-    if (value && perms && strcmp(path, "/") && strcmp(path, "/libxl") && strcmp(path, "/vm") &&
-        strncmp(path, "/local/domain/0/memory", 22)) {
-        size_t size;
-        FILE *out = open_memstream(&line, &size);
-        fprintf(out, "%s = \"", path);
-        for (unsigned i = 0; i < length; i++) {
-            unsigned char c = value[i];
-            if (c >= ' ' && c < 0x7f && c != '\\')
-                fputc(c, out);
-            else
-                fprintf(out, "\\%03o", c);
-        }
-        fputs("\"   ", out);
+    if (value && perms) {
+        printf("%s %u ", path, length);
         for (unsigned i = 0; i < number; i++)
-            fprintf(out, "%c%c%u", i ? ',' : '(', "nrwb"[perms[i].perms & 3], perms[i].id);
-        fputc(')', out);
-        fclose(out);
-        add(line);
+            printf("%c%c%u", i ? ',' : '(', "nrwb"[perms[i].perms & 3], perms[i].id);
+        puts(")");
     }
     char **children = value && perms ? xs_directory(xs, XBT_NULL, path, &number) : NULL;
     for (unsigned i = 0; children && i < number; i++) {
@@ -186,19 +172,16 @@ int main(int argc, char **argv)
         return 2;
     if (argc == 3 && !strcmp(argv[1], "domid"))
         return !domains(xs, argv[2]);
-    if (argc != 2 || (strcmp(argv[1], "state") && strcmp(argv[1], "store")))
-        return 2;
-    int all = !strcmp(argv[1], "state");
-    if (all) {
-        domains(xs, NULL);
-        print("domains");
-        each("/proc", "", process);
-        print("processes");
-    }
-    node(xs, "/");
-    print(all ? "xenstore" : NULL);
-    if (!all)
+    if (argc == 2 && !strcmp(argv[1], "nodes")) {
+        node(xs, "/");
         return 0;
+    }
+    if (argc != 2 || strcmp(argv[1], "state"))
+        return 2;
+    domains(xs, NULL);
+    print("domains");
+    each("/proc", "", process);
+    print("processes");
     each("/sys/block", "loop", loop);
     print("loop devices");
     each("/sys/class/net", "", network);

@@ -6,6 +6,7 @@
 
 guests=/job/guests
 look=$guests/look
+store_reader=/job/tests/store-reader
 work=/job/work
 script_dir=/etc/xen/scripts
 # Debian keeps what goes with one release of Xen there.
@@ -119,7 +120,7 @@ record() {
 record_tree() {
     local name=$1
     shift
-    [ $# -gt 0 ] || set -- "$look" store
+    [ $# -gt 0 ] || set -- store_tree
     record "$name.store" "$@"
 }
 
@@ -241,8 +242,15 @@ expect_library() {
 xl_daemon() { pgrep -f "xl .*create .*/$1\.cfg"; }
 no_daemon() { ! xl_daemon "$1"; }
 
-# machine_state: what a finished scenario must give back.
-machine_state() { "$look" state; }
+# store_tree: xenstore's nodes with values and permissions, without what stays once it was made.
+store_tree() { "$look" nodes | "$store_reader"; }
+
+# machine_state: what a finished scenario must give back. Half of it would look like less.
+machine_state() {
+    "$look" state || fail "the machine cannot be looked at" >&2
+    echo "## xenstore"
+    store_tree || fail "xenstore cannot be read" >&2
+}
 
 # settles BEFORE NOW: waits up to ten seconds for the machine to be as the file BEFORE says; NOW gets how it is.
 settles() {

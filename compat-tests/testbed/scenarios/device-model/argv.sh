@@ -8,7 +8,7 @@ cat >"$work/recorder" <<'EOF'
     printf '%s\n' "${@:3}"
     for name in "${!XEN_@}" DISPLAY XAUTHORITY; do [ -z "${!name:-}" ] || echo "$name=${!name}"; done
 } >"$case.argv"
-/job/guests/look store >"$case.store"
+/job/guests/look nodes | /job/tests/store-reader >"$case.store"
 exit 3
 EOF
 # Loop devices for all the disks would take minutes.
