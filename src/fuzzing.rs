@@ -5,15 +5,12 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use crate::device::{XenbusState, info, list, tty};
+use crate::device::{self, Listed, XenbusState, for_each_kind, info, list, tty};
 use crate::engine::testing::Bench;
 use crate::engine::{Ctx, Op};
 use crate::log::Logger;
 use crate::store::{self, layout};
-use crate::types::{
-    ConsoleType, DeviceChannel, DeviceDisk, DeviceNic, DeviceVdispl, DeviceVkb, DeviceVtpm,
-    VkbBackend,
-};
+use crate::types::{ConsoleType, DeviceDisk, DeviceVkb, VkbBackend};
 use crate::{Domid, Error, dm, domain, log, qmp};
 
 /// The domain that the nodes in a corpus are about.
@@ -78,30 +75,30 @@ pub fn store_nodes(data: &[u8]) {
     read.expect("nothing of it is fatal");
 }
 
+/// Reads back the devices of one kind, and how they stand, a device of that kind without a record among them.
+async fn read_kind<K: Listed>(op: &Op) {
+    let devices = list::all::<K>(op, GUEST).await.unwrap_or_default();
+    for device in devices.iter().chain([&K::default()]) {
+        drop(info::of(op, GUEST, device).await);
+    }
+    drop(list::one::<K>(op, GUEST, 0).await);
+}
+
 async fn read_everything(op: &Op) {
-    let disks = list::disks(op, GUEST).await.unwrap_or_default();
-    for disk in disks.iter().chain([&disk("xvda")]) {
-        drop(info::disk(op, GUEST, disk).await);
-    }
-    drop(list::disk(op, GUEST, "xvda").await);
-    let nics = list::nics(op, GUEST).await.unwrap_or_default();
-    for nic in nics.iter().chain([&DeviceNic::default()]) {
-        drop(info::nic(op, GUEST, nic).await);
-    }
-    for vkb in list::vkbs(op, GUEST).await.unwrap_or_default() {
+    drop(device::disk_called(op, GUEST, "xvda").await);
+    drop(info::of(op, GUEST, &disk("xvda")).await);
+    for vkb in list::all::<DeviceVkb>(op, GUEST).await.unwrap_or_default() {
         assert!(matches!(
             vkb.backend_type,
             VkbBackend::Linux | VkbBackend::Qemu
         ));
     }
-    drop(info::vkb(op, GUEST, &DeviceVkb::default()).await);
-    drop(info::vtpm(op, GUEST, &DeviceVtpm::default()).await);
-    drop(list::vdispls(op, GUEST).await);
-    drop(info::vdispl(op, GUEST, &DeviceVdispl::default()).await);
-    let channels = list::channels(op, GUEST).await.unwrap_or_default();
-    for channel in channels.iter().chain([&DeviceChannel::default()]) {
-        drop(info::channel(op, GUEST, channel).await);
+    macro_rules! read_kinds {
+        ($($(#[$doc:meta])* $kind:ident $name:literal $served:ident $(($listed:ident))?;)+) => {
+            $($(read_kind::<crate::types::$listed>(op).await;)?)+
+        };
     }
+    for_each_kind!(read_kinds);
     let stubdom = dm::stubdom_of(op, GUEST).await.ok().flatten();
     for (domid, number, type_) in [
         (GUEST, 0, ConsoleType::Serial),
@@ -146,7 +143,7 @@ pub fn numbers(data: &[u8]) {
     if layout::parse_number(&text).is_some() {
         assert!(text.bytes().all(|byte| byte.is_ascii_digit()));
     }
-    info::fuzzing_resolution(data);
+    device::fuzzing_resolution(data);
     domain::history::fuzzing_history(&text);
 }
 
@@ -186,5 +183,5 @@ pub fn log_line(data: &[u8]) {
     }
     let text = String::from_utf8_lossy(data);
     Logger::new(Check).failure(&Error::fail(text.clone()).hint(text).domain(GUEST));
-    crate::device::fuzzing_script_words(data);
+    device::fuzzing_script_words(data);
 }

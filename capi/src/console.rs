@@ -9,7 +9,6 @@ use std::ptr::null_mut;
 use xenlight::device::tty::{self, Address};
 #[cfg(since_4_18)]
 use xenlight::device::{self, Console, Guest, Ring, When};
-use xenlight::device::{info, list};
 #[cfg(since_4_18)]
 use xenlight::engine::Op;
 use xenlight::{Error, Result};
@@ -27,7 +26,7 @@ const RING_READ: usize = 16384;
 
 infos! {
     /// How a channel stands.
-    fn libxl_device_channel_getinfo(libxl_device_channel -> libxl_channelinfo) = info::channel;
+    fn libxl_device_channel_getinfo(libxl_device_channel -> libxl_channelinfo);
 }
 
 fn address(domid: u32, number: c_int, type_: Whole<libxl_console_type>) -> Result<Address> {
@@ -132,9 +131,7 @@ export! {
         domid: u32,
         num: Out<c_int>,
     ) -> *mut libxl_device_channel [else null_mut()] {
-        let channels = this
-            .core
-            .block_on(async |op| list::channels(op, domid).await);
+        let channels = crate::device::list::<libxl_device_channel>(&this, domid);
         num.set(0)?;
         num.list_or_null(&channels?)
     }

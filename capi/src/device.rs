@@ -1,15 +1,26 @@
-//! What the exports of all kinds of devices share: lists, and removal.
+//! What the exports of all kinds of devices share: lists, one by its number, how it stands, adding and removal.
 
-use xenlight::device::{self, Device, Force, Kind};
-use xenlight::domain::attach::{Stored, attach};
+use xenlight::device::{self, Device, Force, Kind, Listed};
+use xenlight::domain::attach::attach;
 use xenlight::engine::Op;
 use xenlight::{Boxed, Domid, Result};
 
 use crate::args::{AoHow, AoInOut, InOut};
+use crate::ctx::libxl_ctx;
 use crate::types::CType;
 
 /// What errors call the device that a caller describes.
 pub(crate) const THE_DEVICE: &str = "the device";
+
+/// The devices of one type that a domain has.
+pub(crate) fn list<T>(this: &libxl_ctx, domid: Domid) -> Result<Vec<T::Native>>
+where
+    T: CType,
+    T::Native: Listed,
+{
+    this.core
+        .block_on(async |op| device::list::all(op, domid).await)
+}
 
 /// Removes the device that `config` describes.
 pub(crate) fn remove<T>(domid: Domid, config: InOut<T>, how: AoHow, force: Force) -> Result<()>
@@ -50,37 +61,20 @@ where
     })
 }
 
-/// Adds a device whose configuration is not part of the domain's stored one.
-pub(crate) fn add_unstored<T>(domid: Domid, config: AoInOut<T>, how: AoHow) -> Result<()>
+/// Adds a device to a domain, and to its stored configuration if that follows devices of this kind.
+pub(crate) fn add<T>(domid: Domid, config: AoInOut<T>, how: AoHow) -> Result<()>
 where
     T: CType + 'static,
-    T::Native: Kind + 'static,
-{
-    add_by(domid, config, how, move |op, native| {
-        Box::pin(add_to(op, domid, native))
-    })
-}
-
-/// Adds a device to a domain that runs.
-pub(crate) async fn add_to(op: &Op, domid: Domid, config: &mut dyn Kind) -> Result<Device> {
-    let guest = device::Guest::read(op, domid).await?;
-    device::add(op, &guest, config, device::When::Hotplug).await
-}
-
-/// Adds a device to a domain and to its stored configuration.
-pub(crate) fn add_stored<T>(domid: Domid, config: AoInOut<T>, how: AoHow) -> Result<()>
-where
-    T: CType + 'static,
-    T::Native: Stored + 'static,
+    T::Native: Kind + Listed,
 {
     add_by(domid, config, how, move |op, native| {
         Box::pin(attach(op, domid, native))
     })
 }
 
-/// Defines the exports that add a device of one type: `fn name(type) = helper`.
+/// Defines the exports that add a device of one type: `fn name(type)`.
 macro_rules! additions {
-    ($($(#[$doc:meta])* fn $name:ident($config:ident) = $work:ident;)*) => {
+    ($($(#[$doc:meta])* fn $name:ident($config:ident);)*) => {
         $crate::export::export! {$(
             $(#[$doc])*
             fn $name(
@@ -89,7 +83,7 @@ macro_rules! additions {
                 config: $crate::args::AoInOut<$config>,
                 ao_how: $crate::args::AoHow,
             ) {
-                $crate::device::$work(domid, config, ao_how)
+                $crate::device::add(domid, config, ao_how)
             }
         )*}
     };
@@ -112,9 +106,9 @@ macro_rules! removals {
     };
 }
 
-/// Defines the exports that list devices of one type and free the list: `fn list, free(type) = core function`.
+/// Defines the exports that list devices of one type and free the list: `fn list, free(type)`.
 macro_rules! lists {
-    ($($(#[$doc:meta])* fn $list:ident, $free:ident($config:ident) = $work:path;)*) => {
+    ($($(#[$doc:meta])* fn $list:ident, $free:ident($config:ident);)*) => {
         $crate::export::export! {$(
             $(#[$doc])*
             fn $list(
@@ -122,7 +116,7 @@ macro_rules! lists {
                 domid: u32,
                 num: $crate::args::Out<std::ffi::c_int>,
             ) -> *mut $config [else std::ptr::null_mut()] {
-                let list = this.core.block_on(async |op| $work(op, domid).await);
+                let list = $crate::device::list::<$config>(&this, domid);
                 // An empty list and a failure are both NULL; callers go by the count.
                 num.offer(|| 0);
                 num.list_or_null(&list?)
@@ -134,9 +128,28 @@ macro_rules! lists {
     };
 }
 
-/// Defines the exports that tell how a device stands: `fn name(type -> info type) = core function`.
+/// Defines the exports that give a device by its number: `fn name(argument: type)`.
+macro_rules! numbers {
+    ($($(#[$doc:meta])* fn $name:ident($device:ident: $config:ident);)*) => {
+        $crate::export::export! {$(
+            $(#[$doc])*
+            fn $name(
+                this,
+                domid: u32,
+                devid: std::ffi::c_int,
+                $device: $crate::args::Out<$config>,
+            ) {
+                $device.give(&this.core.block_on(async |op| {
+                    xenlight::device::list::one(op, domid, devid).await
+                })?)
+            }
+        )*}
+    };
+}
+
+/// Defines the exports that tell how a device stands: `fn name(type -> info type)`.
 macro_rules! infos {
-    ($($(#[$doc:meta])* fn $name:ident($config:ident -> $info:ident) = $work:path;)*) => {
+    ($($(#[$doc:meta])* fn $name:ident($config:ident -> $info:ident);)*) => {
         $crate::export::export! {$(
             $(#[$doc])*
             fn $name(
@@ -146,10 +159,12 @@ macro_rules! infos {
                 info: $crate::args::Out<$info>,
             ) {
                 let config = config.called($crate::device::THE_DEVICE).native_named()?;
-                info.give(&this.core.block_on(async |op| $work(op, domid, &config).await)?)
+                info.give(&this.core.block_on(async |op| {
+                    xenlight::device::info::of(op, domid, &config).await
+                })?)
             }
         )*}
     };
 }
 
-pub(crate) use {additions, infos, lists, removals};
+pub(crate) use {additions, infos, lists, numbers, removals};

@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 
 use xenlight::Error;
-use xenlight::device::{eject, info, list};
+use xenlight::device::{self, eject};
 use xenlight::domain::cdrom;
 use xenlight::engine::Op;
 use xenlight::types::DiskBackend;
@@ -15,17 +15,17 @@ use crate::types::{libxl_device_disk, libxl_disk_backend, libxl_diskinfo};
 
 lists! {
     /// The disks of a domain; NULL when it has none.
-    fn libxl_device_disk_list, libxl_device_disk_list_free(libxl_device_disk) = list::disks;
+    fn libxl_device_disk_list, libxl_device_disk_list_free(libxl_device_disk);
 }
 
 infos! {
     /// How a disk stands.
-    fn libxl_device_disk_getinfo(libxl_device_disk -> libxl_diskinfo) = info::disk;
+    fn libxl_device_disk_getinfo(libxl_device_disk -> libxl_diskinfo);
 }
 
 additions! {
     /// Gives a domain a disk. What was left open is filled in.
-    fn libxl_device_disk_add(libxl_device_disk) = add_stored;
+    fn libxl_device_disk_add(libxl_device_disk);
 }
 
 removals! {
@@ -60,7 +60,7 @@ export! {
         let vdev = vdev.required()?;
         let found = this
             .core
-            .block_on(async |op| list::disk(op, domid, vdev).await)?;
+            .block_on(async |op| device::disk_called(op, domid, vdev).await)?;
         disk.give(&found)
     }
 

@@ -1,29 +1,26 @@
 //! Exports of the area "nics".
 
-use std::ffi::c_int;
-
-use xenlight::device::{info, list};
 use xenlight::types::Mac;
 use xenlight::{Error, Result};
 
 use crate::args::{Out, Text};
-use crate::device::{additions, infos, lists, removals};
+use crate::device::{self, additions, infos, lists, numbers, removals};
 use crate::export::export;
 use crate::types::{libxl_device_nic, libxl_nicinfo};
 
 lists! {
     /// The network interfaces of a domain; NULL when it has none.
-    fn libxl_device_nic_list, libxl_device_nic_list_free(libxl_device_nic) = list::nics;
+    fn libxl_device_nic_list, libxl_device_nic_list_free(libxl_device_nic);
 }
 
 infos! {
     /// How a network interface stands.
-    fn libxl_device_nic_getinfo(libxl_device_nic -> libxl_nicinfo) = info::nic;
+    fn libxl_device_nic_getinfo(libxl_device_nic -> libxl_nicinfo);
 }
 
 additions! {
     /// Gives a domain a network interface. What was left open is filled in.
-    fn libxl_device_nic_add(libxl_device_nic) = add_stored;
+    fn libxl_device_nic_add(libxl_device_nic);
 }
 
 removals! {
@@ -33,19 +30,16 @@ removals! {
     fn libxl_device_nic_destroy(libxl_device_nic, On);
 }
 
-export! {
+numbers! {
     /// Network interface `devid` of a domain; `ERROR_NOTFOUND` when there is none.
-    fn libxl_devid_to_device_nic(this, domid: u32, devid: c_int, nic: Out<libxl_device_nic>) {
-        let found = this
-            .core
-            .block_on(async |op| list::nic(op, domid, devid).await)?;
-        nic.give(&found)
-    }
+    fn libxl_devid_to_device_nic(nic: libxl_device_nic);
+}
 
+export! {
     /// The network interface with the address `mac`; `ERROR_INVAL` when there is none.
     fn libxl_mac_to_device_nic(this, domid: u32, mac: Text, nic: Out<libxl_device_nic>) {
         let mac = parse_mac(mac.required()?)?;
-        let nics = this.core.block_on(async |op| list::nics(op, domid).await)?;
+        let nics = device::list::<libxl_device_nic>(&this, domid)?;
         let none = || Error::inval(format!("no network interface has the address {mac}"));
         let found = nics.iter().find(|nic| nic.mac == mac);
         let found = found

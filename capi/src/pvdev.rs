@@ -3,19 +3,16 @@
 use std::ffi::c_int;
 
 use xenlight::Error;
-use xenlight::device::{info, list};
-#[cfg(since_4_19)]
-use xenlight::dm;
 use xenlight::types::DeviceVtpm;
+#[cfg(since_4_19)]
+use xenlight::{dm, domain::attach::attach};
 
 #[cfg(since_4_19)]
 use crate::args::{AoHow, AoInOut};
 use crate::args::{InOut, Out};
 use crate::boundary::OK;
 use crate::ctx::libxl_ctx;
-#[cfg(since_4_19)]
-use crate::device;
-use crate::device::{additions, infos, lists, removals};
+use crate::device::{self, additions, infos, lists, numbers, removals};
 use crate::export::export;
 use crate::types::{
     libxl_device_p9, libxl_device_pvcallsif, libxl_device_vdispl, libxl_device_vsnd,
@@ -24,25 +21,25 @@ use crate::types::{
 
 lists! {
     /// The TPMs of a domain; NULL when it has none.
-    fn libxl_device_vtpm_list, libxl_device_vtpm_list_free(libxl_device_vtpm) = list::vtpms;
+    fn libxl_device_vtpm_list, libxl_device_vtpm_list_free(libxl_device_vtpm);
     /// The displays of a domain; NULL when it has none.
-    fn libxl_device_vdispl_list, libxl_device_vdispl_list_free(libxl_device_vdispl) = list::vdispls;
+    fn libxl_device_vdispl_list, libxl_device_vdispl_list_free(libxl_device_vdispl);
 }
 
 infos! {
     /// How a TPM stands.
-    fn libxl_device_vtpm_getinfo(libxl_device_vtpm -> libxl_vtpminfo) = info::vtpm;
+    fn libxl_device_vtpm_getinfo(libxl_device_vtpm -> libxl_vtpminfo);
     /// How a display stands.
-    fn libxl_device_vdispl_getinfo(libxl_device_vdispl -> libxl_vdisplinfo) = info::vdispl;
+    fn libxl_device_vdispl_getinfo(libxl_device_vdispl -> libxl_vdisplinfo);
 }
 
 additions! {
     /// Gives a domain a TPM. What was left open is filled in.
-    fn libxl_device_vtpm_add(libxl_device_vtpm) = add_stored;
+    fn libxl_device_vtpm_add(libxl_device_vtpm);
     /// Gives a domain a display. What was left open is filled in.
-    fn libxl_device_vdispl_add(libxl_device_vdispl) = add_stored;
+    fn libxl_device_vdispl_add(libxl_device_vdispl);
     /// Gives a domain a sound card. What was left open is filled in.
-    fn libxl_device_vsnd_add(libxl_device_vsnd) = add_stored;
+    fn libxl_device_vsnd_add(libxl_device_vsnd);
 }
 
 #[cfg(since_4_19)]
@@ -52,7 +49,7 @@ export! {
         device::add_by(domid, p9, ao_how, move |op, native| {
             Box::pin(async move {
                 dm::directories::serve(op, domid, std::slice::from_ref(native)).await?;
-                device::add_to(op, domid, native).await
+                attach(op, domid, native).await
             })
         })
     }
@@ -81,15 +78,18 @@ removals! {
     fn libxl_device_vtpm_destroy(libxl_device_vtpm, On);
 }
 
+numbers! {
+    /// Display `devid` of a domain; `ERROR_NOTFOUND` when there is none.
+    fn libxl_devid_to_device_vdispl(vdispl: libxl_device_vdispl);
+}
+
 fn find_vtpm(
     this: &libxl_ctx,
     domid: u32,
     vtpm: Out<libxl_device_vtpm>,
     wanted: impl Fn(&DeviceVtpm) -> bool,
 ) -> xenlight::Result<c_int> {
-    let vtpms = this
-        .core
-        .block_on(async |op| list::vtpms(op, domid).await)?;
+    let vtpms = device::list::<libxl_device_vtpm>(this, domid)?;
     if vtpms.is_empty() {
         return Err(Error::fail("the domain has no TPM").domain(domid));
     }
@@ -100,19 +100,6 @@ fn find_vtpm(
 }
 
 export! {
-    /// Display `devid` of a domain; `ERROR_NOTFOUND` when there is none.
-    fn libxl_devid_to_device_vdispl(
-        this,
-        domid: u32,
-        devid: c_int,
-        vdispl: Out<libxl_device_vdispl>,
-    ) {
-        let found = this
-            .core
-            .block_on(async |op| list::vdispl(op, domid, devid).await)?;
-        vdispl.give(&found)
-    }
-
     /// TPM `devid` of a domain; 1 when there are others only, `ERROR_FAIL` when there is none at all.
     fn libxl_devid_to_device_vtpm(this, domid: u32, devid: c_int, vtpm: Out<libxl_device_vtpm>) {
         find_vtpm(this, domid, vtpm, |found| found.devid == devid)

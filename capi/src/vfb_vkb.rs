@@ -1,29 +1,23 @@
 //! Exports of the area "vfb/vkb".
 
-use std::ffi::c_int;
-
-use xenlight::device::{info, list};
-
-use crate::args::Out;
-use crate::device::{additions, infos, lists, removals};
-use crate::export::export;
+use crate::device::{additions, infos, lists, numbers, removals};
 use crate::types::{libxl_device_vfb, libxl_device_vkb, libxl_vkbinfo};
 
 lists! {
     /// The keyboards and pointers of a domain; NULL when it has none.
-    fn libxl_device_vkb_list, libxl_device_vkb_list_free(libxl_device_vkb) = list::vkbs;
+    fn libxl_device_vkb_list, libxl_device_vkb_list_free(libxl_device_vkb);
 }
 
 infos! {
     /// How a keyboard stands.
-    fn libxl_device_vkb_getinfo(libxl_device_vkb -> libxl_vkbinfo) = info::vkb;
+    fn libxl_device_vkb_getinfo(libxl_device_vkb -> libxl_vkbinfo);
 }
 
 additions! {
     /// Gives a domain a screen. What was left open is filled in.
-    fn libxl_device_vfb_add(libxl_device_vfb) = add_unstored;
+    fn libxl_device_vfb_add(libxl_device_vfb);
     /// Gives a domain a keyboard or pointer. What was left open is filled in.
-    fn libxl_device_vkb_add(libxl_device_vkb) = add_unstored;
+    fn libxl_device_vkb_add(libxl_device_vkb);
 }
 
 removals! {
@@ -37,12 +31,7 @@ removals! {
     fn libxl_device_vfb_destroy(libxl_device_vfb, On);
 }
 
-export! {
+numbers! {
     /// Keyboard `devid` of a domain; `ERROR_NOTFOUND` when there is none.
-    fn libxl_devid_to_device_vkb(this, domid: u32, devid: c_int, vkb: Out<libxl_device_vkb>) {
-        let found = this
-            .core
-            .block_on(async |op| list::vkb(op, domid, devid).await)?;
-        vkb.give(&found)
-    }
+    fn libxl_devid_to_device_vkb(vkb: libxl_device_vkb);
 }

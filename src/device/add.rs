@@ -3,26 +3,18 @@
 use std::time::Duration;
 
 use super::guest::{self, Guest};
-use super::kind::{Device, DeviceKind};
+use super::kind::{Device, Served};
+use super::record;
 use super::remove::{self, Force};
 use super::scripts::{self, Action};
 use super::state::{self, Seen, XenbusState};
-use super::{Kind, record};
+use super::traits::{Devices, Kind, Listed, When, each};
 use crate::engine::{Op, Rollback};
 use crate::log::Level;
 use crate::{Code, DOM0, Error, Result, log_line};
 
 /// How long a backend may take to get ready for the hotplug script.
 const READY: Duration = Duration::from_secs(10);
-
-/// Whether the guest is being made or already there; some defaults differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
-    /// Part of a new domain, whose failure removes all its devices.
-    Creation,
-    /// Added to an existing domain; a failure removes this device.
-    Hotplug,
-}
 
 /// Adds one device to `guest` and waits until its backend and its script are done.
 ///
@@ -50,18 +42,47 @@ pub fn undo_placement(undo: &Rollback, device: Device) {
 
 /// Adds all of `configs` to a new domain: [`place_all`], then [`connect_all`].
 pub async fn add_all<K: Kind>(op: &Op, guest: &Guest, configs: &mut [K]) -> Result<()> {
-    let devices = place_all(op, guest, configs).await?;
+    add_each(op, guest, each(configs)).await
+}
+
+/// Adds devices of one kind to a new domain: [`place_each`], then [`connect_all`].
+pub(super) async fn add_each(op: &Op, guest: &Guest, devices: Devices<'_>) -> Result<()> {
+    let devices = place_each(op, guest, devices).await?;
     connect_all(op, &devices).await
+}
+
+/// [`place_each`] of a list.
+pub async fn place_all<K: Kind>(op: &Op, guest: &Guest, configs: &mut [K]) -> Result<Vec<Device>> {
+    place_each(op, guest, each(configs)).await
 }
 
 /// Writes the nodes of all of a new domain's devices of a kind, one after the other, so that each sees the numbers taken
 /// before it.
-pub async fn place_all<K: Kind>(op: &Op, guest: &Guest, configs: &mut [K]) -> Result<Vec<Device>> {
-    let mut devices = Vec::with_capacity(configs.len());
-    for config in configs {
-        devices.push(place(op, guest, config, When::Creation).await?);
+pub(super) async fn place_each(
+    op: &Op,
+    guest: &Guest,
+    devices: Devices<'_>,
+) -> Result<Vec<Device>> {
+    let mut placed = Vec::with_capacity(devices.len());
+    for mut device in devices {
+        placed.push(place(op, guest, &mut *device, When::Creation).await?);
     }
-    Ok(devices)
+    Ok(placed)
+}
+
+/// Completes the devices of a domain that is being made, numbers included, before there are any nodes.
+pub async fn complete<K: Kind + Listed>(op: &Op, guest: &Guest, configs: &mut [K]) -> Result<()> {
+    complete_each(op, guest, each(configs)).await?;
+    K::number(configs);
+    Ok(())
+}
+
+/// Fills in what the configurations of a new domain's devices left open, but for numbers.
+pub(super) async fn complete_each(op: &Op, guest: &Guest, devices: Devices<'_>) -> Result<()> {
+    for mut device in devices {
+        set_defaults(op, guest, &mut *device, When::Creation).await?;
+    }
+    Ok(())
 }
 
 /// Waits for the backends of `devices` and runs their scripts, side by side. Returns the first error after all have
@@ -148,7 +169,8 @@ pub async fn connect(op: &Op, device: &Device) -> Result<()> {
             .context(format!("adding {}", device.record()))
             .domain(device.domid)
     };
-    if waits_for_backend(device.backend_kind) {
+    // QEMU connects by itself, and a keyboard's backend may start later.
+    if device.backend_kind.served() == Served::Driver {
         let seen = state::wait(op, &device.backend(), XenbusState::InitWait, READY).await;
         if seen.map_err(fail)? == Seen::Gone {
             return Err(fail(Error::inval("the backend was removed meanwhile")));
@@ -167,13 +189,4 @@ pub async fn connect(op: &Op, device: &Device) -> Result<()> {
     let facts = record::script_facts(op, device).await?;
     let runs = scripts::runs(device, Action::Add, &facts)?;
     scripts::execute(op, device, Action::Add, &runs).await
-}
-
-/// QEMU connects by itself, consoles have no handshake, a mere record has no backend, and a keyboard's may start later.
-fn waits_for_backend(kind: DeviceKind) -> bool {
-    let silent = matches!(
-        kind,
-        DeviceKind::None | DeviceKind::Console | DeviceKind::Vuart | DeviceKind::Vinput
-    );
-    !silent && !kind.is_qemu_backend()
 }

@@ -1,10 +1,26 @@
 //! The kinds of devices, as xenstore names them, and where a device stands in it.
 
+use super::kinds::for_each_kind;
 use crate::Domid;
 use crate::store::layout;
 
+/// How backends of a kind behave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// As a driver of the kernel, or a program like one: it follows the handshake, with a stop for hotplug scripts.
+    Driver,
+    /// In QEMU: it connects by itself, without that stop.
+    Qemu,
+    /// It follows the handshake, but may start later than its device.
+    Later,
+    /// By a daemon that watches the nodes: there is no handshake.
+    Daemon,
+    /// There is none.
+    Nobody,
+}
+
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal,)+) => {
+    ($($(#[$doc:meta])* $variant:ident $name:literal $served:ident $(($listed:ident))?;)+) => {
         /// What a device is: the directory under `device/` or `backend/` that holds it.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum DeviceKind { $($(#[$doc])* $variant,)+ }
@@ -19,60 +35,16 @@ macro_rules! kinds {
             pub fn from_name(name: &str) -> Option<Self> {
                 match name { $($name => Some(Self::$variant),)+ _ => None }
             }
+
+            /// How backends of this kind behave.
+            pub fn served(self) -> Served {
+                match self { $(Self::$variant => Served::$served,)+ }
+            }
         }
     };
 }
 
-kinds! {
-    /// Nothing but a record: an emulated device that has no paravirtual backend.
-    None = "none",
-    /// Network interface.
-    Vif = "vif",
-    /// Block device; as a backend, the kernel's.
-    Vbd = "vbd",
-    /// Block backend in QEMU.
-    Qdisk = "qdisk",
-    /// PCI passthrough.
-    Pci = "pci",
-    /// Framebuffer.
-    Vfb = "vfb",
-    /// Keyboard and pointer; as a backend, QEMU's.
-    Vkbd = "vkbd",
-    /// Console.
-    Console = "console",
-    /// Trusted platform module.
-    Vtpm = "vtpm",
-    /// USB controller.
-    Vusb = "vusb",
-    /// USB backend in QEMU.
-    Qusb = "qusb",
-    /// Shared file system; as a backend, QEMU's.
-    P9 = "9pfs",
-    /// Shared file system backend in a daemon of its own.
-    Xen9pfs = "xen_9pfs",
-    /// Display.
-    Vdispl = "vdispl",
-    /// Virtual UART (Arm).
-    Vuart = "vuart",
-    /// Socket calls.
-    Pvcalls = "pvcalls",
-    /// Sound card.
-    Vsnd = "vsnd",
-    /// Keyboard and pointer backend outside QEMU.
-    Vinput = "vinput",
-    /// Disk over virtio.
-    VirtioDisk = "virtio_disk",
-}
-
-impl DeviceKind {
-    /// Whether the backend lives in QEMU: it connects by itself, without a stop for hotplug scripts.
-    pub fn is_qemu_backend(self) -> bool {
-        matches!(
-            self,
-            Self::Qdisk | Self::Vfb | Self::Qusb | Self::P9 | Self::Vkbd
-        )
-    }
-}
+for_each_kind!(kinds);
 
 /// One device: who has it, which one it is, and who serves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,7 +1,7 @@
 //! What a CD drive holds, on record and in the nodes of its backend.
 
 use super::kind::{Device, DeviceKind};
-use super::list;
+use super::kinds::disk;
 use crate::engine::Op;
 use crate::store::Batch;
 use crate::types::DeviceDisk;
@@ -9,7 +9,7 @@ use crate::{Code, Domid, Error, Result};
 
 /// The CD drive, as it is on record, that the guest knows as `vdev`. [`Code::Fail`] when there is none of exactly that name on record.
 pub async fn cd_drive(op: &Op, domid: Domid, vdev: &str) -> Result<DeviceDisk> {
-    let found = list::disk(op, domid, vdev).await;
+    let found = disk::called(op, domid, vdev).await;
     let found = found.map_err(|error| match error.code() {
         Code::Inval => error.code_as(Code::Fail),
         _ => error,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 
-use super::kind::{Device, DeviceKind};
+use super::kind::{Device, DeviceKind, Served};
 use super::state::XenbusState;
 use crate::store::{Batch, Perms};
 
@@ -75,7 +75,7 @@ impl Nodes {
         let mut batch = Batch::new();
         let record = device.record();
         batch.rm(&record);
-        if device.backend_kind != DeviceKind::None {
+        if device.backend_kind.served() != Served::Nobody {
             batch.write(format!("{record}/frontend"), device.frontend());
             batch.write(format!("{record}/backend"), device.backend());
             self.frontend(device, &mut batch);

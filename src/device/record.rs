@@ -1,6 +1,9 @@
 //! The toolstack's own record of a domain's devices, `/libxl/DOMID/device`, which no guest can write. Everything that
 //! is read back about a device comes from here.
 
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
 use super::kind::{Device, DeviceKind, decimal};
 use super::scripts::Facts;
 use crate::engine::Op;
@@ -94,4 +97,101 @@ pub async fn stubdom_of(store: &Store, domid: Domid) -> Result<Option<Domid>> {
         .as_deref()
         .and_then(layout::parse_domid)
         .filter(|domid| *domid != 0))
+}
+
+/// One device's record, read whole.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// The device.
+    pub device: Device,
+    nodes: BTreeMap<String, String>,
+}
+
+impl Record {
+    /// Those of one kind, in the order of the store.
+    pub(super) async fn all(op: &Op, domid: Domid, kind: DeviceKind) -> Result<Vec<Self>> {
+        let devids = devids(&op.store()?, domid, kind).await?;
+        let reads = devids
+            .iter()
+            .map(|devid| Self::read(op, domid, kind, *devid));
+        let mut records = Vec::new();
+        for read in op.join(reads.collect()).await {
+            // A device that went away meanwhile is not there any more; that is no error.
+            records.extend(read?);
+        }
+        Ok(records)
+    }
+
+    /// That of one device, if there is one.
+    pub(super) async fn read(
+        op: &Op,
+        domid: Domid,
+        kind: DeviceKind,
+        devid: i32,
+    ) -> Result<Option<Self>> {
+        let store = &op.store()?;
+        let Some(device) = one(store, domid, kind, devid).await? else {
+            return Ok(None);
+        };
+        let path = &device.record();
+        let keys = store.list(path).await?;
+        let reads = keys
+            .iter()
+            .map(|key| async move { store.read_str(&format!("{path}/{key}")).await });
+        let values = op.join(reads.collect()).await;
+        let mut nodes = BTreeMap::new();
+        for (key, value) in keys.into_iter().zip(values) {
+            if let Some(value) = value? {
+                nodes.insert(key, value);
+            }
+        }
+        Ok(Some(Self { device, nodes }))
+    }
+
+    /// A record of these nodes.
+    #[cfg(test)]
+    pub(super) fn of(device: Device, nodes: &[(&str, &str)]) -> Self {
+        let nodes = nodes
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        Self {
+            device,
+            nodes: nodes.collect(),
+        }
+    }
+
+    /// The value of a node.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.nodes.get(key).map(String::as_str)
+    }
+
+    /// The value of a node, to keep.
+    pub fn owned(&self, key: &str) -> Option<String> {
+        self.nodes.get(key).cloned()
+    }
+
+    /// The value of a node that must be there.
+    pub fn required(&self, key: &str) -> Result<&str> {
+        self.text(key)
+            .ok_or_else(|| self.bad(&format!("has no node {key}")))
+    }
+
+    /// A number that may be missing, but not be something else.
+    pub fn number<N: FromStr>(&self, key: &str) -> Result<Option<N>> {
+        let parse = |text: &str| {
+            text.parse()
+                .map_err(|_| self.bad(&format!("has no number in {key}")))
+        };
+        self.text(key).map(parse).transpose()
+    }
+
+    /// Whether a number that may be missing is there and is not 0.
+    pub fn flag(&self, key: &str) -> Result<bool> {
+        Ok(self.number::<u32>(key)?.unwrap_or(0) != 0)
+    }
+
+    /// What is wrong with the record.
+    pub fn bad(&self, what: &str) -> Error {
+        Error::fail(format!("{} {what}", self.device.record())).domain(self.device.domid)
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::kind::{Device, DeviceKind};
+use super::kind::{Device, Served};
 use super::record;
 use super::scripts::{self, Action};
 use super::state::{self, Seen, XenbusState};
@@ -86,7 +86,7 @@ pub async fn remove_all(op: &Op, domid: Domid, force: Force) -> Result<()> {
     // Console backends have no closing handshake; xenconsoled and QEMU watch the nodes themselves.
     let (consoles, others): (Vec<_>, Vec<_>) = devices
         .into_iter()
-        .partition(|device| matches!(device.backend_kind, DeviceKind::Console | DeviceKind::Vuart));
+        .partition(|device| device.backend_kind.served() == Served::Daemon);
     let mut first = Ok(());
     for console in &consoles {
         first = first.and(logged(op, erase(op, console).await));
@@ -124,10 +124,10 @@ fn logged(op: &Op, outcome: Result<()>) -> Result<()> {
 
 /// Brings the backend to a stop.
 async fn close(op: &Op, device: &Device, force: Force) -> Result<()> {
-    if device.backend_kind == DeviceKind::None {
+    if device.backend_kind.served() == Served::Nobody {
         return Ok(());
     }
-    if device.backend_kind.is_qemu_backend() && !guest_runs(op, device.domid)? {
+    if device.backend_kind.served() == Served::Qemu && !guest_runs(op, device.domid)? {
         return close_after_qemu(op, device).await;
     }
     let dir = device.backend();
@@ -233,7 +233,7 @@ fn is_alive(pid: u32) -> bool {
 
 /// Runs the script, or waits for the serving domain to do its part.
 async fn detach(op: &Op, device: &Device) -> Result<()> {
-    if device.backend_kind == DeviceKind::None {
+    if device.backend_kind.served() == Served::Nobody {
         return Ok(());
     }
     if device.backend_domid == DOM0 {
@@ -256,7 +256,7 @@ async fn detach(op: &Op, device: &Device) -> Result<()> {
 /// Takes the device's nodes away, and the directories that this leaves empty.
 async fn erase(op: &Op, device: &Device) -> Result<()> {
     let mut paths = vec![device.record()];
-    if device.backend_kind != DeviceKind::None {
+    if device.backend_kind.served() != Served::Nobody {
         paths.splice(..0, [device.frontend(), device.backend()]);
     }
     let (store, paths) = (op.store()?, &paths);

@@ -7,6 +7,7 @@ use super::kind::{Device, DeviceKind};
 use super::running::{self, Recorded};
 use crate::engine::{Command, ExitStatus, Op};
 use crate::log::Level;
+use crate::paths::XEN_SCRIPTDIR;
 use crate::sys::{faults, standard};
 use crate::types::NicType;
 use crate::{Code, DOM0, Error, Result, log_line};
@@ -47,6 +48,15 @@ pub(super) struct Run {
     pub args: Vec<&'static str>,
     /// Variables set on top of the library's own environment.
     pub env: Vec<(&'static str, String)>,
+}
+
+/// A script's absolute path; relative names are those of the host's script directory.
+pub(super) fn script_path(script: &str) -> String {
+    if script.starts_with('/') {
+        script.to_owned()
+    } else {
+        format!("{XEN_SCRIPTDIR}/{script}")
+    }
 }
 
 /// The runs that `action` on `device` takes, in order; none for most kinds.

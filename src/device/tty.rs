@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use rustix::fs::{MemfdFlags, memfd_create};
 
+use super::guest::Guest;
 use super::kind::DeviceKind;
 use super::record;
 use crate::engine::{Command, Op};
@@ -61,7 +62,7 @@ pub async fn primary(op: &Op, domid: Domid) -> Result<Address> {
             type_: ConsoleType::Pv,
         });
     }
-    let guest = super::Guest::read(op, domid).await;
+    let guest = Guest::read(op, domid).await;
     let type_ = match guest.map_err(|error| error.code_as(Code::Inval))?.type_ {
         DomainType::Hvm => ConsoleType::Serial,
         _ => ConsoleType::Pv,

@@ -29,10 +29,10 @@ pub use pair::{stubdom_of, target_of};
 pub(crate) use process::{first, wait_for_state};
 pub use serve::keep as keep_served;
 
+use crate::device::every;
 use crate::engine::Op;
-use crate::release;
 use crate::store::layout;
-use crate::types::{DeviceModelVersion, DiskBackend, DomainConfig, P9Type, UsbctrlType};
+use crate::types::{DeviceModelVersion, DeviceUsbctrl, DomainConfig, UsbctrlType};
 use crate::{DOM0, Domid, Error, Result, qmp};
 
 /// How long a QEMU in dom0 may take to say that it runs, and a device model to go on.
@@ -75,24 +75,8 @@ pub fn why_unserved(config: &DomainConfig) -> Option<String> {
 /// Whether a PV or PVH guest needs a QEMU in this domain, for its framebuffers, its file systems, or those of its
 /// disks, USB controllers and channels that this domain serves. A keyboard without a framebuffer gets no input from QEMU.
 pub fn needed(config: &DomainConfig) -> bool {
-    let here = |backend: Domid| backend == DOM0;
-    !config.vfbs.is_empty()
-        || config
-            .p9s
-            .iter()
-            .any(|p9| match release::SHARED_DIRECTORIES_HAVE_A_SERVER {
-                true => p9.type_ != P9Type::Xen9pfsd && here(p9.backend_domid),
-                false => true,
-            })
-        || config
-            .disks
-            .iter()
-            .any(|disk| disk.backend == DiskBackend::Qdisk && here(disk.backend_domid))
-        || config
-            .usbctrls
-            .iter()
-            .any(|usb| usb.type_ == UsbctrlType::Qusb && here(usb.backend_domid))
-        || config.channels.iter().any(|c| here(c.backend_domid))
+    let usb = |usb: &DeviceUsbctrl| usb.type_ == UsbctrlType::Qusb && usb.backend_domid == DOM0;
+    every::need_qemu(config) || config.usbctrls.iter().any(usb)
 }
 
 /// A conversation with a guest's device model, in dom0 or in a stub domain. Where the proxy to a stub domain has ended, it is
@@ -191,7 +175,7 @@ pub fn process_of(domid: Domid, pid: u32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::{DeviceDisk, DeviceVfb, DeviceVkb, VkbBackend};
+    use crate::types::{DeviceDisk, DeviceVfb, DeviceVkb, DiskBackend, VkbBackend};
 
     #[test]
     fn a_guest_needs_qemu_for_what_qemu_serves() {

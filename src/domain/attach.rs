@@ -3,75 +3,26 @@
 use super::create::start_device_model;
 use super::userdata::Userdata;
 use super::{config, defaults, query};
-use crate::device::{self, Device, Guest, Kind, When};
+use crate::device::{self, Device, Guest, Kind, Listed, Served, When};
 use crate::dm;
 use crate::engine::{FileLock, Op};
 use crate::store::layout;
-use crate::types::{
-    DeviceDisk, DeviceNic, DeviceVdispl, DeviceVsnd, DeviceVtpm, DomainConfig, DomainType,
-};
+use crate::types::{DomainConfig, DomainType};
 use crate::{Code, DOM0, Domid, Result};
 
 /// Held while a guest that runs gets its first QEMU.
 const DEVICE_MODEL_LOCK: &str = "libxl-device-model-lock";
 
-/// A kind of device that the stored configuration lists.
-pub trait Stored: Kind + Clone {
-    /// The list.
-    fn list(config: &mut DomainConfig) -> &mut Vec<Self>;
-
-    /// Whether both mean the same device of a domain.
-    fn is_same(&self, other: &Self) -> bool;
-
-    /// Takes over from the configuration in use what only adding could decide; the rest stays open.
-    fn adopt(&mut self, used: &Self);
-}
-
-impl Stored for DeviceDisk {
-    fn list(config: &mut DomainConfig) -> &mut Vec<Self> {
-        &mut config.disks
-    }
-
-    fn is_same(&self, other: &Self) -> bool {
-        self.vdev == other.vdev
-    }
-
-    fn adopt(&mut self, _: &Self) {}
-}
-
-/// Kinds that are told apart by their number.
-macro_rules! stored_by_number {
-    ($($type:ident in $list:ident { $($member:ident),* })*) => {$(
-        impl Stored for $type {
-            fn list(config: &mut DomainConfig) -> &mut Vec<Self> {
-                &mut config.$list
-            }
-
-            fn is_same(&self, other: &Self) -> bool {
-                self.devid == other.devid
-            }
-
-            fn adopt(&mut self, used: &Self) {
-                self.devid = used.devid;
-                $(self.$member = used.$member;)*
-            }
-        }
-    )*};
-}
-
-stored_by_number! {
-    DeviceNic in nics { nictype, mac }
-    DeviceVtpm in vtpms { uuid }
-    DeviceVdispl in vdispls { be_alloc }
-    DeviceVsnd in vsnds {}
-}
-
-/// Adds a device to a domain and to its stored configuration, then waits until it is connected.
+/// Adds a device to a domain, and to its stored configuration if that follows devices of this kind; then waits until it is
+/// connected.
 ///
 /// Fills in what `device` left open. [`Code::DeviceExists`] when there is such a device; nothing is left of one that could
 /// not be connected but its entry in the stored configuration, which is ignored as long as there is no such device.
-pub async fn attach<K: Stored>(op: &Op, domid: Domid, device: &mut K) -> Result<Device> {
+pub async fn attach<K: Kind + Listed>(op: &Op, domid: Domid, device: &mut K) -> Result<Device> {
     let guest = Guest::read(op, domid).await?;
+    if K::FOLLOWED.is_none() {
+        return device::add(op, &guest, device, When::Hotplug).await;
+    }
     let mut saved = device.clone();
     device::prepare(op, &guest, device, When::Hotplug).await?;
     saved.adopt(device);
@@ -108,8 +59,8 @@ async fn attach_prepared(
 }
 
 /// Puts the device into the place of one that was there before it, or at the end.
-pub(super) fn enlist<K: Stored>(config: &mut DomainConfig, device: K) {
-    let list = K::list(config);
+pub(super) fn enlist<K: Listed>(config: &mut DomainConfig, device: K) {
+    let list = K::list_mut(config);
     match list.iter_mut().find(|known| known.is_same(&device)) {
         Some(known) => *known = device,
         None => list.push(device),
@@ -119,7 +70,7 @@ pub(super) fn enlist<K: Stored>(config: &mut DomainConfig, device: K) {
 /// Whether a PV or PVH guest needs a QEMU in dom0 for this device. An HVM guest has one.
 fn served_by_qemu_here(guest: &Guest, device: &Device) -> bool {
     guest.type_ != DomainType::Hvm
-        && device.backend_kind.is_qemu_backend()
+        && device.backend_kind.served() == Served::Qemu
         && device.backend_domid == DOM0
 }
 
@@ -149,7 +100,7 @@ async fn first_device_model(op: &Op, domid: Domid, mut config: DomainConfig) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::{DiskFormat, Mac};
+    use crate::types::{DeviceDisk, DeviceNic, DiskFormat, Mac};
 
     fn nic(devid: i32, mac: u8) -> DeviceNic {
         DeviceNic {

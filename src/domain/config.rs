@@ -1,6 +1,7 @@
 //! The domain's configuration as the library keeps it: JSON in the userdata, brought up to date with what runs.
 
 use super::userdata::Locked;
+use crate::device::every;
 use crate::types::{self, DomainBuildInfoU, DomainConfig};
 use crate::{Code, Error, Result};
 
@@ -31,22 +32,7 @@ pub fn save(data: &Locked<'_>, config: &DomainConfig) -> Result<()> {
 /// Takes over into the caller's configuration, as it was before defaults, what only the creation could decide. The rest
 /// stays open, so that a later release may decide better when the domain is built again.
 pub fn adopt(saved: &mut DomainConfig, used: &DomainConfig) {
-    for (saved, used) in saved.nics.iter_mut().zip(&used.nics) {
-        saved.devid = used.devid;
-        saved.nictype = used.nictype;
-        saved.mac = used.mac;
-    }
-    for (saved, used) in saved.vtpms.iter_mut().zip(&used.vtpms) {
-        saved.devid = used.devid;
-        saved.uuid = used.uuid;
-    }
-    for (saved, used) in saved.vdispls.iter_mut().zip(&used.vdispls) {
-        saved.devid = used.devid;
-        saved.be_alloc = used.be_alloc;
-    }
-    for (saved, used) in saved.vsnds.iter_mut().zip(&used.vsnds) {
-        saved.devid = used.devid;
-    }
+    every::adopt(saved, used);
     saved.c_info.uuid = used.c_info.uuid;
     saved.b_info.video_memkb = used.b_info.video_memkb;
     // A machine that receives the guest must know which it was.

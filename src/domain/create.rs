@@ -2,12 +2,11 @@
 
 use super::build::{Built, Channels};
 use super::{config, defaults, destroy, make, passthrough, refuse, stubdom, userdata};
-use crate::device::{self, Console, Guest, Kind, Ring, When};
+use crate::device::{self, Console, DeviceKind, Guest, Ring, Step, When, every};
 use crate::dm;
 use crate::engine::{Op, ProgressHow};
 use crate::log::Level;
-use crate::release;
-use crate::types::{DeviceVkb, DomainBuildInfoU, DomainConfig, DomainType, EventU};
+use crate::types::{DomainConfig, DomainType, EventU};
 use crate::{Boxed, Code, Domid, Result, log_line};
 
 /// A creation's end.
@@ -78,26 +77,21 @@ async fn furnish(
     make::store(op, domid, config).await?;
     make::dm_version(op, domid, config).await?;
     let guest = Guest::read(op, domid).await?;
-    for disk in &mut config.disks {
-        device::set_defaults(op, &guest, disk, When::Creation).await?;
-    }
-    device::number_nics(op, &guest, &mut config.nics).await?;
+    every::complete_named(op, &guest, config).await?;
     let boot = make::boot_files(config);
     let (channels, built) = make::populate(op, domid, config, &boot).await?;
     // The width of a PV guest, which its devices' protocol depends on, is known only now.
     let guest = Guest::read(op, domid).await?;
-    let disks = device::place_all(op, &guest, &mut config.disks).await?;
+    let opened = every::place(op, &guest, config, Step::Opened).await?;
     passthrough::grant(op, domid, &config.b_info)?;
-    consoles_and_displays(op, &guest, config, &channels, &built).await?;
-    let disks = Box::pin(device::connect_all(op, &disks));
-    device_model(op, domid, config, disks).await?;
-    device::add_all(op, &guest, &mut config.nics).await?;
-    device::add_all(op, &guest, &mut config.vtpms).await?;
-    device::add_all(op, &guest, &mut config.vdispls).await?;
-    device::add_all(op, &guest, &mut config.vsnds).await?;
-    if release::SHARED_DIRECTORIES_HAVE_A_SERVER {
-        dm::directories::serve(op, domid, &config.p9s).await?;
-        device::add_all(op, &guest, &mut config.p9s).await?;
+    announced(op, &guest, config, &channels, &built).await?;
+    let connected = Box::pin(device::connect_all(op, &opened));
+    device_model(op, domid, config, connected).await?;
+    for kind in every::at(Step::Added) {
+        if kind.kind == DeviceKind::P9 {
+            dm::directories::serve(op, domid, &config.p9s).await?;
+        }
+        kind.add(op, &guest, config).await?;
     }
     device::tty::wait_for_primary(op, domid).await?;
     op.progress(console, domid, EventU::DomainCreateConsoleAvailable);
@@ -107,66 +101,26 @@ async fn furnish(
     }
 }
 
-async fn consoles_and_displays(
+/// Announces the devices that the device model serves, which does not run yet, and the first console.
+async fn announced(
     op: &Op,
     guest: &Guest,
     config: &mut DomainConfig,
     channels: &Channels,
     built: &Built,
 ) -> Result<()> {
-    for (channel, number) in config.channels.iter_mut().zip(1..) {
-        let console = device::console_of_channel(op, channel, number).await?;
-        place(op, guest, &mut [console]).await?;
-    }
-    if !release::SHARED_DIRECTORIES_HAVE_A_SERVER {
-        place(op, guest, &mut config.p9s).await?;
-    }
-    place(op, guest, &mut config.pvcallsifs).await?;
-    if release::HVM_KEYBOARDS {
-        keyboards(op, guest, config).await?;
-    }
-    if config.c_info.type_ != DomainType::Hvm {
-        place(op, guest, &mut config.vfbs).await?;
-        if !release::HVM_KEYBOARDS {
-            place(op, guest, &mut config.vkbs).await?;
-        }
+    for step in [Step::Announced, Step::AnnouncedLast] {
+        every::place(op, guest, config, step).await?;
     }
     let ring = Ring {
         port: channels.console_port,
         frame: built.console_frame,
         tty: None,
     };
-    place(
-        op,
-        guest,
-        &mut [Console::primary(channels.daemons.console, ring)],
-    )
-    .await?;
-    match unasked_keyboard(config) {
-        Some(keyboard) if !release::HVM_KEYBOARDS => place(op, guest, &mut [keyboard]).await,
-        _ => Ok(()),
-    }
-}
-
-/// The keyboards and pointers of the configuration, or the one that an HVM guest gets unasked.
-async fn keyboards(op: &Op, guest: &Guest, config: &mut DomainConfig) -> Result<()> {
-    match unasked_keyboard(config) {
-        Some(keyboard) if config.vkbs.is_empty() => place(op, guest, &mut [keyboard]).await,
-        _ => place(op, guest, &mut config.vkbs).await,
-    }
-}
-
-fn unasked_keyboard(config: &DomainConfig) -> Option<DeviceVkb> {
-    match &config.b_info.u {
-        DomainBuildInfoU::Hvm(hvm) => (hvm.vkb_device == Some(true)).then(DeviceVkb::default),
-        _ => None,
-    }
-}
-
-/// Announces devices whose server is the device model, which does not run yet.
-async fn place<K: Kind>(op: &Op, guest: &Guest, configs: &mut [K]) -> Result<()> {
-    for config in configs {
-        device::place(op, guest, config, When::Creation).await?;
+    let mut console = Console::primary(channels.daemons.console, ring);
+    device::place(op, guest, &mut console, When::Creation).await?;
+    if let Some(mut keyboard) = device::late_keyboard(config) {
+        device::place(op, guest, &mut keyboard, When::Creation).await?;
     }
     Ok(())
 }

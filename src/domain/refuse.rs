@@ -1,6 +1,7 @@
 //! What a configuration may ask for and this library cannot do yet. It is refused before there is a domain: one line says
 //! what it is, and what to do instead.
 
+use crate::device::NOT_BUILT;
 use crate::types::{DeviceModelVersion, DomainBuildInfo, DomainBuildInfoHvm, DomainBuildInfoU};
 use crate::types::{DomainConfig, VgaInterfaceType};
 use crate::{Error, Result};
@@ -10,16 +11,10 @@ const STUB_DOMAIN: &str = "device_model_stubdomain_override";
 
 /// Devices that this library cannot give a guest. Asked before the defaults, which would judge them by what the machine can do.
 pub(super) fn devices(config: &DomainConfig) -> Result<()> {
-    let usb = "leave it out; usbdevice= gives an HVM guest emulated devices";
-    for (what, count, advice) in [
-        ("pci", config.pcidevs.len(), "leave it out"),
-        ("dtdev", config.dtdevs.len(), "leave it out"),
-        ("usbctrl", config.usbctrls.len(), usb),
-        ("usbdev", config.usbdevs.len(), usb),
-        ("virtio", config.virtios.len(), "leave it out"),
-    ] {
-        if count != 0 {
-            return Err(Error::ni(format!("{what}= is not implemented")).hint(advice));
+    for kind in &NOT_BUILT {
+        if (kind.count)(config) != 0 {
+            let what = format!("{}= is not implemented", kind.word);
+            return Err(Error::ni(what).hint(kind.advice));
         }
     }
     Ok(())

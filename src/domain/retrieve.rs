@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use super::userdata::{self, Userdata};
 use super::{config, memory, query, sched};
-use crate::device::{DeviceKind, list};
+use crate::device::every;
 use crate::dm;
 use crate::engine::{FileLock, Op};
-use crate::log::Level;
 use crate::store::layout;
-use crate::types::{Bitmap, DeviceDisk, DeviceModelVersion, DiskFormat, DomainConfig, DomainType};
-use crate::{Code, Domid, Result, log_line};
+use crate::types::{Bitmap, DeviceModelVersion, DomainConfig, DomainType};
+use crate::{Code, Domid, Result};
 
 /// How long QEMU may take to list its vCPUs.
 const QMP: Duration = Duration::from_secs(10);
@@ -36,7 +35,7 @@ pub async fn retrieve(op: &Op, domid: Domid) -> Result<DomainConfig> {
     config.b_info.target_memkb = target.target_kb.wrapping_add(fudge);
     config.b_info.max_memkb = target.max_kb;
     config.b_info.sched_params = sched::read(op.xen()?, domid)?;
-    devices(op, domid, &mut config).await?;
+    every::refresh(op, domid, &mut config).await?;
     Ok(config)
 }
 
@@ -60,66 +59,4 @@ async fn vcpus(op: &Op, domid: Domid, config: &DomainConfig) -> Result<Bitmap> {
         }
     }
     Ok(present)
-}
-
-/// Drops the devices that are gone, and takes over what can change in those that are left.
-async fn devices(op: &Op, domid: Domid, config: &mut DomainConfig) -> Result<()> {
-    let disks = list::disks(op, domid).await?;
-    keep(op, domid, "disk", &mut config.disks, |disk| {
-        let found = disks.iter().find(|found| found.vdev == disk.vdev);
-        found.map(|found| medium(disk, found)).is_some()
-    });
-    let nics = recorded(op, domid, DeviceKind::Vif).await?;
-    keep(op, domid, "nic", &mut config.nics, |nic| {
-        nics.contains(&nic.devid)
-    });
-    let vtpms = recorded(op, domid, DeviceKind::Vtpm).await?;
-    keep(op, domid, "vtpm", &mut config.vtpms, |tpm| {
-        vtpms.contains(&tpm.devid)
-    });
-    let vdispls = recorded(op, domid, DeviceKind::Vdispl).await?;
-    keep(op, domid, "vdispl", &mut config.vdispls, |vdispl| {
-        vdispls.contains(&vdispl.devid)
-    });
-    let vsnds = recorded(op, domid, DeviceKind::Vsnd).await?;
-    keep(op, domid, "vsnd", &mut config.vsnds, |vsnd| {
-        vsnds.contains(&vsnd.devid)
-    });
-    Ok(())
-}
-
-fn keep<T>(
-    op: &Op,
-    domid: Domid,
-    what: &str,
-    devices: &mut Vec<T>,
-    there: impl FnMut(&mut T) -> bool,
-) {
-    let before = devices.len();
-    devices.retain_mut(there);
-    let gone = before - devices.len();
-    if gone > 0 {
-        log_line!(
-            op.log(),
-            Level::Warn,
-            domid,
-            "{gone} {what} devices in the stored configuration are gone, leaving them out"
-        );
-    }
-}
-
-/// The numbers of the devices that the toolstack has on record.
-async fn recorded(op: &Op, domid: Domid, kind: DeviceKind) -> Result<Vec<i32>> {
-    let path = layout::libxl_device_kind(domid, kind.name());
-    let names = op.store()?.list(&path).await?;
-    Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
-}
-
-/// A drive that has become empty; a medium that was put in is in the stored configuration already.
-fn medium(disk: &mut DeviceDisk, now: &DeviceDisk) {
-    let empty = now.pdev_path.as_deref().unwrap_or_default().is_empty();
-    if now.removable != 0 && empty {
-        disk.pdev_path = Some(String::new());
-        disk.format = DiskFormat::Empty;
-    }
 }

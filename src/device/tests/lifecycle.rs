@@ -138,7 +138,7 @@ fn a_disk_comes_and_goes_with_its_script() {
     assert_eq!(again.unwrap_err().code(), Code::DeviceExists);
     assert_eq!(bench.store.get(&format!("{BACKEND}/state")).unwrap(), b"2");
 
-    let found = run(&bench, async |op| list::disks(op, 7).await).unwrap();
+    let found = run(&bench, async |op| list::all::<DeviceDisk>(op, 7).await).unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].vdev, disk.vdev);
     assert_eq!(found[0].script, None);
@@ -310,9 +310,9 @@ fn numbers_follow_the_highest_one() {
     })
     .unwrap();
     assert_eq!(fourth.devid, 6);
-    let found = run(&bench, async |op| list::vkbs(op, 7).await).unwrap();
+    let found = run(&bench, async |op| list::all::<DeviceVkb>(op, 7).await).unwrap();
     assert_eq!(found.len(), 4);
-    let none = run(&bench, async |op| list::vkb(op, 7, 3).await);
+    let none = run(&bench, async |op| list::one::<DeviceVkb>(op, 7, 3).await);
     assert_eq!(none.unwrap_err().code(), Code::Notfound);
 }
 

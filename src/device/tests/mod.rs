@@ -1,6 +1,7 @@
 //! Defaults of each kind, and node sets compared with what the C library wrote on real Xen.
 
 mod defaults;
+mod every;
 mod lifecycle;
 mod nodes;
 mod running;

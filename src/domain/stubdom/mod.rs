@@ -80,7 +80,7 @@ async fn steps(
         ..Guest::read(op, stubdom).await?
     };
     let disks = device::place_all(op, &serves, &mut config.disks).await?;
-    device::number_nics(op, &serves, &mut config.nics).await?;
+    device::complete(op, &serves, &mut config.nics).await?;
     wiring::screen(op, &serves, &mut config).await?;
     let log = consoles::log_file(op, guest).await?;
     let save = save_file(guest);

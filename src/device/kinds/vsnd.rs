@@ -2,11 +2,12 @@
 
 use std::fmt::Display;
 
-use super::Kind;
-use super::add::When;
-use super::guest::Guest;
-use super::kind::{Device, DeviceKind};
-use super::nodes::{Entries, Nodes};
+use crate::device::guest::Guest;
+use crate::device::kind::{Device, DeviceKind};
+use crate::device::nodes::{Entries, Nodes};
+use crate::device::record::Record;
+use crate::device::traits::{Kind, Listed, Step, When, listed_by_number};
+use crate::device::view::View;
 use crate::log::Logger;
 use crate::types::{DeviceVsnd, VsndParams};
 use crate::{Domid, Result};
@@ -75,4 +76,32 @@ fn params(path: &str, params: &VsndParams, front: &mut Entries) {
 fn list(items: impl Iterator<Item = impl Display>) -> Option<String> {
     let items: Vec<String> = items.map(|item| item.to_string()).collect();
     (!items.is_empty()).then(|| items.join(","))
+}
+
+impl Listed for DeviceVsnd {
+    const KIND: DeviceKind = DeviceKind::Vsnd;
+    const NAME: &'static str = "sound card";
+    const STEP: Step = Step::Added;
+    const FOLLOWED: Option<&'static str> = Some("vsnd");
+
+    type Info = ();
+
+    listed_by_number!(vsnds);
+
+    fn adopt(&mut self, used: &Self) {
+        self.devid = used.devid;
+    }
+
+    /// What is in the guest's directory alone is not read back.
+    fn read(record: &Record) -> Result<Self> {
+        Ok(Self {
+            backend_domid: record.device.backend_domid,
+            devid: record.device.devid,
+            ..Self::default()
+        })
+    }
+
+    async fn info(&self, _: &View<'_>) -> Result<()> {
+        Ok(())
+    }
 }

@@ -1,12 +1,11 @@
 //! Consoles. The first one is set up by the toolstack before the guest runs and keeps its old place in xenstore; the
 //! others are ordinary devices that QEMU serves.
 
-use super::Kind;
-use super::add::When;
-use super::guest::Guest;
-use super::kind::{Device, DeviceKind};
-use super::nodes::Nodes;
-use super::state::XenbusState;
+use crate::device::guest::Guest;
+use crate::device::kind::{Device, DeviceKind};
+use crate::device::nodes::Nodes;
+use crate::device::state::XenbusState;
+use crate::device::traits::{Kind, When};
 use crate::log::Logger;
 use crate::{Domid, Error, Result};
 

@@ -2,19 +2,25 @@
 
 use std::os::unix::fs::FileTypeExt;
 
-use super::add::When;
-use super::guest::Guest;
-use super::kind::{Device, DeviceKind};
-use super::nodes::Nodes;
-use super::state::XenbusState;
-use super::vdev::Vdev;
-use super::{Kind, script_path};
+use crate::device::guest::Guest;
+use crate::device::kind::{Device, DeviceKind};
+use crate::device::list;
+use crate::device::nodes::Nodes;
+use crate::device::record::Record;
+use crate::device::scripts::script_path;
+use crate::device::state::XenbusState;
+use crate::device::traits::{Devices, Kind, Listed, Step, When, each};
+use crate::device::vdev::Vdev;
+use crate::device::view::View;
+use crate::engine::Op;
 use crate::log::{Level, Logger};
 use crate::release;
+use crate::store::layout;
 use crate::types::{
-    DeviceDisk, DiskBackend, DiskFormat, DiskSpecification, DiskTransport, DomainType,
+    DeviceDisk, DiskBackend, DiskFormat, DiskSpecification, DiskTransport, Diskinfo, DomainConfig,
+    DomainType,
 };
-use crate::{DOM0, Domid, Error, Result, log_line};
+use crate::{Boxed, DOM0, Domid, Error, Result, log_line};
 
 impl Kind for DeviceDisk {
     fn backend_domain(&mut self) -> (Option<&str>, &mut Domid) {
@@ -115,6 +121,163 @@ impl Kind for DeviceDisk {
             .set_some("protocol", guest.protocol);
         Ok(nodes)
     }
+}
+
+impl Listed for DeviceDisk {
+    const KIND: DeviceKind = DeviceKind::Vbd;
+    const NAME: &'static str = "disk";
+    const STEP: Step = Step::Opened;
+    const FOLLOWED: Option<&'static str> = Some("disk");
+    const NAMED_TO_QEMU: bool = true;
+
+    type Info = Diskinfo;
+
+    fn list(config: &DomainConfig) -> &Vec<Self> {
+        &config.disks
+    }
+
+    fn list_mut(config: &mut DomainConfig) -> &mut Vec<Self> {
+        &mut config.disks
+    }
+
+    fn devices(config: &mut DomainConfig) -> Devices<'_> {
+        each(&mut config.disks)
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.vdev == other.vdev
+    }
+
+    fn needs_qemu(&self) -> bool {
+        self.backend == DiskBackend::Qdisk && self.backend_domid == DOM0
+    }
+
+    fn kind_on_record(op: &Op, domid: Domid) -> Boxed<'_, Result<DeviceKind>> {
+        Box::pin(kind_on_record(op, domid))
+    }
+
+    fn on_record(&self) -> Result<(DeviceKind, i32)> {
+        let name = self.vdev.as_deref().unwrap_or("");
+        let unknown = || Error::fail(format!("{name:?} is no virtual disk name"));
+        let devid = Vdev::parse(name).ok_or_else(unknown)?.devid;
+        let kind = match self.backend {
+            DiskBackend::Standalone => DeviceKind::VirtioDisk,
+            _ => DeviceKind::Vbd,
+        };
+        Ok((kind, devid))
+    }
+
+    /// The image format is not recorded and stays unknown.
+    fn read(record: &Record) -> Result<Self> {
+        let backend = match record.required("type")? {
+            "phy" => DiskBackend::Phy,
+            "qdisk" => DiskBackend::Qdisk,
+            "standalone" => DiskBackend::Standalone,
+            _ => DiskBackend::Unknown,
+        };
+        let mut disk = Self {
+            backend_domid: record.device.backend_domid,
+            pdev_path: record.text("params").map(|params| path_of(params, backend)),
+            vdev: Some(record.required("dev")?.to_owned()),
+            backend,
+            removable: i32::from(record.required("removable")? != "0"),
+            readwrite: i32::from(record.required("mode")? == "w"),
+            is_cdrom: i32::from(record.required("device-type")? == "cdrom"),
+            colo_enable: Some(record.text("colo-host").is_some()),
+            ..Self::default()
+        };
+        if disk.colo_enable == Some(true) {
+            disk.colo_host = record.owned("colo-host");
+            disk.colo_port = record
+                .number("colo-port")?
+                .ok_or_else(|| record.bad("has no colo-port"))?;
+            disk.colo_export = Some(record.required("colo-export")?.to_owned());
+            disk.active_disk = Some(record.required("active-disk")?.to_owned());
+            disk.hidden_disk = Some(record.required("hidden-disk")?.to_owned());
+        }
+        let specification = record.text("specification").unwrap_or("xen");
+        disk.specification = DiskSpecification::from_name(specification)
+            .ok_or_else(|| record.bad("has a specification nobody knows"))?;
+        if disk.specification == DiskSpecification::Virtio {
+            if record.required("transport")? != DiskTransport::Mmio.name() {
+                return Err(record.bad("has a virtio transport other than mmio"));
+            }
+            disk.transport = DiskTransport::Mmio;
+            disk.base = record
+                .number("base")?
+                .ok_or_else(|| record.bad("has no base"))?;
+            disk.irq = record
+                .number("irq")?
+                .ok_or_else(|| record.bad("has no irq"))?;
+            if release::VIRTIO_GRANTS {
+                let used: Option<u32> = record.number("grant_usage")?;
+                let unsaid = record.device.backend_domid != DOM0;
+                disk.grant_usage = Some(used.map_or(unsaid, |used| used != 0));
+            }
+        }
+        Ok(disk)
+    }
+
+    fn refresh<'a>(op: &'a Op, domid: Domid, disks: &'a mut Vec<Self>) -> Boxed<'a, Result<()>> {
+        Box::pin(async move {
+            let there = list::all::<Self>(op, domid).await?;
+            disks.retain_mut(|disk| {
+                let now = there.iter().find(|there| there.is_same(disk));
+                now.map(|now| disk.take_medium(now)).is_some()
+            });
+            Ok(())
+        })
+    }
+
+    async fn info(&self, view: &View<'_>) -> Result<Diskinfo> {
+        Ok(Diskinfo {
+            backend: Some(view.device.backend()),
+            backend_id: view.device.backend_domid,
+            frontend: Some(view.device.frontend()),
+            frontend_id: view.device.domid,
+            devid: view.device.devid,
+            state: view.number("state").await?,
+            evtch: view.number("event-channel").await?,
+            rref: view.number("ring-ref").await?,
+        })
+    }
+}
+
+/// The disk called `vdev`; [`Code::Inval`](crate::Code::Inval) when that is no name, [`Code::Fail`](crate::Code::Fail) when there
+/// is no such disk.
+pub async fn called(op: &Op, domid: Domid, vdev: &str) -> Result<DeviceDisk> {
+    let unknown = || Error::inval(format!("{vdev:?} is no virtual disk name")).domain(domid);
+    let devid = Vdev::parse(vdev).ok_or_else(unknown)?.devid;
+    let kind = kind_on_record(op, domid).await?;
+    match Record::read(op, domid, kind, devid).await? {
+        Some(record) => DeviceDisk::read(&record),
+        None => Err(Error::fail(format!("there is no disk {vdev}")).domain(domid)),
+    }
+}
+
+/// Under which kind the disks of `domid` are recorded.
+async fn kind_on_record(op: &Op, domid: Domid) -> Result<DeviceKind> {
+    let store = op.store()?;
+    let mut present = Vec::new();
+    for kind in [DeviceKind::Vbd, DeviceKind::VirtioDisk] {
+        let path = layout::libxl_device_kind(domid, kind.name());
+        if store.read(&path).await?.is_some() {
+            present.push(kind);
+        }
+    }
+    match present[..] {
+        [] => Ok(DeviceKind::Vbd),
+        [kind] => Ok(kind),
+        _ => Err(Error::inval("both Xen and virtio disks are recorded").domain(domid)),
+    }
+}
+
+/// The path in `params`: QEMU's backend has the format in front of it.
+fn path_of(params: &str, backend: DiskBackend) -> String {
+    let split = params
+        .split_once(':')
+        .filter(|_| backend == DiskBackend::Qdisk);
+    split.map_or(params, |(_, path)| path).to_owned()
 }
 
 /// What the host says about a disk's path.
@@ -263,8 +426,17 @@ impl DeviceDisk {
         }
     }
 
+    /// A drive that has become empty; a medium that was put in is in the stored configuration already.
+    fn take_medium(&mut self, now: &Self) {
+        let empty = now.pdev_path.as_deref().unwrap_or_default().is_empty();
+        if now.removable != 0 && empty {
+            self.pdev_path = Some(String::new());
+            self.format = DiskFormat::Empty;
+        }
+    }
+
     /// What stands in the node `params`: the path, and for QEMU's backend the format in front of it.
-    pub(super) fn params(&self, by_qemu: bool) -> Result<String> {
+    pub(in crate::device) fn params(&self, by_qemu: bool) -> Result<String> {
         let path = self.pdev_path.as_deref().unwrap_or("");
         if by_qemu {
             return Ok(format!("{}:{path}", self.format_name()?));
@@ -321,5 +493,59 @@ fn backend_name(backend: DiskBackend) -> &'static str {
         DiskBackend::Qdisk => "qdisk",
         DiskBackend::Standalone => "standalone",
         _ => "phy",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DISK: [(&str, &str); 5] = [
+        ("params", "qcow2:/a:b"),
+        ("dev", "xvda"),
+        ("removable", "0"),
+        ("mode", "w"),
+        ("device-type", "disk"),
+    ];
+
+    fn read(nodes: &[(&str, &str)]) -> Result<DeviceDisk> {
+        let device = Device::plain(3, DeviceKind::Vbd, 51712, 0);
+        DeviceDisk::read(&Record::of(device, nodes))
+    }
+
+    #[test]
+    fn a_disk_comes_back_from_its_nodes() {
+        let mut nodes = DISK.to_vec();
+        nodes.push(("type", "qdisk"));
+        let disk = read(&nodes).unwrap();
+        assert_eq!(disk.pdev_path.as_deref(), Some("/a:b"));
+        assert_eq!(disk.backend, DiskBackend::Qdisk);
+        assert_eq!((disk.removable, disk.readwrite, disk.is_cdrom), (0, 1, 0));
+        assert_eq!(disk.specification, DiskSpecification::Xen);
+        assert_eq!(disk.colo_enable, Some(false));
+    }
+
+    #[test]
+    fn a_path_with_a_colon_is_kept_where_no_format_stands_before_it() {
+        assert_eq!(
+            path_of("/dev/disk/by-path/pci-0000:00", DiskBackend::Phy),
+            "/dev/disk/by-path/pci-0000:00"
+        );
+        assert_eq!(path_of("aio:", DiskBackend::Qdisk), "");
+    }
+
+    #[test]
+    fn an_incomplete_record_is_an_error_that_names_the_node() {
+        for missing in 1..DISK.len() {
+            let mut nodes = DISK.to_vec();
+            let (key, _) = nodes.remove(missing);
+            nodes.push(("type", "qdisk"));
+            let error = read(&nodes).unwrap_err();
+            assert!(
+                error.to_string().ends_with(&format!("has no node {key}")),
+                "{error}"
+            );
+            assert_eq!(error.domid(), Some(3));
+        }
     }
 }

@@ -1,14 +1,15 @@
 //! Shared directories over the 9P protocol, served by QEMU or by a daemon of their own.
 
-use super::Kind;
-use super::add::When;
-use super::guest::Guest;
-use super::kind::{Device, DeviceKind};
-use super::nodes::Nodes;
+use crate::device::guest::Guest;
+use crate::device::kind::{Device, DeviceKind};
+use crate::device::nodes::Nodes;
+use crate::device::record::Record;
+use crate::device::traits::{Kind, Listed, Step, When, listed_by_number};
+use crate::device::view::View;
 use crate::log::Logger;
 use crate::release;
 use crate::types::{DeviceP9, P9Type};
-use crate::{Domid, Error, Result};
+use crate::{DOM0, Domid, Error, Result};
 
 impl Kind for DeviceP9 {
     fn backend_domain(&mut self) -> (Option<&str>, &mut Domid) {
@@ -78,5 +79,50 @@ impl Kind for DeviceP9 {
         }
         nodes.front.set_some("tag", self.tag.as_deref());
         Ok(nodes)
+    }
+}
+
+impl Listed for DeviceP9 {
+    const KIND: DeviceKind = DeviceKind::P9;
+    const NAME: &'static str = "shared directory";
+    const STEP: Step = match release::SHARED_DIRECTORIES_HAVE_A_SERVER {
+        true => Step::Added,
+        false => Step::Announced,
+    };
+
+    type Info = ();
+
+    listed_by_number!(p9s);
+
+    fn needs_qemu(&self) -> bool {
+        match release::SHARED_DIRECTORIES_HAVE_A_SERVER {
+            true => self.type_ != P9Type::Xen9pfsd && self.backend_domid == DOM0,
+            false => true,
+        }
+    }
+
+    fn read(record: &Record) -> Result<Self> {
+        let daemon = record.device.backend_kind == DeviceKind::Xen9pfs;
+        let limit = |key| Ok::<i32, Error>(record.number::<u32>(key)?.unwrap_or(0).cast_signed());
+        Ok(Self {
+            backend_domid: record.device.backend_domid,
+            devid: record.device.devid,
+            path: record.owned("path"),
+            security_model: record.owned("security_model"),
+            type_: match daemon {
+                true => P9Type::Xen9pfsd,
+                false if release::SHARED_DIRECTORIES_HAVE_A_SERVER => P9Type::Qemu,
+                false => P9Type::Unknown,
+            },
+            max_space: limit("max-space")?,
+            max_files: limit("max-files")?,
+            max_open_files: limit("max-open-files")?,
+            auto_delete: record.flag("auto-delete")?,
+            ..Self::default()
+        })
+    }
+
+    async fn info(&self, _: &View<'_>) -> Result<()> {
+        Ok(())
     }
 }

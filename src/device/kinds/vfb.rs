@@ -1,12 +1,13 @@
 //! Framebuffers, which QEMU shows over VNC or SDL.
 
-use super::Kind;
-use super::add::When;
-use super::guest::Guest;
-use super::kind::{Device, DeviceKind};
-use super::nodes::Nodes;
+use crate::device::guest::Guest;
+use crate::device::kind::{Device, DeviceKind};
+use crate::device::nodes::Nodes;
+use crate::device::record::Record;
+use crate::device::traits::{Devices, Kind, Listed, Step, When, each, listed_by_number};
+use crate::device::view::View;
 use crate::log::Logger;
-use crate::types::DeviceVfb;
+use crate::types::{DeviceVfb, DomainConfig, DomainType};
 use crate::{Domid, Result};
 
 impl Kind for DeviceVfb {
@@ -54,5 +55,50 @@ impl Kind for DeviceVfb {
             .set_some("xauthority", sdl.xauthority.as_deref())
             .set_some("display", sdl.display.as_deref());
         Ok(nodes)
+    }
+}
+
+impl Listed for DeviceVfb {
+    const KIND: DeviceKind = DeviceKind::Vfb;
+    const NAME: &'static str = "framebuffer";
+    const STEP: Step = Step::AnnouncedLast;
+
+    type Info = ();
+
+    listed_by_number!(vfbs but devices);
+
+    /// An HVM guest's screen is QEMU's own.
+    fn devices(config: &mut DomainConfig) -> Devices<'_> {
+        match config.c_info.type_ {
+            DomainType::Hvm => Devices::new(),
+            _ => each(&mut config.vfbs),
+        }
+    }
+
+    fn needs_qemu(&self) -> bool {
+        true
+    }
+
+    fn read(record: &Record) -> Result<Self> {
+        let mut found = Self {
+            backend_domid: record.device.backend_domid,
+            devid: record.device.devid,
+            ..Self::default()
+        };
+        let (vnc, sdl) = (&mut found.vnc, &mut found.sdl);
+        vnc.enable = Some(record.flag("vnc")?);
+        vnc.listen = record.owned("vnclisten");
+        vnc.passwd = record.owned("vncpasswd");
+        vnc.display = record.number("vncdisplay")?.unwrap_or(0);
+        vnc.findunused = Some(record.flag("vncunused")?);
+        sdl.enable = Some(record.flag("sdl")?);
+        sdl.opengl = Some(record.flag("opengl")?);
+        sdl.xauthority = record.owned("xauthority");
+        sdl.display = record.owned("display");
+        Ok(found)
+    }
+
+    async fn info(&self, _: &View<'_>) -> Result<()> {
+        Ok(())
     }
 }

@@ -1,10 +1,11 @@
 //! Sockets of the guest that another domain opens for it.
 
-use super::Kind;
-use super::add::When;
-use super::guest::Guest;
-use super::kind::{Device, DeviceKind};
-use super::nodes::Nodes;
+use crate::device::guest::Guest;
+use crate::device::kind::{Device, DeviceKind};
+use crate::device::nodes::Nodes;
+use crate::device::record::Record;
+use crate::device::traits::{Kind, Listed, Step, When, listed_by_number};
+use crate::device::view::View;
 use crate::log::Logger;
 use crate::types::DevicePvcallsif;
 use crate::{Domid, Result};
@@ -33,5 +34,27 @@ impl Kind for DevicePvcallsif {
 
     fn nodes(&self, device: &Device, _: &Guest) -> Result<Nodes> {
         Ok(Nodes::handshake(device))
+    }
+}
+
+impl Listed for DevicePvcallsif {
+    const KIND: DeviceKind = DeviceKind::Pvcalls;
+    const NAME: &'static str = "interface for socket calls";
+    const STEP: Step = Step::Announced;
+
+    type Info = ();
+
+    listed_by_number!(pvcallsifs);
+
+    fn read(record: &Record) -> Result<Self> {
+        Ok(Self {
+            backend_domid: record.device.backend_domid,
+            devid: record.device.devid,
+            ..Self::default()
+        })
+    }
+
+    async fn info(&self, _: &View<'_>) -> Result<()> {
+        Ok(())
     }
 }

@@ -1,0 +1,202 @@
+//! All kinds of devices that a domain's configuration lists, without their types: what a new domain gets, what of it is stored, and
+//! what is left of that later.
+
+use super::add::{add_each, complete_each, place_each};
+use super::guest::Guest;
+use super::kind::{Device, DeviceKind};
+use super::kinds::for_each_kind;
+use super::traits::{Devices, Listed, Step};
+use crate::engine::Op;
+use crate::log::Level;
+use crate::types::DomainConfig;
+use crate::{Boxed, Domid, Result, log_line};
+
+/// A kind without its type; see [`Listed`].
+pub struct AnyKind {
+    /// Under which kind its devices are recorded.
+    pub kind: DeviceKind,
+    step: Step,
+    followed: Option<&'static str>,
+    named_to_qemu: bool,
+    devices: fn(&mut DomainConfig) -> Devices<'_>,
+    number: fn(&mut DomainConfig),
+    adopt: fn(&mut DomainConfig, &DomainConfig),
+    refresh: Refresh,
+    needs_qemu: fn(&DomainConfig) -> bool,
+}
+
+/// Gives how many devices are gone.
+type Refresh = for<'a> fn(&'a Op, Domid, &'a mut DomainConfig) -> Boxed<'a, Result<usize>>;
+
+impl AnyKind {
+    const fn of<K: Listed>() -> Self {
+        Self {
+            kind: K::KIND,
+            step: K::STEP,
+            followed: K::FOLLOWED,
+            named_to_qemu: K::NAMED_TO_QEMU,
+            devices: K::devices,
+            number: |config| K::number(K::list_mut(config)),
+            adopt: |saved, used| {
+                for (saved, used) in K::list_mut(saved).iter_mut().zip(K::list(used)) {
+                    saved.adopt(used);
+                }
+            },
+            refresh: |op, domid, config| {
+                Box::pin(async move {
+                    let devices = K::list_mut(config);
+                    let before = devices.len();
+                    K::refresh(op, domid, devices).await?;
+                    Ok(before - devices.len())
+                })
+            },
+            needs_qemu: |config| K::list(config).iter().any(K::needs_qemu),
+        }
+    }
+
+    /// Adds the devices of a new domain.
+    pub async fn add(&self, op: &Op, guest: &Guest, config: &mut DomainConfig) -> Result<()> {
+        add_each(op, guest, (self.devices)(config)).await
+    }
+}
+
+macro_rules! table {
+    ($($(#[$doc:meta])* $kind:ident $name:literal $served:ident $(($listed:ident))?;)+) => {
+        /// The kinds, in the order of the list.
+        static KINDS: &[AnyKind] = &[$($(AnyKind::of::<crate::types::$listed>(),)?)+];
+    };
+}
+
+for_each_kind!(table);
+
+/// The kinds whose devices a new domain gets in `step`.
+pub fn at(step: Step) -> impl Iterator<Item = &'static AnyKind> {
+    KINDS.iter().filter(move |kind| kind.step == step)
+}
+
+/// Completes the devices of a new domain that QEMU's command line names, numbers included.
+pub async fn complete_named(op: &Op, guest: &Guest, config: &mut DomainConfig) -> Result<()> {
+    for kind in KINDS.iter().filter(|kind| kind.named_to_qemu) {
+        complete_each(op, guest, (kind.devices)(config)).await?;
+        (kind.number)(config);
+    }
+    Ok(())
+}
+
+/// Writes the nodes of the devices that a new domain gets in `step`.
+pub async fn place(
+    op: &Op,
+    guest: &Guest,
+    config: &mut DomainConfig,
+    step: Step,
+) -> Result<Vec<Device>> {
+    let mut placed = Vec::new();
+    for kind in at(step) {
+        placed.extend(place_each(op, guest, (kind.devices)(config)).await?);
+    }
+    Ok(placed)
+}
+
+/// Takes over into a new domain's configuration, as its caller gave it, what only adding could decide.
+pub fn adopt(saved: &mut DomainConfig, used: &DomainConfig) {
+    for kind in KINDS {
+        (kind.adopt)(saved, used);
+    }
+}
+
+/// Drops the devices that are gone from the stored configuration, and takes over what can change in those that are left.
+pub async fn refresh(op: &Op, domid: Domid, config: &mut DomainConfig) -> Result<()> {
+    for kind in KINDS {
+        let Some(what) = kind.followed else {
+            continue;
+        };
+        let gone = (kind.refresh)(op, domid, config).await?;
+        if gone > 0 {
+            log_line!(
+                op.log(),
+                Level::Warn,
+                domid,
+                "{gone} {what} devices in the stored configuration are gone, leaving them out"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Whether it takes a QEMU in this domain to serve a device of a PV or PVH guest.
+pub fn need_qemu(config: &DomainConfig) -> bool {
+    KINDS.iter().any(|kind| (kind.needs_qemu)(config))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::{NOT_BUILT, NotBuilt};
+    use crate::release;
+    use crate::types;
+
+    /// Lists of a configuration that hold no devices.
+    const NO_DEVICES: [&str; 1] = ["rdms"];
+
+    /// The lists of a domain's configuration, and whether all releases have them.
+    fn lists() -> Vec<(&'static str, bool)> {
+        let description = include_str!("../../idl/libxl.idl");
+        let (_, members) = description
+            .split_once("\nstruct domain_config in {\n")
+            .unwrap();
+        let (members, _) = members.split_once("\n}").unwrap();
+        let lists = members.lines().filter(|line| line.contains('['));
+        lists
+            .map(|line| {
+                let name = line.split_whitespace().next().unwrap();
+                (name, !line.contains("since"))
+            })
+            .filter(|(name, _)| !NO_DEVICES.contains(name))
+            .collect()
+    }
+
+    #[test]
+    fn each_list_of_a_configuration_has_a_kind_or_is_refused() {
+        let lists = lists();
+        assert!(lists.len() > KINDS.len(), "{lists:?}");
+        let mut known = 0;
+        for (name, everywhere) in lists {
+            let text = format!("{{\"{name}\": [{{}}]}}");
+            let mut config: DomainConfig = types::from_json_str(&text).unwrap();
+            let kinds = KINDS
+                .iter()
+                .filter(|kind| !(kind.devices)(&mut config).is_empty());
+            let kinds = kinds.count();
+            let asks = |list: &&NotBuilt| (list.count)(&config) != 0;
+            let refused = NOT_BUILT.iter().filter(asks).count();
+            let here = everywhere || kinds + refused > 0;
+            assert!(!here || kinds + refused == 1, "{name}: {kinds} {refused}");
+            known += kinds;
+        }
+        assert_eq!(known, KINDS.len());
+    }
+
+    #[test]
+    fn the_order_of_a_creation() {
+        let names = |step| at(step).map(|kind| kind.kind.name()).collect::<Vec<_>>();
+        assert_eq!(names(Step::Opened), ["vbd"]);
+        let (mut announced, mut last) = (vec!["console", "pvcalls"], vec!["vfb"]);
+        let mut added = vec!["vif", "vtpm", "vdispl", "vsnd"];
+        match release::SHARED_DIRECTORIES_HAVE_A_SERVER {
+            true => added.push("9pfs"),
+            false => announced.insert(1, "9pfs"),
+        }
+        match release::HVM_KEYBOARDS {
+            true => announced.push("vkbd"),
+            false => last.push("vkbd"),
+        }
+        assert_eq!(names(Step::Announced), announced);
+        assert_eq!(names(Step::AnnouncedLast), last);
+        assert_eq!(names(Step::Added), added);
+        let named = KINDS.iter().filter(|kind| kind.named_to_qemu);
+        let named: Vec<_> = named.map(|kind| kind.kind.name()).collect();
+        assert_eq!(named, ["vbd", "vif"]);
+        let followed: Vec<_> = KINDS.iter().filter_map(|kind| kind.followed).collect();
+        assert_eq!(followed, ["disk", "nic", "vtpm", "vdispl", "vsnd"]);
+    }
+}
