@@ -131,7 +131,7 @@ export! {
         domid: u32,
         num: Out<c_int>,
     ) -> *mut libxl_device_channel [else null_mut()] {
-        let channels = crate::device::list::<libxl_device_channel>(&this, domid);
+        let channels = crate::device::list::<libxl_device_channel>(this, domid);
         num.set(0)?;
         num.list_or_null(&channels?)
     }

@@ -116,7 +116,7 @@ macro_rules! lists {
                 domid: u32,
                 num: $crate::args::Out<std::ffi::c_int>,
             ) -> *mut $config [else std::ptr::null_mut()] {
-                let list = $crate::device::list::<$config>(&this, domid);
+                let list = $crate::device::list::<$config>(this, domid);
                 // An empty list and a failure are both NULL; callers go by the count.
                 num.offer(|| 0);
                 num.list_or_null(&list?)

@@ -39,7 +39,7 @@ export! {
     /// The network interface with the address `mac`; `ERROR_INVAL` when there is none.
     fn libxl_mac_to_device_nic(this, domid: u32, mac: Text, nic: Out<libxl_device_nic>) {
         let mac = parse_mac(mac.required()?)?;
-        let nics = device::list::<libxl_device_nic>(&this, domid)?;
+        let nics = device::list::<libxl_device_nic>(this, domid)?;
         let none = || Error::inval(format!("no network interface has the address {mac}"));
         let found = nics.iter().find(|nic| nic.mac == mac);
         let found = found

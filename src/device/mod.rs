@@ -6,6 +6,7 @@
 //! ([`every`]). What is read back comes from the toolstack's own record alone ([`record`]).
 
 mod add;
+mod disk_backend;
 pub mod eject;
 pub mod every;
 mod guest;

@@ -88,6 +88,7 @@ async fn furnish(
     let connected = Box::pin(device::connect_all(op, &opened));
     device_model(op, domid, config, connected).await?;
     for kind in every::at(Step::Added) {
+        // What serves shared directories may have to be started for the first of them.
         if kind.kind == DeviceKind::P9 {
             dm::directories::serve(op, domid, &config.p9s).await?;
         }

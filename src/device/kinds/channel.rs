@@ -183,6 +183,7 @@ fn chardev_output(devid: i32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::tests::sample::{self, Sample};
     use crate::types::DomainType;
 
     /// What becomes of a channel that is a new domain's `number`-th.
@@ -259,5 +260,30 @@ mod tests {
         let bad = record(1, &[("name", "a"), ("connection", "tcp")]);
         let bad = DeviceChannel::read_all(&[bad]).unwrap_err();
         assert_eq!(bad.code(), Code::Inval);
+    }
+
+    impl Sample for DeviceChannel {
+        fn sample() -> Self {
+            Self {
+                backend_domid: sample::SERVER,
+                devid: 0,
+                name: Some("org.example.agent".into()),
+                u: DeviceChannelU::Socket(DeviceChannelSocket {
+                    path: Some("/run/agent".into()),
+                }),
+                ..Self::default()
+            }
+        }
+
+        fn spoil(&mut self) {
+            self.name = Some("org.example.other".into());
+        }
+
+        fn recorded(self) -> Self {
+            Self {
+                backend_domid: 0,
+                ..self
+            }
+        }
     }
 }

@@ -181,6 +181,7 @@ fn random_mac() -> Result<Mac> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::tests::sample::{self, Sample};
 
     #[test]
     fn a_nic_comes_back_and_nonsense_does_not() {
@@ -206,6 +207,35 @@ mod tests {
             ("mtu", ""),
         ] {
             assert!(read(&[bad]).is_err(), "{bad:?}");
+        }
+    }
+
+    impl Sample for DeviceNic {
+        fn sample() -> Self {
+            Self {
+                backend_domid: sample::SERVER,
+                mac: Mac([0, 0x16, 0x3e, 1, 2, 3]),
+                mtu: 9000,
+                ip: Some("10.0.0.1".into()),
+                vlan: Some("4".into()),
+                bridge: Some("xenbr1".into()),
+                coloft_forwarddev: Some("eth1".into()),
+                colo_checkpoint_port: Some("1".into()),
+                ..Self::default()
+            }
+        }
+
+        fn spoil(&mut self) {
+            self.devid = 9;
+        }
+
+        fn recorded(self) -> Self {
+            assert_eq!((self.devid, self.nictype), (0, NicType::Vif));
+            Self {
+                model: None,
+                trusted: None,
+                ..self
+            }
         }
     }
 }

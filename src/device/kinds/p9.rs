@@ -126,3 +126,38 @@ impl Listed for DeviceP9 {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::tests::sample::{self, Sample};
+
+    impl Sample for DeviceP9 {
+        fn sample() -> Self {
+            let served = release::SHARED_DIRECTORIES_HAVE_A_SERVER;
+            Self {
+                backend_domid: sample::SERVER,
+                tag: Some("share".into()),
+                path: Some("/share".into()),
+                security_model: Some("none".into()),
+                type_: if served {
+                    P9Type::Xen9pfsd
+                } else {
+                    P9Type::Unknown
+                },
+                max_space: if served { -1 } else { 0 },
+                max_files: i32::from(served),
+                auto_delete: served,
+                ..Self::default()
+            }
+        }
+
+        fn spoil(&mut self) {
+            self.devid = 9;
+        }
+
+        fn recorded(self) -> Self {
+            Self { tag: None, ..self }
+        }
+    }
+}

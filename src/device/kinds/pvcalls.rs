@@ -58,3 +58,26 @@ impl Listed for DevicePvcallsif {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::tests::sample::{self, Sample};
+
+    impl Sample for DevicePvcallsif {
+        fn sample() -> Self {
+            Self {
+                backend_domid: sample::SERVER,
+                ..Self::default()
+            }
+        }
+
+        fn spoil(&mut self) {
+            self.devid = 9;
+        }
+
+        fn recorded(self) -> Self {
+            self
+        }
+    }
+}

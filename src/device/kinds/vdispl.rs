@@ -132,6 +132,8 @@ pub(crate) fn fuzzing_resolution(text: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::tests::sample::{self, Sample};
+    use crate::types::ConnectorParam;
 
     #[test]
     fn a_guests_resolution_is_two_numbers_or_nothing() {
@@ -148,6 +150,33 @@ mod tests {
             b"\xff",
         ] {
             assert_eq!(resolution(bad), None);
+        }
+    }
+
+    impl Sample for DeviceVdispl {
+        fn sample() -> Self {
+            Self {
+                backend_domid: sample::SERVER,
+                be_alloc: true,
+                connectors: vec![ConnectorParam {
+                    unique_id: Some("id0".into()),
+                    width: 800,
+                    height: 600,
+                }],
+                ..Self::default()
+            }
+        }
+
+        fn spoil(&mut self) {
+            self.devid = 9;
+        }
+
+        fn recorded(self) -> Self {
+            Self {
+                be_alloc: false,
+                connectors: Vec::new(),
+                ..self
+            }
         }
     }
 }

@@ -102,3 +102,36 @@ impl Listed for DeviceVfb {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::tests::sample::{self, Sample};
+
+    impl Sample for DeviceVfb {
+        fn sample() -> Self {
+            let mut sample = Self {
+                backend_domid: sample::SERVER,
+                keymap: Some("de".into()),
+                ..Self::default()
+            };
+            sample.vnc.passwd = Some("secret".into());
+            sample.vnc.display = 4;
+            sample.sdl.enable = Some(true);
+            sample.sdl.display = Some(":0".into());
+            sample.sdl.xauthority = Some("/x".into());
+            sample
+        }
+
+        fn spoil(&mut self) {
+            self.devid = 9;
+        }
+
+        fn recorded(self) -> Self {
+            Self {
+                keymap: None,
+                ..self
+            }
+        }
+    }
+}

@@ -139,3 +139,36 @@ fn unasked(config: &DomainConfig) -> Option<DeviceVkb> {
 pub fn late_keyboard(config: &DomainConfig) -> Option<DeviceVkb> {
     unasked(config).filter(|_| !release::HVM_KEYBOARDS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::tests::sample::{self, Sample};
+
+    impl Sample for DeviceVkb {
+        fn sample() -> Self {
+            Self {
+                backend_domid: sample::SERVER,
+                backend_type: VkbBackend::Linux,
+                unique_id: Some("id".into()),
+                feature_disable_keyboard: true,
+                feature_abs_pointer: true,
+                feature_multi_touch: true,
+                multi_touch_width: 800,
+                multi_touch_height: 600,
+                multi_touch_num_contacts: 10,
+                width: 1920,
+                height: 1080,
+                ..Self::default()
+            }
+        }
+
+        fn spoil(&mut self) {
+            self.devid = 9;
+        }
+
+        fn recorded(self) -> Self {
+            self
+        }
+    }
+}

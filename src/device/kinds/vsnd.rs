@@ -105,3 +105,30 @@ impl Listed for DeviceVsnd {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::tests::sample::{self, Sample};
+
+    impl Sample for DeviceVsnd {
+        fn sample() -> Self {
+            Self {
+                backend_domid: sample::SERVER,
+                short_name: Some("card".into()),
+                ..Self::default()
+            }
+        }
+
+        fn spoil(&mut self) {
+            self.devid = 9;
+        }
+
+        fn recorded(self) -> Self {
+            Self {
+                short_name: None,
+                ..self
+            }
+        }
+    }
+}

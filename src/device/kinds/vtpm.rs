@@ -96,3 +96,27 @@ impl Listed for DeviceVtpm {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::tests::sample::{self, Sample};
+
+    impl Sample for DeviceVtpm {
+        fn sample() -> Self {
+            Self {
+                backend_domid: sample::SERVER,
+                ..Self::default()
+            }
+        }
+
+        fn spoil(&mut self) {
+            self.devid = 9;
+        }
+
+        fn recorded(self) -> Self {
+            assert_eq!((self.devid, self.uuid.is_nil()), (0, false));
+            self
+        }
+    }
+}

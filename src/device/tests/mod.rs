@@ -5,6 +5,7 @@ mod every;
 mod lifecycle;
 mod nodes;
 mod running;
+pub(super) mod sample;
 mod tree;
 
 use super::guest::Guest;
