@@ -4,12 +4,12 @@
 use std::os::fd::OwnedFd;
 
 use super::process::{self, Helper};
-use super::{Pair, START_TIMEOUT, destroy, limit, logfile};
+use super::{Pair, START_TIMEOUT, limit, logfile};
 use crate::engine::{Command, Op, Rollback};
 use crate::paths::{STUBDOM_SERVER, VCHAN_PROXY, XEN_LOGDIR};
 use crate::store::layout;
 use crate::sys::standard;
-use crate::{Domid, Error, Result};
+use crate::{Domid, Error, Result, qmp};
 
 /// How the two differ.
 pub(super) struct Attendant {
@@ -37,7 +37,7 @@ impl Attendant {
         let log = logfile::open(&log_name).map_err(|error| error.domain(guest))?;
         undo.push(self.undo, move |op: Op| async move {
             let ended = end_process(&op, stubdom, guest).await;
-            ended.and(destroy::remove_sockets(guest))
+            ended.and(qmp::remove_sockets(guest))
         });
         let state_path = layout::qmp_proxy_state(stubdom);
         // A state left by another stub domain of this number would look like readiness.

@@ -1,7 +1,6 @@
 //! Taking device models down: the QEMU in dom0, the QMP proxy of a stub domain, and what they leave behind.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
@@ -36,7 +35,7 @@ pub(super) async fn all(op: &Op, domid: Domid) -> Result<()> {
         // The guest may be gone already, so it is not asked which device model it had.
         outcome = outcome.and(attendant::end(op, domid, target).await);
         // The proxy made them, in the name of the guest.
-        outcome = outcome.and(remove_sockets(target));
+        outcome = outcome.and(qmp::remove_sockets(target));
     }
     // Last: as long as they run, they write there.
     outcome.and(op.store()?.rm(&layout::dm(DOM0, domid)).await)
@@ -53,7 +52,7 @@ pub(super) async fn local(op: &Op, domid: Domid) -> Result<()> {
     };
     ended
         .and(remove_nodes(op, domid).await)
-        .and(remove_sockets(domid))
+        .and(qmp::remove_sockets(domid))
         .and(restrict::remove_root(domid))
 }
 
@@ -201,21 +200,6 @@ fn kill_if_of(pid: Pid, uid: u32) -> Result<(), Errno> {
         Ok(()) | Err(Errno::SRCH) => Ok(()),
         Err(error) => Err(error),
     }
-}
-
-/// Removes the sockets on which a domain's QEMU, or the proxy to it, talked.
-pub(super) fn remove_sockets(domid: Domid) -> Result<()> {
-    let mut outcome = Ok(());
-    for path in [qmp::socket_path(domid), qmp::statistics_socket_path(domid)] {
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                let failed = Error::io(format_args!("cannot remove {path}"), &error);
-                outcome = outcome.and(Err(failed.domain(domid)));
-            }
-            _ => {}
-        }
-    }
-    outcome
 }
 
 /// Whether a device model was ever started for the domain.

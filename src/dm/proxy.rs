@@ -1,7 +1,7 @@
 //! The QMP proxy: a process in dom0 between the guest's QMP socket and the vchan to its stub domain.
 
 use super::attendant::{self, Attendant};
-use super::{Pair, destroy, is_up, process, serve, stubdom_name, stubdom_of};
+use super::{Pair, is_up, process, serve, stubdom_name, stubdom_of};
 use crate::engine::{Op, Rollback};
 use crate::log::Level;
 use crate::paths::VCHAN_PROXY;
@@ -45,7 +45,7 @@ pub(super) async fn revive(op: &Op, guest: Domid) -> Result<bool> {
     op.with_rollback(|undo| async move {
         attendant::end_process(op, stubdom, guest).await?;
         // The program does not bind to a name that is there.
-        destroy::remove_sockets(guest)?;
+        qmp::remove_sockets(guest)?;
         let name = stubdom_name(op, guest).await?;
         let pair = Pair {
             stubdom,

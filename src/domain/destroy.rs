@@ -5,7 +5,7 @@
 use std::io;
 
 use super::history::History;
-use super::stubdom;
+use super::stubdom::consoles;
 use super::userdata::Userdata;
 use crate::device::{self, Force};
 use crate::engine::{Op, Work};
@@ -204,7 +204,7 @@ impl Victim {
         }
         let domid = self.domid;
         for path in [
-            stubdom::save_file(domid),
+            consoles::save_file(domid),
             format!("{XEN_STATEDIR}/{RESUME_FILE}.{domid}"),
         ] {
             match std::fs::remove_file(&path) {

@@ -8,6 +8,8 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -15,9 +17,9 @@ use serde_json::Value;
 pub use client::Client;
 pub use command::{Chardev, VncServer};
 
-use crate::Domid;
 use crate::paths::{XEN_RUNDIR, XEN_STATEDIR};
 use crate::types::Uuid;
+use crate::{Domid, Error, Result};
 
 /// The socket on which a domain's QEMU, or the proxy to it, talks to the toolstack.
 pub fn socket_path(domid: Domid) -> String {
@@ -27,6 +29,21 @@ pub fn socket_path(domid: Domid) -> String {
 /// The socket on which a domain's QEMU talks to programs that gather statistics.
 pub fn statistics_socket_path(domid: Domid) -> String {
     format!("{XEN_RUNDIR}/qmp-libxenstat-{domid}")
+}
+
+/// Removes the sockets on which a domain's QEMU, or the proxy to it, talked.
+pub fn remove_sockets(domid: Domid) -> Result<()> {
+    let mut outcome = Ok(());
+    for path in [socket_path(domid), statistics_socket_path(domid)] {
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                let failed = Error::io(format_args!("cannot remove {path}"), &error);
+                outcome = outcome.and(Err(failed.domain(domid)));
+            }
+            _ => {}
+        }
+    }
+    outcome
 }
 
 /// QEMU, and the proxy to a stub domain's QEMU, serve one client at a time; this is the lock that all toolstack

@@ -1,14 +1,14 @@
 //! A device model in a domain of its own: made, given its arguments and devices, started, and awaited.
 
 mod config;
-mod consoles;
+pub(super) mod consoles;
 mod wait;
 mod wiring;
 
 use std::path::Path;
 
 pub(super) use config::own_disk;
-pub(super) use consoles::save_file;
+use consoles::save_file;
 use rustix::fs::{Access, access};
 #[cfg(feature = "fuzzing")]
 pub(crate) use wait::fuzzing_complaint;
