@@ -187,4 +187,33 @@ macro_rules! listed_by_number {
     };
 }
 
-pub(super) use listed_by_number;
+/// What [`Kind`] says of a kind that is told apart by its number; with `plain` of one whose backend has the kind's own name.
+macro_rules! numbered {
+    () => {
+        fn backend_domain(&mut self) -> (Option<&str>, &mut crate::Domid) {
+            (self.backend_domname.as_deref(), &mut self.backend_domid)
+        }
+
+        fn numbered(&mut self) -> Option<(crate::device::kind::DeviceKind, &mut i32)> {
+            Some((
+                <Self as crate::device::traits::Listed>::KIND,
+                &mut self.devid,
+            ))
+        }
+    };
+    (plain) => {
+        numbered!();
+
+        fn device(&self, domid: crate::Domid) -> crate::Result<crate::device::kind::Device> {
+            let kind = <Self as crate::device::traits::Listed>::KIND;
+            Ok(crate::device::kind::Device::plain(
+                domid,
+                kind,
+                self.devid,
+                self.backend_domid,
+            ))
+        }
+    };
+}
+
+pub(super) use {listed_by_number, numbered};

@@ -36,3 +36,20 @@ impl<'a> View<'a> {
         Ok(number.and_then(|n| i32::try_from(n).ok()).unwrap_or(-1))
     }
 }
+
+/// A `libxl_…info`, whose first members are the same for all kinds; those from `devid` on are given, without `state`.
+macro_rules! info {
+    ($view:ident, $type:ident { devid: $devid:expr, $($rest:tt)* }) => {
+        $type {
+            backend: Some($view.device.backend()),
+            backend_id: $view.device.backend_domid,
+            frontend: Some($view.device.frontend()),
+            frontend_id: $view.device.domid,
+            devid: $devid,
+            state: $view.number("state").await?,
+            $($rest)*
+        }
+    };
+}
+
+pub(super) use info;

@@ -11,7 +11,7 @@ use crate::device::nodes::Nodes;
 use crate::device::record::Record;
 use crate::device::traits::{Devices, Kind, Listed, Step, When};
 use crate::device::tty;
-use crate::device::view::View;
+use crate::device::view::{View, info};
 use crate::log::Logger;
 use crate::types::{
     ChannelConnection, Channelinfo, ChannelinfoPty, ChannelinfoU, DeviceChannel,
@@ -153,17 +153,15 @@ impl Listed for DeviceChannel {
             }),
             other => ChannelinfoU::init(other),
         };
-        Ok(Channelinfo {
-            backend: Some(view.device.backend()),
-            backend_id: view.device.backend_domid,
-            frontend: Some(view.device.frontend()),
-            frontend_id: view.device.domid,
-            devid: self.devid,
-            state: view.number("state").await?,
-            evtch: view.number("port").await?,
-            rref: view.number("ring-ref").await?,
-            u,
-        })
+        Ok(info!(
+            view,
+            Channelinfo {
+                devid: self.devid,
+                evtch: view.number("port").await?,
+                rref: view.number("ring-ref").await?,
+                u,
+            }
+        ))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::device::scripts::script_path;
 use crate::device::state::XenbusState;
 use crate::device::traits::{Devices, Kind, Listed, Step, When, each};
 use crate::device::vdev::Vdev;
-use crate::device::view::View;
+use crate::device::view::{View, info};
 use crate::engine::Op;
 use crate::log::Logger;
 use crate::release;
@@ -228,16 +228,14 @@ impl Listed for DeviceDisk {
     }
 
     async fn info(&self, view: &View<'_>) -> Result<Diskinfo> {
-        Ok(Diskinfo {
-            backend: Some(view.device.backend()),
-            backend_id: view.device.backend_domid,
-            frontend: Some(view.device.frontend()),
-            frontend_id: view.device.domid,
-            devid: view.device.devid,
-            state: view.number("state").await?,
-            evtch: view.number("event-channel").await?,
-            rref: view.number("ring-ref").await?,
-        })
+        Ok(info!(
+            view,
+            Diskinfo {
+                devid: view.device.devid,
+                evtch: view.number("event-channel").await?,
+                rref: view.number("ring-ref").await?,
+            }
+        ))
     }
 }
 

@@ -6,11 +6,11 @@ use crate::device::nic_colo;
 use crate::device::nodes::Nodes;
 use crate::device::record::Record;
 use crate::device::scripts::script_path;
-use crate::device::traits::{Kind, Listed, Step, When, listed_by_number};
-use crate::device::view::View;
+use crate::device::traits::{Kind, Listed, Step, When, listed_by_number, numbered};
+use crate::device::view::{View, info};
 use crate::log::Logger;
 use crate::types::{DeviceNic, DomainType, Mac, NicType, Nicinfo, Uuid};
-use crate::{Domid, Error, Result};
+use crate::{Error, Result};
 
 /// The MTU that is not worth a node for the backend.
 const DEFAULT_MTU: i32 = 1500;
@@ -18,13 +18,7 @@ const DEFAULT_MTU: i32 = 1500;
 const XEN_OUI: [u8; 3] = [0x00, 0x16, 0x3e];
 
 impl Kind for DeviceNic {
-    fn backend_domain(&mut self) -> (Option<&str>, &mut Domid) {
-        (self.backend_domname.as_deref(), &mut self.backend_domid)
-    }
-
-    fn numbered(&mut self) -> Option<(DeviceKind, &mut i32)> {
-        Some((DeviceKind::Vif, &mut self.devid))
-    }
+    numbered!(plain);
 
     fn set_defaults(&mut self, _: &Logger, guest: &Guest, when: When) -> Result<()> {
         if self.mtu == 0 {
@@ -55,15 +49,6 @@ impl Kind for DeviceNic {
             _ => self.nictype = NicType::Vif,
         }
         Ok(())
-    }
-
-    fn device(&self, domid: Domid) -> Result<Device> {
-        Ok(Device::plain(
-            domid,
-            DeviceKind::Vif,
-            self.devid,
-            self.backend_domid,
-        ))
     }
 
     fn nodes(&self, device: &Device, _: &Guest) -> Result<Nodes> {
@@ -157,17 +142,15 @@ impl Listed for DeviceNic {
     }
 
     async fn info(&self, view: &View<'_>) -> Result<Nicinfo> {
-        Ok(Nicinfo {
-            backend: Some(view.device.backend()),
-            backend_id: view.device.backend_domid,
-            frontend: Some(view.device.frontend()),
-            frontend_id: view.device.domid,
-            devid: self.devid,
-            state: view.number("state").await?,
-            evtch: view.number("event-channel").await?,
-            rref_tx: view.number("tx-ring-ref").await?,
-            rref_rx: view.number("rx-ring-ref").await?,
-        })
+        Ok(info!(
+            view,
+            Nicinfo {
+                devid: self.devid,
+                evtch: view.number("event-channel").await?,
+                rref_tx: view.number("tx-ring-ref").await?,
+                rref_rx: view.number("rx-ring-ref").await?,
+            }
+        ))
     }
 }
 

@@ -4,7 +4,7 @@ use crate::device::guest::Guest;
 use crate::device::kind::{Device, DeviceKind};
 use crate::device::nodes::Nodes;
 use crate::device::record::Record;
-use crate::device::traits::{Kind, Listed, Step, When, listed_by_number};
+use crate::device::traits::{Kind, Listed, Step, When, listed_by_number, numbered};
 use crate::device::view::View;
 use crate::log::Logger;
 use crate::release;
@@ -12,13 +12,7 @@ use crate::types::{DeviceP9, P9Type};
 use crate::{DOM0, Domid, Error, Result};
 
 impl Kind for DeviceP9 {
-    fn backend_domain(&mut self) -> (Option<&str>, &mut Domid) {
-        (self.backend_domname.as_deref(), &mut self.backend_domid)
-    }
-
-    fn numbered(&mut self) -> Option<(DeviceKind, &mut i32)> {
-        Some((DeviceKind::P9, &mut self.devid))
-    }
+    numbered!();
 
     fn set_defaults(&mut self, _: &Logger, _: &Guest, _: When) -> Result<()> {
         if !release::SHARED_DIRECTORIES_HAVE_A_SERVER {

@@ -1,35 +1,20 @@
 //! Sockets of the guest that another domain opens for it.
 
+use crate::Result;
 use crate::device::guest::Guest;
 use crate::device::kind::{Device, DeviceKind};
 use crate::device::nodes::Nodes;
 use crate::device::record::Record;
-use crate::device::traits::{Kind, Listed, Step, When, listed_by_number};
+use crate::device::traits::{Kind, Listed, Step, When, listed_by_number, numbered};
 use crate::device::view::View;
 use crate::log::Logger;
 use crate::types::DevicePvcallsif;
-use crate::{Domid, Result};
 
 impl Kind for DevicePvcallsif {
-    fn backend_domain(&mut self) -> (Option<&str>, &mut Domid) {
-        (self.backend_domname.as_deref(), &mut self.backend_domid)
-    }
-
-    fn numbered(&mut self) -> Option<(DeviceKind, &mut i32)> {
-        Some((DeviceKind::Pvcalls, &mut self.devid))
-    }
+    numbered!(plain);
 
     fn set_defaults(&mut self, _: &Logger, _: &Guest, _: When) -> Result<()> {
         Ok(())
-    }
-
-    fn device(&self, domid: Domid) -> Result<Device> {
-        Ok(Device::plain(
-            domid,
-            DeviceKind::Pvcalls,
-            self.devid,
-            self.backend_domid,
-        ))
     }
 
     fn nodes(&self, device: &Device, _: &Guest) -> Result<Nodes> {

@@ -4,36 +4,21 @@ use crate::device::guest::Guest;
 use crate::device::kind::{Device, DeviceKind};
 use crate::device::nodes::Nodes;
 use crate::device::record::Record;
-use crate::device::traits::{Kind, Listed, Step, When, listed_by_number};
-use crate::device::view::View;
+use crate::device::traits::{Kind, Listed, Step, When, listed_by_number, numbered};
+use crate::device::view::{View, info};
 use crate::log::Logger;
 use crate::store::layout;
 use crate::types::{Connectorinfo, DeviceVdispl, Vdisplinfo};
-use crate::{Domid, Error, Result};
+use crate::{Error, Result};
 
 /// The guest owns the list of connectors, and must not make it endless.
 const MAX_CONNECTORS: usize = 64;
 
 impl Kind for DeviceVdispl {
-    fn backend_domain(&mut self) -> (Option<&str>, &mut Domid) {
-        (self.backend_domname.as_deref(), &mut self.backend_domid)
-    }
-
-    fn numbered(&mut self) -> Option<(DeviceKind, &mut i32)> {
-        Some((DeviceKind::Vdispl, &mut self.devid))
-    }
+    numbered!(plain);
 
     fn set_defaults(&mut self, _: &Logger, _: &Guest, _: When) -> Result<()> {
         Ok(())
-    }
-
-    fn device(&self, domid: Domid) -> Result<Device> {
-        Ok(Device::plain(
-            domid,
-            DeviceKind::Vdispl,
-            self.devid,
-            self.backend_domid,
-        ))
     }
 
     fn nodes(&self, device: &Device, _: &Guest) -> Result<Nodes> {
@@ -82,16 +67,14 @@ impl Listed for DeviceVdispl {
                 None => break,
             }
         }
-        Ok(Vdisplinfo {
-            backend: Some(view.device.backend()),
-            backend_id: view.device.backend_domid,
-            frontend: Some(view.device.frontend()),
-            frontend_id: view.device.domid,
-            devid: self.devid,
-            state: view.number("state").await?,
-            be_alloc: view.number("be-alloc").await? > 0,
-            connectors,
-        })
+        Ok(info!(
+            view,
+            Vdisplinfo {
+                devid: self.devid,
+                be_alloc: view.number("be-alloc").await? > 0,
+                connectors,
+            }
+        ))
     }
 }
 

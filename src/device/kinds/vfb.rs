@@ -1,23 +1,17 @@
 //! Framebuffers, which QEMU shows over VNC or SDL.
 
+use crate::Result;
 use crate::device::guest::Guest;
 use crate::device::kind::{Device, DeviceKind};
 use crate::device::nodes::Nodes;
 use crate::device::record::Record;
-use crate::device::traits::{Devices, Kind, Listed, Step, When, each, listed_by_number};
+use crate::device::traits::{Devices, Kind, Listed, Step, When, each, listed_by_number, numbered};
 use crate::device::view::View;
 use crate::log::Logger;
 use crate::types::{DeviceVfb, DomainConfig, DomainType};
-use crate::{Domid, Result};
 
 impl Kind for DeviceVfb {
-    fn backend_domain(&mut self) -> (Option<&str>, &mut Domid) {
-        (self.backend_domname.as_deref(), &mut self.backend_domid)
-    }
-
-    fn numbered(&mut self) -> Option<(DeviceKind, &mut i32)> {
-        Some((DeviceKind::Vfb, &mut self.devid))
-    }
+    numbered!(plain);
 
     fn set_defaults(&mut self, _: &Logger, _: &Guest, _: When) -> Result<()> {
         let vnc = &mut self.vnc;
@@ -29,15 +23,6 @@ impl Kind for DeviceVfb {
         self.sdl.enable.get_or_insert(false);
         self.sdl.opengl.get_or_insert(false);
         Ok(())
-    }
-
-    fn device(&self, domid: Domid) -> Result<Device> {
-        Ok(Device::plain(
-            domid,
-            DeviceKind::Vfb,
-            self.devid,
-            self.backend_domid,
-        ))
     }
 
     fn nodes(&self, device: &Device, _: &Guest) -> Result<Nodes> {

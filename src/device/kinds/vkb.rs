@@ -4,21 +4,15 @@ use crate::device::guest::Guest;
 use crate::device::kind::{Device, DeviceKind};
 use crate::device::nodes::Nodes;
 use crate::device::record::Record;
-use crate::device::traits::{Devices, Kind, Listed, Step, When, each, listed_by_number};
-use crate::device::view::View;
+use crate::device::traits::{Devices, Kind, Listed, Step, When, each, listed_by_number, numbered};
+use crate::device::view::{View, info};
 use crate::log::Logger;
 use crate::release;
 use crate::types::{DeviceVkb, DomainBuildInfoU, DomainConfig, DomainType, VkbBackend, Vkbinfo};
 use crate::{Domid, Error, Result};
 
 impl Kind for DeviceVkb {
-    fn backend_domain(&mut self) -> (Option<&str>, &mut Domid) {
-        (self.backend_domname.as_deref(), &mut self.backend_domid)
-    }
-
-    fn numbered(&mut self) -> Option<(DeviceKind, &mut i32)> {
-        Some((DeviceKind::Vkbd, &mut self.devid))
-    }
+    numbered!();
 
     fn set_defaults(&mut self, _: &Logger, _: &Guest, _: When) -> Result<()> {
         if self.backend_type == VkbBackend::Unknown {
@@ -114,16 +108,14 @@ impl Listed for DeviceVkb {
     }
 
     async fn info(&self, view: &View<'_>) -> Result<Vkbinfo> {
-        Ok(Vkbinfo {
-            backend: Some(view.device.backend()),
-            backend_id: view.device.backend_domid,
-            frontend: Some(view.device.frontend()),
-            frontend_id: view.device.domid,
-            devid: self.devid,
-            state: view.number("state").await?,
-            evtch: view.number("event-channel").await?,
-            rref: view.number("page-gref").await?,
-        })
+        Ok(info!(
+            view,
+            Vkbinfo {
+                devid: self.devid,
+                evtch: view.number("event-channel").await?,
+                rref: view.number("page-gref").await?,
+            }
+        ))
     }
 }
 

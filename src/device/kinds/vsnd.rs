@@ -2,36 +2,21 @@
 
 use std::fmt::Display;
 
+use crate::Result;
 use crate::device::guest::Guest;
 use crate::device::kind::{Device, DeviceKind};
 use crate::device::nodes::{Entries, Nodes};
 use crate::device::record::Record;
-use crate::device::traits::{Kind, Listed, Step, When, listed_by_number};
+use crate::device::traits::{Kind, Listed, Step, When, listed_by_number, numbered};
 use crate::device::view::View;
 use crate::log::Logger;
 use crate::types::{DeviceVsnd, VsndParams};
-use crate::{Domid, Result};
 
 impl Kind for DeviceVsnd {
-    fn backend_domain(&mut self) -> (Option<&str>, &mut Domid) {
-        (self.backend_domname.as_deref(), &mut self.backend_domid)
-    }
-
-    fn numbered(&mut self) -> Option<(DeviceKind, &mut i32)> {
-        Some((DeviceKind::Vsnd, &mut self.devid))
-    }
+    numbered!(plain);
 
     fn set_defaults(&mut self, _: &Logger, _: &Guest, _: When) -> Result<()> {
         Ok(())
-    }
-
-    fn device(&self, domid: Domid) -> Result<Device> {
-        Ok(Device::plain(
-            domid,
-            DeviceKind::Vsnd,
-            self.devid,
-            self.backend_domid,
-        ))
     }
 
     fn nodes(&self, device: &Device, _: &Guest) -> Result<Nodes> {

@@ -5,35 +5,20 @@ use crate::device::kind::{Device, DeviceKind};
 use crate::device::list;
 use crate::device::nodes::Nodes;
 use crate::device::record::Record;
-use crate::device::traits::{Kind, Listed, Step, When, listed_by_number};
-use crate::device::view::View;
+use crate::device::traits::{Kind, Listed, Step, When, listed_by_number, numbered};
+use crate::device::view::{View, info};
 use crate::log::Logger;
 use crate::types::{DeviceVtpm, Uuid, Vtpminfo};
-use crate::{Domid, Error, Result};
+use crate::{Error, Result};
 
 impl Kind for DeviceVtpm {
-    fn backend_domain(&mut self) -> (Option<&str>, &mut Domid) {
-        (self.backend_domname.as_deref(), &mut self.backend_domid)
-    }
-
-    fn numbered(&mut self) -> Option<(DeviceKind, &mut i32)> {
-        Some((DeviceKind::Vtpm, &mut self.devid))
-    }
+    numbered!(plain);
 
     fn set_defaults(&mut self, _: &Logger, _: &Guest, _: When) -> Result<()> {
         if self.uuid.is_nil() {
             self.uuid = Uuid::random().map_err(|e| Error::io("cannot make a UUID", &e))?;
         }
         Ok(())
-    }
-
-    fn device(&self, domid: Domid) -> Result<Device> {
-        Ok(Device::plain(
-            domid,
-            DeviceKind::Vtpm,
-            self.devid,
-            self.backend_domid,
-        ))
     }
 
     fn nodes(&self, device: &Device, _: &Guest) -> Result<Nodes> {
@@ -83,17 +68,15 @@ impl Listed for DeviceVtpm {
         let found = recorded.iter().find(|found| found.is_same(self));
         let uuid = found.map(|found| found.uuid).filter(|uuid| !uuid.is_nil());
         let none = || Error::fail(format!("TPM {} has no UUID", self.devid)).domain(domid);
-        Ok(Vtpminfo {
-            backend: Some(view.device.backend()),
-            backend_id: view.device.backend_domid,
-            frontend: Some(view.device.frontend()),
-            frontend_id: domid,
-            devid: self.devid,
-            state: view.number("state").await?,
-            evtch: view.number("event-channel").await?,
-            rref: view.number("ring-ref").await?,
-            uuid: uuid.ok_or_else(none)?,
-        })
+        Ok(info!(
+            view,
+            Vtpminfo {
+                devid: self.devid,
+                evtch: view.number("event-channel").await?,
+                rref: view.number("ring-ref").await?,
+                uuid: uuid.ok_or_else(none)?,
+            }
+        ))
     }
 }
 
