@@ -1,8 +1,10 @@
 //! What can serve a disk: the kernel, QEMU, or a backend of its own.
 
-use std::os::unix::fs::FileTypeExt;
+use std::fs::OpenOptions;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 
 use crate::log::{Level, Logger};
+use crate::paths::XEN_RUNDIR;
 use crate::release;
 use crate::types::{DeviceDisk, DiskBackend, DiskFormat, DiskSpecification};
 use crate::{Code, DOM0, Domid, Error, Result, log_line};
@@ -16,16 +18,24 @@ enum Source {
     Other,
 }
 
+/// The file that the empty CD drives of a guest have in common where the kernel serves them.
+pub fn empty_cdrom(domid: Domid) -> String {
+    format!("{}{domid}", empty_cdrom_prefix())
+}
+
+fn empty_cdrom_prefix() -> String {
+    format!("{XEN_RUNDIR}/empty-cdrom.")
+}
+
 impl DeviceDisk {
     /// QEMU serves the guest's CD drives itself, so their media are QEMU's to open, unless the configuration says otherwise.
     pub(super) fn choose_cd_backend(&mut self) -> Result<()> {
         match self.backend {
             DiskBackend::Qdisk | DiskBackend::Unknown => self.backend = DiskBackend::Qdisk,
-            DiskBackend::Phy
-                if release::CD_MEDIA_FROM_THE_KERNEL && self.format != DiskFormat::Empty => {}
+            DiskBackend::Phy if release::CD_MEDIA_FROM_THE_KERNEL => {}
             _ => {
                 let allowed = match release::CD_MEDIA_FROM_THE_KERNEL {
-                    true => "qdisk, or phy when it has a medium",
+                    true => "qdisk or phy",
                     false => "qdisk",
                 };
                 let what =
@@ -34,6 +44,24 @@ impl DeviceDisk {
             }
         }
         Ok(())
+    }
+
+    /// The kernel serves no drive without a file, so an empty one has an empty file.
+    pub(super) fn give_empty_file(&mut self, domid: Domid) -> Result<()> {
+        if self.is_empty_drive_of_kernel() && self.backend_domid == DOM0 {
+            let path = empty_cdrom(domid);
+            let mut file = OpenOptions::new();
+            file.write(true).create(true).truncate(true).mode(0o400);
+            let made = file.open(&path);
+            made.map_err(|error| Error::io(format!("cannot make {path}"), &error).domain(domid))?;
+            self.pdev_path = Some(path);
+        }
+        Ok(())
+    }
+
+    fn is_empty_drive_of_kernel(&self) -> bool {
+        let empty = self.is_cdrom != 0 && self.format == DiskFormat::Empty;
+        release::CD_MEDIA_FROM_THE_KERNEL && empty && self.backend == DiskBackend::Phy
     }
 
     pub(super) fn choose_backend(&mut self, log: &Logger, domid: Domid) -> Result<()> {
@@ -73,7 +101,10 @@ impl DeviceDisk {
             if self.is_cdrom == 0 {
                 return Err(self.error("is empty, which only a CD drive can be"));
             }
-            if let Some(path) = path.filter(|path| !path.is_empty()) {
+            let ours = |path: &str| {
+                self.is_empty_drive_of_kernel() && path.starts_with(&empty_cdrom_prefix())
+            };
+            if let Some(path) = path.filter(|path| !path.is_empty() && !ours(path)) {
                 return Err(self.error(&format!("is to be empty, but has the image {path}")));
             }
             return Ok(Source::Other);
@@ -116,6 +147,9 @@ impl DeviceDisk {
             (source != Source::BlockOrFile).then_some("needs a block device or a file")
         };
         match backend {
+            DiskBackend::Phy if self.is_empty_drive_of_kernel() => {
+                (self.colo_enable == Some(true)).then_some("cannot do COLO")
+            }
             DiskBackend::Phy => raw_from_host(true),
             DiskBackend::Qdisk | DiskBackend::Standalone if self.script.is_some() => {
                 Some("runs no script")

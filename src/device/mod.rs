@@ -33,6 +33,7 @@ pub use add::{
     add, add_all, complete, connect, connect_all, place, place_all, place_recorded, prepare,
     set_defaults, undo_placement,
 };
+pub use disk_backend::empty_cdrom;
 pub use guest::{Guest, called, domid_of};
 pub use kind::{Device, DeviceKind, Served};
 pub use kinds::console::{Console, ConsoleBackend, OUTPUT_LIMIT, Ring};

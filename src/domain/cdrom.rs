@@ -77,11 +77,14 @@ async fn change(
     book: &dyn Book,
 ) -> Result<()> {
     let wanted = (disk.format != DiskFormat::Empty).then_some(disk);
+    // An empty drive may have a file, too.
+    let recorded = disk.pdev_path.as_ref().is_some_and(|path| !path.is_empty());
+    let recorded = recorded.then_some(disk);
     // From here on an abort must not part what QEMU holds from what is on record.
     let steady = &op.shielded();
     let Some(mut qemu) = qemu else {
         book.emptied(steady).await?;
-        return book.holds(steady, wanted).await;
+        return book.holds(steady, recorded).await;
     };
     // While the old medium is still in: a new one that is not there, or cannot be had, changes nothing.
     let file = match wanted {
@@ -110,7 +113,7 @@ async fn change(
     } else if let (Some(medium), Some(file)) = (wanted, &file) {
         hand_over(op, drive, medium, file, &mut qemu).await?;
     }
-    book.holds(steady, wanted).await
+    book.holds(steady, recorded).await
 }
 
 /// A drive, and who emulates it.

@@ -206,6 +206,8 @@ impl Victim {
         for path in [
             consoles::save_file(domid),
             format!("{XEN_STATEDIR}/{RESUME_FILE}.{domid}"),
+            // Its scripts have run.
+            device::empty_cdrom(domid),
         ] {
             match std::fs::remove_file(&path) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => {

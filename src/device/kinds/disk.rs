@@ -38,6 +38,7 @@ impl Kind for DeviceDisk {
         if self.is_cdrom != 0 && guest.type_ == DomainType::Hvm {
             self.choose_cd_backend()?;
         }
+        self.give_empty_file(guest.domid)?;
         self.choose_backend(log, guest.domid)
     }
 

@@ -26,6 +26,20 @@ record_domain tagged
 record tagged-nics xl network-list tagged
 destroy tagged
 
+step "an empty CD drive that the kernel serves"
+cp "$guests/hvm-idle.img" "$work/medium.iso"
+guest drive hvm "disk=[\"$(qdisk "$work/hvm.img")\", \"format=empty,vdev=hdc,devtype=cdrom,backendtype=phy\"]"
+create drive -p
+record_domain drive
+nothing=/var/run/xen/empty-cdrom.${domid_of[drive]}
+record drive-file stat -c '%a %s' "$nothing"
+expect '' xl cd-insert drive hdc "$work/medium.iso"
+record_tree drive-inserted
+expect '' xl cd-eject drive hdc
+record_tree drive-ejected
+destroy drive
+[ ! -e "$nothing" ] || fail "$nothing is still there"
+
 step "a directory that a daemon of its own serves"
 mkdir "$work/share"
 guest sharing pvh 'cmdline="idle"' "p9=[\"tag=words,path=$work/share,type=xen_9pfsd,max-files=5,security_model=none\"]"
