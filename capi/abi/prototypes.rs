@@ -1,5 +1,5 @@
-//! The exported functions that are written by hand, as C sees them. idlgen makes the headers' prototypes from this file
-//! and compares it with the definitions in capi/src that no macro hides; nothing compiles it.
+//! The exported functions that are written by hand, as C sees them. idlgen makes the headers' prototypes from this file, and a
+//! test of each export compares the definition in capi/src with it; nothing compiles it.
 
 unsafe extern "C" {
     fn libxl__uint64_gen_json(hand: *mut YajlGen, val: u64) -> yajl_gen_status;

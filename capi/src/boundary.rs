@@ -1,12 +1,12 @@
 //! What every exported function shares: no panic leaves, failures are logged once and become a status.
 
 use std::collections::BTreeSet;
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::c_int;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
 use xenlight::log::{Level, Logger};
-use xenlight::{Code, Error, Result};
+use xenlight::{Code, Result};
 
 use crate::ctx::libxl_ctx;
 
@@ -111,8 +111,8 @@ fn guarded(
     }
 }
 
-/// Says once per process that `name` is not built yet, and `what` that means to a user; the status to return is `ERROR_NI`.
-pub(crate) fn not_yet(ctx: *mut libxl_ctx, name: &'static str, what: &str) -> c_int {
+/// Says once per process that `name` is not built yet, and `what` that means to a user.
+pub(crate) fn not_yet(ctx: *mut libxl_ctx, name: &'static str, what: &str) {
     static SAID: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
     let first = SAID
         .lock()
@@ -120,67 +120,16 @@ pub(crate) fn not_yet(ctx: *mut libxl_ctx, name: &'static str, what: &str) -> c_
         .insert(name);
     if first {
         let text = format!("{name} is not implemented: {what}");
-        // SAFETY: as in `run`.
+        // SAFETY: as in `guarded`.
         match unsafe { ctx.as_ref() } {
             Some(ctx) => log(&ctx.log, &text),
             None => stderr_line(&format!("libxl: {text}")),
         }
     }
-    Code::Ni as c_int
 }
 
 fn log(log: &Logger, text: &str) {
     log.line(Level::Error, None, format_args!("{text}"));
-}
-
-/// A string argument that may be NULL, as it is.
-///
-/// # Safety
-/// `text` is NULL or a C string that outlives `'a`.
-pub(crate) unsafe fn optional_bytes<'a>(text: *const c_char) -> Option<&'a [u8]> {
-    if text.is_null() {
-        return None;
-    }
-    // SAFETY: not NULL, and a C string by this function's contract.
-    Some(unsafe { CStr::from_ptr(text) }.to_bytes())
-}
-
-/// A string argument that may be NULL; what is not UTF-8 is refused.
-///
-/// # Safety
-/// As for [`optional_bytes`].
-pub(crate) unsafe fn optional_str<'a>(what: &str, text: *const c_char) -> Result<Option<&'a str>> {
-    // SAFETY: the same contract.
-    let bytes = unsafe { optional_bytes(text) };
-    let bad = |bytes: &[u8]| {
-        let text = String::from_utf8_lossy(bytes);
-        Error::inval(format!("{what} is not UTF-8: {text:?}"))
-    };
-    bytes
-        .map(|bytes| std::str::from_utf8(bytes).map_err(|_| bad(bytes)))
-        .transpose()
-}
-
-/// A string argument that must be there.
-///
-/// # Safety
-/// As for [`optional_str`].
-pub(crate) unsafe fn required_str<'a>(what: &str, text: *const c_char) -> Result<&'a str> {
-    // SAFETY: the same contract.
-    unsafe { optional_str(what, text) }?.ok_or_else(|| Error::inval(format!("{what} is NULL")))
-}
-
-/// Stores a result through a caller's pointer; NULL is `ERROR_INVAL`.
-///
-/// # Safety
-/// `out` is NULL or valid for writing one `T`; what was there is not dropped.
-pub(crate) unsafe fn store_out<T>(what: &str, out: *mut T, value: T) -> Result<()> {
-    if out.is_null() {
-        return Err(Error::inval(format!("{what} is NULL")));
-    }
-    // SAFETY: not NULL, and writable by this function's contract.
-    unsafe { out.write(value) };
-    Ok(())
 }
 
 fn stderr_line(text: &str) {

@@ -1,6 +1,6 @@
 //! Exports of the area "domain lifecycle": creation and destruction, power, names.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::c_char;
 
 use xenlight::domain::create::create;
 use xenlight::domain::history::History;
@@ -10,56 +10,41 @@ use xenlight::domain::{destroy, dump, rename, retrieve};
 use xenlight::engine::Op;
 use xenlight::types::DomainBuildInfoU;
 
-use crate::ao::{self, Kept};
-use crate::args::{AoHow, AoInOut, InOut, Text, Whole};
-use crate::boundary::{status, store_out};
-use crate::ctx::libxl_ctx;
+use crate::args::{AoHow, AoInOut, AoOut, InOut, Progress, Text, Whole};
 use crate::export::export;
 use crate::types::{
-    CType, libxl_asyncop_how, libxl_asyncprogress_how, libxl_domain_config,
-    libxl_domain_create_info, libxl_trigger, libxl_uuid,
+    CType, libxl_domain_config, libxl_domain_create_info, libxl_trigger, libxl_uuid,
 };
 
-/// Makes the domain that `d_config` describes and leaves it paused. What was left open in `d_config` is filled in.
-///
-/// # Safety
-/// `d_config` and `domid` are valid until the operation has ended; `how` and `console` are NULL or valid for reading.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_domain_create_new(
-    ctx: *mut libxl_ctx,
-    d_config: *mut libxl_domain_config,
-    domid: *mut u32,
-    how: *const libxl_asyncop_how,
-    console: *const libxl_asyncprogress_how,
-) -> c_int {
-    status(ctx, "libxl_domain_create_new", |this| {
-        // SAFETY: NULL or writable by the caller's promise.
-        unsafe { store_out("domid", domid, INVALID_DOMID) }?;
-        // SAFETY: NULL or initialised by the caller's promise.
-        let mut config = unsafe { ao::native("d_config", d_config) }?;
+export! {
+    /// Makes the domain that `d_config` describes and leaves it paused. What was left open in `d_config` is filled in.
+    fn libxl_domain_create_new(
+        _this,
+        d_config: AoInOut<libxl_domain_config>,
+        domid: AoOut<u32>,
+        how: AoHow,
+        console: Progress,
+    ) {
+        let domid = domid.place()?;
+        domid.set(INVALID_DOMID);
+        let mut config = d_config.native()?;
         if let DomainBuildInfoU::Pv(pv) = &mut config.b_info.u {
-            // SAFETY: not NULL, as was checked, and this arm holds. Here alone a member counts that is the caller's own: NULL
-            // or a C string.
-            pv.features = unsafe { (*d_config).b_info.u.pv.features.to_native() }?;
+            let given = d_config.get().map(|config| config.b_info.u);
+            // SAFETY: this arm holds. Here alone a member counts that is the caller's own: NULL or a C string.
+            let features = given.map(|u| unsafe { u.pv.features.to_native() });
+            pv.features = features.transpose()?.flatten();
         }
         for disk in &mut config.disks {
             disk.colo_restore_enable = Some(false);
         }
-        // SAFETY: the same contract.
-        let console = unsafe { ao::progress(ctx, console) };
-        let (d_config, domid) = (Kept(d_config), Kept(domid));
-        let body = async move |op: Op| {
+        let (place, console) = (d_config.place()?, console.take());
+        how.start(0, async move |op: Op| {
             let outcome = create(&op, &mut config, &console).await;
-            // SAFETY: not NULL, as was checked, and left alone by the caller until now.
-            unsafe {
-                ao::replace(d_config.get(), &config);
-                domid.get().write(outcome.domid.unwrap_or(INVALID_DOMID));
-            }
+            place.replace(&config);
+            domid.set(outcome.domid.unwrap_or(INVALID_DOMID));
             outcome.result
-        };
-        // SAFETY: the same contract.
-        unsafe { ao::start(this, ctx, 0, how, body) }
-    })
+        })
+    }
 }
 
 /// Defines exports that do one thing to one domain, in the background if the caller wants.

@@ -110,10 +110,9 @@ export! {
     }
 
     /// Stores a file of the application's that goes away with the domain.
-    fn libxl_userdata_store(this, domid: u32, name: Text, data: Array<u8>, datalen: c_int) {
+    fn libxl_userdata_store(this, domid: u32, name: Text, data: Array<u8>[datalen], datalen: c_int) {
         let name = name.called("userdata_userid").required()?;
-        // SAFETY: the caller says how long its data is.
-        let data = unsafe { data.elements(datalen) }?;
+        let data = data.elements()?;
         this.core
             .block_on(async |op| userdata::with(op, domid, |files| files.store(name, data)).await)
     }

@@ -10,122 +10,82 @@ use xenlight::engine::OsEvents;
 use xenlight::{Code, Error, Result};
 
 use crate::ao::Kept;
-use crate::boundary::{self, OK};
-use crate::ctx::libxl_ctx;
+use crate::args::{Array, Hooks, InOut, Number, Room, Word};
+use crate::boundary::OK;
+use crate::export::export;
 use crate::types::libxl_osevent_hooks;
 
-/// Fills `fds` with what to poll for, and lowers `*timeout_upd` (milliseconds, negative for none).
-/// `ERROR_BUFFERFULL` when there is not enough room; `*nfds_io` then says how much is needed.
-///
-/// # Safety
-/// `nfds_io` and `timeout_upd` are NULL or valid; `fds` has room for `*nfds_io` entries.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_osevent_beforepoll(
-    ctx: *mut libxl_ctx,
-    nfds_io: *mut c_int,
-    fds: *mut pollfd,
-    timeout_upd: *mut c_int,
-    _now: timeval,
-) -> c_int {
-    boundary::status(ctx, "libxl_osevent_beforepoll", |ctx| {
-        // SAFETY: NULL or valid, and distinct objects, by this function's contract.
-        let (count, timeout) = unsafe { (nfds_io.as_mut(), timeout_upd.as_mut()) };
-        let (Some(count), Some(timeout)) = (count, timeout) else {
+export! {
+    /// Fills `fds` with what to poll for, and lowers `*timeout_upd` (milliseconds, negative for none).
+    /// `ERROR_BUFFERFULL` when there is not enough room; `*nfds_io` then says how much is needed.
+    fn libxl_osevent_beforepoll(
+        this,
+        nfds_io: InOut<c_int>,
+        fds: Room<pollfd>[nfds_io],
+        timeout_upd: InOut<c_int>,
+        _now: timeval,
+    ) {
+        let (Some(_), Some(timeout)) = (nfds_io.get(), timeout_upd.get()) else {
             return Err(Error::inval("the count's or the timeout's place is NULL"));
         };
-        let (wanted, limit) = ctx.core.before_poll()?;
-        if let Some(limit) = limit {
-            let limit = milliseconds(limit);
-            if *timeout < 0 || *timeout > limit {
-                *timeout = limit;
-            }
+        let (wanted, limit) = this.core.before_poll()?;
+        if let Some(limit) = limit.map(milliseconds)
+            && (timeout < 0 || timeout > limit)
+        {
+            timeout_upd.replace(&limit)?;
         }
-        let room = usize::try_from(*count).unwrap_or(0);
-        *count = c_int::try_from(wanted.len()).unwrap_or(c_int::MAX);
-        if room < wanted.len() {
-            return Ok(Code::Bufferfull as c_int);
+        nfds_io.replace(&c_int::try_from(wanted.len()).unwrap_or(c_int::MAX))?;
+        if fds.len() < wanted.len() {
+            return Ok(Code::Bufferfull.raw());
         }
-        if fds.is_null() {
-            return Err(Error::inval("the array to poll is NULL"));
-        }
-        // SAFETY: room was checked, and the arrays cannot overlap, one of them being ours.
-        unsafe { std::ptr::copy_nonoverlapping(wanted.as_ptr(), fds, wanted.len()) };
+        fds.called("the array to poll").fill(&wanted)?;
         Ok(OK)
-    })
+    }
+
+    /// Does what the application's poll showed to be possible.
+    fn libxl_osevent_afterpoll(
+        this,
+        nfds: c_int,
+        fds: Array<pollfd>[nfds],
+        _now: timeval,
+    ) -> () [else ()] {
+        this.core.after_poll(fds.elements().unwrap_or_default())
+    }
+
+    /// Registers the library's descriptors and timers with the application's event loop: those that the context has already, as
+    /// after a call that used xenstore, and those to come. NULL ends that.
+    fn libxl_osevent_register_hooks(
+        this,
+        hooks: Hooks<libxl_osevent_hooks>,
+        user: Word,
+    ) -> () [else ()] {
+        let user = user.kept();
+        let hooks = hooks.get();
+        this.core
+            .set_os_events(hooks.map(|hooks| -> Arc<dyn OsEvents> { Arc::new(Loop { hooks, user }) }))
+    }
+
+    /// A descriptor that was registered by the hooks may be ready; a stale `for_libxl` is fine.
+    fn libxl_osevent_occurred_fd(
+        this,
+        for_libxl: Number<c_void>,
+        _fd: c_int,
+        _events: c_short,
+        _revents: c_short,
+    ) -> () [else ()] {
+        this.core.occurred_fd(for_libxl.get())
+    }
+
+    /// A timer that was registered by the hooks went off; a stale `for_libxl` is fine.
+    fn libxl_osevent_occurred_timeout(this, for_libxl: Number<c_void>) -> () [else ()] {
+        this.core.occurred_timeout(for_libxl.get())
+    }
 }
 
 /// Rounded up, so that a poll does not end just before the timer.
 fn milliseconds(limit: Duration) -> c_int {
     let limit = limit + Duration::from_nanos(999_999);
     c_int::try_from(limit.as_millis()).unwrap_or(c_int::MAX)
-}
-
-/// Does what the application's poll showed to be possible.
-///
-/// # Safety
-/// `fds` has `nfds` entries.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_osevent_afterpoll(
-    ctx: *mut libxl_ctx,
-    nfds: c_int,
-    fds: *const pollfd,
-    _now: timeval,
-) {
-    boundary::value(ctx, "libxl_osevent_afterpoll", (), |ctx| {
-        let count = usize::try_from(nfds).unwrap_or(0);
-        let fds = match fds.is_null() {
-            true => &[],
-            // SAFETY: not NULL, and as long as this function's contract says.
-            false => unsafe { std::slice::from_raw_parts(fds, count) },
-        };
-        ctx.core.after_poll(fds)
-    });
-}
-
-/// Registers the library's descriptors and timers with the application's event loop: those that the context has already, as
-/// after a call that used xenstore, and those to come. NULL ends that.
-///
-/// # Safety
-/// `hooks` is NULL or valid while the context lives, and its functions may be called with `user`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_osevent_register_hooks(
-    ctx: *mut libxl_ctx,
-    hooks: *const libxl_osevent_hooks,
-    user: *mut c_void,
-) {
-    boundary::value(ctx, "libxl_osevent_register_hooks", (), |ctx| {
-        // SAFETY: NULL or valid by this function's contract.
-        let hooks = unsafe { hooks.as_ref() };
-        let hooks = hooks.map(|hooks| -> Arc<dyn OsEvents> {
-            Arc::new(Loop {
-                hooks: *hooks,
-                user: Kept(user),
-            })
-        });
-        ctx.core.set_os_events(hooks)
-    });
-}
-
-/// A descriptor that was registered by the hooks may be ready; a stale `for_libxl` is fine.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_osevent_occurred_fd(
-    ctx: *mut libxl_ctx,
-    for_libxl: *mut c_void,
-    _fd: c_int,
-    _events: c_short,
-    _revents: c_short,
-) {
-    boundary::value(ctx, "libxl_osevent_occurred_fd", (), |ctx| {
-        ctx.core.occurred_fd(for_libxl.addr() as u64)
-    });
-}
-
-/// A timer that was registered by the hooks went off; a stale `for_libxl` is fine.
-#[unsafe(no_mangle)]
-pub extern "C" fn libxl_osevent_occurred_timeout(ctx: *mut libxl_ctx, for_libxl: *mut c_void) {
-    boundary::value(ctx, "libxl_osevent_occurred_timeout", (), |ctx| {
-        ctx.core.occurred_timeout(for_libxl.addr() as u64)
-    });
 }
 
 /// The application's event loop. What it gets as `for_libxl` is a number that is never reused, not an address.

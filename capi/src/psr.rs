@@ -63,10 +63,8 @@ fn give_list<T: CType, N: TryFrom<usize>>(
 
 export! {
     /// Frees a list of what sockets can do.
-    fn libxl_psr_hw_info_list_free(list: List<libxl_psr_hw_info>, nr: c_uint) -> () [else ()] {
-        let nr = c_int::try_from(nr).unwrap_or(0);
-        // SAFETY: the caller says how long its list is.
-        unsafe { list.free(nr) };
+    fn libxl_psr_hw_info_list_free(list: List<libxl_psr_hw_info>[nr], nr: c_uint) -> () [else ()] {
+        list.free();
     }
 
     /// Starts monitoring a domain's use of the cache.

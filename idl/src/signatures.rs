@@ -16,35 +16,32 @@ pub struct Signature {
     pub returns: String,
 }
 
-impl Signature {
-    /// The types alone: parameters may have other names elsewhere.
-    pub fn types(&self) -> (Vec<String>, String) {
-        let parameters = self.parameters.split(", ");
-        let types = parameters.filter_map(|parameter| parameter.split_once(": "));
-        let plain = |ty: &str| {
-            ty.replace("std :: ffi :: ", "")
-                .replace("libc :: ", "")
-                // Named in C, where Rust has an int or a function pointer.
-                .replace("xentoollog_level", "c_int")
-                .replace("yajl_gen_status", "c_int")
-                .replace("ssize_t", "isize")
-                .replace("libxl_ev_user", "u64")
-                .replace("* mut libxl_event_predicate", "libxl_event_predicate")
-        };
-        (
-            types.map(|(_, ty)| plain(ty)).collect(),
-            plain(&self.returns),
-        )
-    }
-}
-
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// All `extern "C"` functions that are defined below a folder for `release`; those that macros define cannot be seen.
-pub fn defined(folder: &Path, release: Version) -> Result<Vec<Signature>> {
-    let mut signatures = Vec::new();
-    visit(folder, release, &mut signatures)?;
-    Ok(signatures)
+/// The `extern "C"` functions that are written out in a folder of sources, and not by a macro.
+pub fn bare(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            names.extend(bare(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            names.extend(bare_in(&parse(&path)?));
+        }
+    }
+    Ok(names)
+}
+
+fn bare_in(file: &syn::File) -> Vec<String> {
+    let names = file.items.iter().filter_map(|item| match item {
+        syn::Item::Fn(function) => {
+            let abi = function.sig.abi.as_ref()?.name.as_ref();
+            abi.is_none_or(|name| name.value() == "C")
+                .then(|| function.sig.ident.to_string())
+        }
+        _ => None,
+    });
+    names.collect()
 }
 
 /// The functions that a file declares in `extern` blocks for `release`.
@@ -75,32 +72,9 @@ fn compiled(attributes: &[syn::Attribute], release: Version) -> bool {
     })
 }
 
-fn visit(folder: &Path, release: Version, signatures: &mut Vec<Signature>) -> Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            visit(&path, release, signatures)?;
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let items = parse(&path)?.items;
-            signatures.extend(items.iter().filter_map(|item| match item {
-                syn::Item::Fn(function) if compiled(&function.attrs, release) => {
-                    exported(&function.sig)
-                }
-                _ => None,
-            }));
-        }
-    }
-    Ok(())
-}
-
 fn parse(path: &Path) -> Result<syn::File> {
     let text = std::fs::read_to_string(path)?;
     syn::parse_file(&text).map_err(|error| format!("{}: {error}", path.display()).into())
-}
-
-fn exported(sig: &syn::Signature) -> Option<Signature> {
-    let abi = sig.abi.as_ref()?.name.as_ref()?;
-    (abi.value() == "C").then(|| signature(sig))
 }
 
 fn signature(sig: &syn::Signature) -> Signature {
@@ -119,5 +93,24 @@ fn signature(sig: &syn::Signature) -> Signature {
             syn::ReturnType::Default => String::new(),
             syn::ReturnType::Type(_, ty) => format!(" -> {}", ty.to_token_stream()),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_export_without_a_macro_is_found() {
+        let file = syn::parse_file(
+            r#"
+            #[unsafe(no_mangle)]
+            pub unsafe extern "C" fn bare(ctx: *mut libxl_ctx) {}
+            export! { fn made(this) { Ok(()) } }
+            fn ours() {}
+            "#,
+        )
+        .unwrap();
+        assert_eq!(bare_in(&file), ["bare"]);
     }
 }

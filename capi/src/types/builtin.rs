@@ -192,7 +192,7 @@ impl<E: CEnum> CType for OrUnset<E> {
     unsafe fn to_native(&self) -> Result<Self::Native> {
         match self.0.raw() {
             0 => Ok(None),
-            // SAFETY: the same contract.
+            // SAFETY: an enumeration has no pointers.
             _ => unsafe { self.0.to_native() }.map(Some),
         }
     }
@@ -245,7 +245,7 @@ impl CType for libxl_bitmap {
                 self.size
             )));
         }
-        // SAFETY: the same contract.
+        // SAFETY: the map is NULL or has `size` bytes, by the caller's promise.
         let bytes = unsafe { self.bytes() }.to_vec();
         Ok(Bitmap { bytes })
     }
@@ -328,7 +328,7 @@ impl libxl_string_list {
     /// # Safety
     /// The list is NULL or ends with NULL.
     pub(crate) unsafe fn len(&self) -> usize {
-        // SAFETY: the same contract.
+        // SAFETY: the list is NULL or ends with NULL, by the caller's promise.
         unsafe { list_items(self.0) }.count()
     }
 }
@@ -378,7 +378,7 @@ impl libxl_key_value_list {
     /// # Safety
     /// The list is NULL or ends with a NULL key.
     pub(crate) unsafe fn len(&self) -> usize {
-        // SAFETY: the same contract.
+        // SAFETY: the list is NULL or ends with a NULL key, by the caller's promise.
         unsafe { list_pairs(self.0) }.count()
     }
 }
@@ -454,7 +454,7 @@ impl CType for libxl_cpuid_policy_list {
     type Native = CpuidPolicyList;
 
     unsafe fn to_native(&self) -> Result<CpuidPolicyList> {
-        // SAFETY: the same contract.
+        // SAFETY: NULL or a policy of ours, by the caller's promise, which is copied at once.
         Ok(unsafe { self.policy() }.cloned().unwrap_or_default())
     }
 

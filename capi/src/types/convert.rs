@@ -113,7 +113,7 @@ pub(crate) unsafe fn copy_string(text: *const c_char) -> *mut c_char {
 ///
 /// # Safety
 /// `items` is NULL or points to `count` elements that live as long as the result is used.
-pub(crate) unsafe fn elements<'a, T>(items: *const T, count: c_int) -> Result<&'a [T]> {
+pub(crate) unsafe fn elements<'a, T>(items: *const T, count: i64) -> Result<&'a [T]> {
     match usize::try_from(count) {
         Ok(0) => Ok(&[]),
         Ok(_) if items.is_null() => Err(Error::inval(format!("{count} elements, but no array"))),
@@ -131,8 +131,8 @@ pub(crate) unsafe fn array_to_native<T: CType>(
     items: *const T,
     count: c_int,
 ) -> Result<Vec<T::Native>> {
-    // SAFETY: the same contract.
-    let items = unsafe { elements(items, count) }?;
+    // SAFETY: NULL or `count` elements, by the caller's promise, which are read before this returns.
+    let items = unsafe { elements(items, count.into()) }?;
     let convert = |(index, item): (usize, &T)| {
         // SAFETY: an element is as valid as the array.
         unsafe { item.to_native() }.map_err(|error| error.context(format_args!("element {index}")))
@@ -168,8 +168,8 @@ pub(crate) unsafe fn dispose_array<T: CType>(items: *mut T, count: c_int) {
 /// # Safety
 /// As for [`elements`] and [`CType::deep_copy`].
 pub(crate) unsafe fn copy_array<T: CType>(items: *const T, count: c_int) -> (*mut T, c_int) {
-    // SAFETY: the same contract.
-    let items = unsafe { elements(items, count) }.unwrap_or_default();
+    // SAFETY: NULL or `count` elements, by the caller's promise, which are read before this returns.
+    let items = unsafe { elements(items, count.into()) }.unwrap_or_default();
     if items.is_empty() {
         return (null_mut(), 0);
     }

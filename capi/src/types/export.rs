@@ -6,102 +6,44 @@ use std::ptr::{null, null_mut};
 use xenlight::log::{Level, Logger};
 use xenlight::types::json::{Json, Status, Value, Writer};
 use xenlight::types::to_json_string;
-use xenlight::{Code, Error, Result, sys::yajl::YajlGen};
+use xenlight::{Code, Error, Result};
 
+use super::builtin::CEnum;
 use super::convert::CType;
-use crate::boundary::{OK, plain};
-use crate::ctx::libxl_ctx;
+use crate::args::{Generator, InOut, LogOf, Out, Text};
+use crate::boundary::OK;
 use crate::mem;
 
 /// `libxl_*_init`: what the native default says. NULL is ignored.
-///
-/// # Safety
-/// `p` is NULL or valid for writing; its old contents are not looked at.
-pub(super) unsafe fn init<T: CType<Native: Default>>(name: &str, p: *mut T) {
-    if !p.is_null() {
-        plain(name, (), || {
-            let value = T::from_native(&T::Native::default());
-            // SAFETY: not NULL, so valid for writing by the caller's promise.
-            unsafe { p.write(value) };
-        });
-    }
-}
-
-/// `libxl_*_dispose`: frees what the value holds and leaves zeros. NULL is ignored.
-///
-/// # Safety
-/// `p` is NULL or points to a value that was initialised, whose memory came from malloc.
-pub(super) unsafe fn dispose<T: CType>(name: &str, p: *mut T) {
-    // SAFETY: NULL or an initialised value that the caller gives up.
-    plain(name, (), || unsafe {
-        if let Some(value) = p.as_mut() {
-            value.dispose();
-        }
-    });
-}
-
-/// `libxl_*_copy`: a deep copy. NULL on either side is ignored.
-///
-/// # Safety
-/// `src` is NULL or an initialised value; `dst` is NULL or valid for writing.
-pub(super) unsafe fn copy<T: CType>(name: &str, dst: *mut T, src: *const T) {
-    // SAFETY: NULL or an initialised value.
-    let src = unsafe { src.as_ref() };
-    if let (Some(src), false) = (src, dst.is_null()) {
-        // SAFETY: `src` is initialised and `dst` valid for writing, by the caller's promise.
-        plain(name, (), || unsafe { src.deep_copy(dst) });
-    }
+pub(super) fn init<T: CType<Native: Default>>(p: &Out<T>) {
+    p.offer(|| T::from_native(&T::Native::default()));
 }
 
 /// `libxl_*_to_json`: malloc'd text, or NULL after a line in the log.
-///
-/// # Safety
-/// `ctx` is NULL or a live context; `p` is NULL or an initialised value.
-pub(super) unsafe fn to_json<T: CType<Native: Json>>(
-    name: &str,
-    ctx: *const libxl_ctx,
-    p: *const T,
-) -> *mut c_char {
-    // SAFETY: the same contract.
-    let mut text = || unsafe { native(p) }.and_then(|value| to_json_string(&value));
-    // SAFETY: the same contract.
-    unsafe { text_out(name, ctx, &mut text) }
+pub(super) fn to_json<T: CType<Native: Json>>(name: &str, ctx: LogOf, p: &InOut<T>) -> *mut c_char {
+    text_out(
+        name,
+        ctx,
+        native(p).and_then(|value| to_json_string(&value)),
+    )
 }
 
-/// # Safety
-/// `ctx` is NULL or a live context.
-unsafe fn text_out(
-    name: &str,
-    ctx: *const libxl_ctx,
-    text: &mut dyn FnMut() -> Result<String>,
-) -> *mut c_char {
-    plain(name, null_mut(), || match text() {
+fn text_out(name: &str, ctx: LogOf, text: Result<String>) -> *mut c_char {
+    match text {
         Ok(text) => mem::string(&text),
         Err(error) => {
-            // SAFETY: the same contract.
-            unsafe { log_failure(ctx, &error.context(name)) };
+            ctx.failure(&error.context(name));
             null_mut()
         }
-    })
+    }
 }
 
 /// `libxl_*_gen_json`: writes the value through the caller's generator; a status of libyajl.
-///
-/// # Safety
-/// `hand` is NULL or a generator; `p` is NULL or an initialised value.
-pub(crate) unsafe fn gen_json<T: CType<Native: Json>>(
-    name: &str,
-    hand: *mut YajlGen,
-    p: *const T,
-) -> c_int {
-    plain(name, Status::IN_ERROR_STATE.0, || {
-        // SAFETY: the same contract.
-        let (value, writer) = unsafe { (native(p), Writer::borrow(hand)) };
-        match (value, writer) {
-            (Ok(value), Some(mut writer)) => write_status(value.write_json(&mut writer)),
-            _ => Status::IN_ERROR_STATE.0,
-        }
-    })
+pub(crate) fn gen_json<T: CType<Native: Json>>(hand: Generator, p: &InOut<T>) -> c_int {
+    match native(p) {
+        Ok(value) => write_status(hand.write(|writer| value.write_json(writer))),
+        Err(_) => Status::IN_ERROR_STATE.0,
+    }
 }
 
 /// The status that C sees for what writing gave.
@@ -110,92 +52,69 @@ pub(crate) fn write_status(written: Result<(), Status>) -> c_int {
 }
 
 /// `libxl_*_from_json` of a struct: initialises it, then reads it; after an error it is as initialised.
-///
-/// # Safety
-/// `ctx` is NULL or a live context; `p` is NULL or valid for writing; `text` is NULL or a C string.
-pub(super) unsafe fn from_json<T: CType<Native: Json + Default>>(
+pub(super) fn from_json<T: CType<Native: Json + Default>>(
     name: &str,
-    ctx: *const libxl_ctx,
-    p: *mut T,
-    text: *const c_char,
+    ctx: LogOf,
+    p: &Out<T>,
+    text: Text,
 ) -> c_int {
-    // SAFETY: the same contract.
-    unsafe {
-        init(name, p);
-        enum_from_json(name, ctx, p, text)
-    }
+    init(p);
+    // What `init` set owns no memory.
+    enum_from_json(name, ctx, p, text)
 }
 
 /// `libxl_*_from_json` of an enumeration, which stays as it is after an error.
-///
-/// # Safety
-/// As for [`from_json`].
-pub(super) unsafe fn enum_from_json<T: CType<Native: Json>>(
+pub(super) fn enum_from_json<T: CType<Native: Json>>(
     name: &str,
-    ctx: *const libxl_ctx,
-    p: *mut T,
-    text: *const c_char,
+    ctx: LogOf,
+    p: &Out<T>,
+    text: Text,
 ) -> c_int {
-    let text = if p.is_null() { null() } else { text };
-    let mut read = |value: &Value| {
-        let value = T::Native::parse_json(value)?;
-        // SAFETY: not NULL, or there is no text, so valid for writing; what `init` set owns no memory.
-        unsafe { p.write(T::from_native(&value)) };
-        Ok(())
-    };
-    // SAFETY: the same contract.
-    unsafe { text_in(name, ctx, text, &mut read) }
+    let text = text.bytes().filter(|_| !p.is_null());
+    let mut read = |value: &Value| p.give(&T::Native::parse_json(value)?);
+    text_in(name, ctx, text, &mut read)
 }
 
-/// # Safety
-/// `ctx` is NULL or a live context; `text` is NULL or a C string.
-unsafe fn text_in(
+fn text_in(
     name: &str,
-    ctx: *const libxl_ctx,
-    text: *const c_char,
+    ctx: LogOf,
+    text: Option<&[u8]>,
     read: &mut dyn FnMut(&Value) -> Result<()>,
 ) -> c_int {
-    plain(name, Code::Fail.raw(), || {
-        if text.is_null() {
-            return Code::Inval.raw();
+    let Some(text) = text else {
+        return Code::Inval.raw();
+    };
+    match parse(text).and_then(|value| read(&value)) {
+        Ok(()) => OK,
+        Err(error) => {
+            let code = error.code();
+            ctx.failure(&error.context(name));
+            code.raw()
         }
-        // SAFETY: not NULL, so a C string by the caller's promise.
-        match parse(unsafe { CStr::from_ptr(text) }).and_then(|value| read(&value)) {
-            Ok(()) => OK,
-            Err(error) => {
-                let code = error.code();
-                // SAFETY: the same contract.
-                unsafe { log_failure(ctx, &error.context(name)) };
-                code.raw()
-            }
-        }
-    })
+    }
 }
 
-fn parse(text: &CStr) -> Result<Value> {
-    let text = text.to_str();
+fn parse(text: &[u8]) -> Result<Value> {
+    let text = std::str::from_utf8(text);
     let text = text.map_err(|_| Error::fail("not valid JSON: the text is not UTF-8"))?;
     Value::parse(text)
 }
 
-/// # Safety
-/// `p` is NULL or an initialised value.
-unsafe fn native<T: CType>(p: *const T) -> Result<T::Native> {
-    // SAFETY: NULL or an initialised value by the caller's promise.
-    let value = unsafe { p.as_ref() }.ok_or_else(|| Error::inval("called without a value"))?;
-    // SAFETY: an initialised value.
-    unsafe { value.to_native() }
+fn native<T: CType>(p: &InOut<T>) -> Result<T::Native> {
+    p.optional()?
+        .ok_or_else(|| Error::inval("called without a value"))
 }
 
-/// Logs a failure. Some functions work without a context, as the C library's do; then nothing is logged.
-///
-/// # Safety
-/// `ctx` is NULL or a live context.
-pub(crate) unsafe fn log_failure(ctx: *const libxl_ctx, error: &Error) {
-    // SAFETY: NULL or a live context by the caller's promise.
-    if let Some(ctx) = unsafe { ctx.as_ref() } {
-        ctx.log.failure(error);
-    }
+/// `libxl__*_copy_deprecated`: moves deprecated members to their successors; 0, or -EINVAL where both are set.
+pub(super) fn move_deprecated<T: CType>(
+    p: &InOut<T>,
+    work: impl FnOnce(&mut T::Native) -> Result<()>,
+) -> c_int {
+    let moved = p.native().and_then(|mut native| {
+        work(&mut native)?;
+        p.replace(&native)
+    });
+    moved.map_or(-libc::EINVAL, |()| 0)
 }
 
 /// An enumerator's name and number, as libxl.h lays them out.
@@ -208,6 +127,14 @@ pub struct libxl_enum_string_table {
     pub v: c_int,
 }
 
+impl libxl_enum_string_table {
+    /// The name; `None` at the end of the table.
+    fn name(&self) -> Option<&'static CStr> {
+        // SAFETY: NULL at the end, and a string literal before.
+        (!self.s.is_null()).then(|| unsafe { CStr::from_ptr(self.s) })
+    }
+}
+
 /// An exported table of names.
 #[repr(transparent)]
 pub struct StringTable<const N: usize>(pub [libxl_enum_string_table; N]);
@@ -217,53 +144,42 @@ unsafe impl<const N: usize> Sync for StringTable<N> {}
 
 /// The name of a number, or NULL.
 pub(super) fn enum_to_string(table: &[libxl_enum_string_table], number: c_int) -> *const c_char {
-    let named = table.iter().filter(|entry| !entry.s.is_null());
-    let mut named = named.filter(|entry| entry.v == number);
-    named.next().map_or(std::ptr::null(), |entry| entry.s)
+    name_of(table, number).map_or(null(), CStr::as_ptr)
+}
+
+fn name_of(table: &[libxl_enum_string_table], number: c_int) -> Option<&'static CStr> {
+    let mut named = table.iter().filter(|entry| entry.v == number);
+    named.find_map(libxl_enum_string_table::name)
 }
 
 /// `libxl_*_from_string`: the enumerator with this name, whatever its case; ERROR_FAIL where there is none.
-///
-/// # Safety
-/// `text` is NULL or a C string; `out` is NULL or valid for writing.
-pub(super) unsafe fn enum_from_string(
+pub(super) fn enum_from_string<E: CEnum>(
     table: &[libxl_enum_string_table],
-    text: *const c_char,
-    out: *mut c_int,
+    text: Text,
+    out: &Out<E>,
 ) -> c_int {
-    if text.is_null() || out.is_null() {
+    let Some(text) = text.bytes().filter(|_| !out.is_null()) else {
         return Code::Inval.raw();
-    }
-    // SAFETY: not NULL, so a C string by the caller's promise.
-    let text = unsafe { CStr::from_ptr(text) }.to_bytes();
-    for entry in table.iter().filter(|entry| !entry.s.is_null()) {
-        // SAFETY: the names in a table are string literals.
-        let name = unsafe { CStr::from_ptr(entry.s) }.to_bytes();
-        if name.eq_ignore_ascii_case(text) {
-            // SAFETY: not NULL, so valid for writing by the caller's promise.
-            unsafe { out.write(entry.v) };
-            return OK;
+    };
+    let is = |name: &CStr| name.to_bytes().eq_ignore_ascii_case(text);
+    match table.iter().find(|entry| entry.name().is_some_and(is)) {
+        Some(entry) => {
+            out.offer(|| E::from_raw(entry.v));
+            OK
         }
+        None => Code::Fail.raw(),
     }
-    Code::Fail.raw()
 }
 
 /// Writes an enumerator's name, or null for a number without one.
-///
-/// # Safety
-/// `hand` is NULL or a generator.
-pub(super) unsafe fn enum_gen_json(
+pub(super) fn enum_gen_json<E: CEnum>(
     table: &[libxl_enum_string_table],
-    hand: *mut YajlGen,
-    number: Option<c_int>,
+    hand: Generator,
+    p: &InOut<E>,
 ) -> c_int {
-    // SAFETY: the same contract.
-    let writer = unsafe { Writer::borrow(hand) };
-    match (writer, number) {
-        (Some(mut writer), Some(number)) => {
-            write_status(write_name(&mut writer, enum_to_string(table, number)))
-        }
-        _ => Status::IN_ERROR_STATE.0,
+    match p.get() {
+        Some(value) => write_status(hand.write(|writer| write_name(writer, table, value.raw()))),
+        None => Status::IN_ERROR_STATE.0,
     }
 }
 
@@ -272,19 +188,22 @@ pub(super) fn enum_to_json(table: &[libxl_enum_string_table], number: c_int) -> 
     let Some(mut writer) = Writer::new() else {
         return null_mut();
     };
-    let written = write_name(&mut writer, enum_to_string(table, number));
+    let written = write_name(&mut writer, table, number);
     match written.and_then(|()| writer.text()) {
         Ok(text) => mem::string(&String::from_utf8_lossy(&text)),
         Err(_) => null_mut(),
     }
 }
 
-fn write_name(writer: &mut Writer, name: *const c_char) -> Result<(), Status> {
-    if name.is_null() {
-        return writer.null();
+fn write_name(
+    writer: &mut Writer,
+    table: &[libxl_enum_string_table],
+    number: c_int,
+) -> Result<(), Status> {
+    match name_of(table, number) {
+        Some(name) => writer.string(&name.to_string_lossy()),
+        None => writer.null(),
     }
-    // SAFETY: the names in a table are string literals.
-    writer.string(&unsafe { CStr::from_ptr(name) }.to_string_lossy())
 }
 
 /// Says on stderr that the key of a union is set already; there is no context to log through.

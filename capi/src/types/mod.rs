@@ -35,7 +35,7 @@ pub use display::*;
 pub use error::*;
 pub use event::*;
 pub use export::{StringTable, libxl_enum_string_table};
-pub(crate) use export::{gen_json, log_failure, write_status};
+pub(crate) use export::{gen_json, write_status};
 pub use hooks::*;
 pub use host::*;
 pub use nic::*;
@@ -48,7 +48,7 @@ pub use sound::*;
 mod prelude {
     pub(super) use std::ffi::{c_char, c_int};
 
-    pub(super) use xenlight::sys::yajl::YajlGen;
+    pub(super) use xenlight::sys::yajl::Status;
     pub(super) use xenlight::{Error, Result, types};
 
     pub(super) use super::convert::*;
@@ -56,6 +56,6 @@ mod prelude {
     pub(super) use super::export_macros::{export_enum, export_struct};
     pub(super) use super::macros::{c_enum, c_struct, c_union};
     pub(super) use super::*;
-    pub(super) use crate::boundary::plain;
+    pub(super) use crate::args::{Generator, In, InOut, LogOf, Out, Text, Unused, Whole};
     pub(super) use crate::ctx::libxl_ctx;
 }

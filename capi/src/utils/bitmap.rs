@@ -1,251 +1,127 @@
 //! `libxl_bitmap_*`.
 
 use std::ffi::{c_char, c_int};
+use std::ptr::null_mut;
 
-use xenlight::Code;
 use xenlight::types::Bitmap;
+use xenlight::{Code, Result};
 
-use crate::boundary::{OK, plain};
+use crate::args::{In, InOut, Out, Unused};
+use crate::boundary::OK;
 use crate::ctx::libxl_ctx;
+use crate::export::export;
 use crate::mem;
-use crate::types::{CType, libxl_bitmap};
+use crate::types::libxl_bitmap;
 
-/// Makes an empty bitmap, without room.
-///
-/// # Safety
-/// `map` is NULL or valid for writing.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_bitmap_init(map: *mut libxl_bitmap) {
-    if !map.is_null() {
-        // SAFETY: not NULL, so valid for writing by the caller's promise.
-        unsafe { map.write(libxl_bitmap::from_bytes(&[])) };
+export! {
+    /// Makes an empty bitmap, without room.
+    fn libxl_bitmap_init(map: Out<libxl_bitmap>) -> () [else ()] {
+        map.offer(|| libxl_bitmap::from_bytes(&[]));
     }
-}
 
-/// Gives a bitmap room for `n_bits` bits, rounded up to bytes, all clear. The old contents are not freed.
-///
-/// # Safety
-/// `bitmap` is NULL or valid for writing.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_bitmap_alloc(
-    _ctx: *mut libxl_ctx,
-    bitmap: *mut libxl_bitmap,
-    n_bits: c_int,
-) -> c_int {
-    let Ok(bits) = usize::try_from(n_bits) else {
-        return Code::Inval.raw();
-    };
-    if bitmap.is_null() {
-        return Code::Inval.raw();
-    }
-    let value = libxl_bitmap::from_native(&Bitmap::new(bits));
-    // SAFETY: not NULL, so valid for writing by the caller's promise.
-    unsafe { bitmap.write(value) };
-    OK
-}
-
-/// Frees a bitmap and leaves an empty one.
-///
-/// # Safety
-/// `map` is NULL or an initialised bitmap whose memory came from malloc.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_bitmap_dispose(map: *mut libxl_bitmap) {
-    // SAFETY: NULL or an initialised bitmap that the caller gives up.
-    unsafe {
-        if let Some(map) = map.as_mut() {
-            map.dispose();
+    /// Gives a bitmap room for `n_bits` bits, rounded up to bytes, all clear. The old contents are not freed.
+    fn libxl_bitmap_alloc(
+        _ctx: Unused<libxl_ctx>,
+        bitmap: Out<libxl_bitmap>,
+        n_bits: c_int,
+    ) -> c_int [else Code::Fail.raw()] {
+        match usize::try_from(n_bits) {
+            Ok(bits) => made(bitmap.give(&Bitmap::new(bits))),
+            Err(_) => Code::Inval.raw(),
         }
     }
-}
 
-/// Copies bit by bit between bitmaps of one size; bitmaps of different sizes are left alone.
-///
-/// # Safety
-/// Both are NULL or initialised bitmaps.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_bitmap_copy(
-    _ctx: *mut libxl_ctx,
-    dptr: *mut libxl_bitmap,
-    sptr: *const libxl_bitmap,
-) {
-    // SAFETY: NULL or initialised bitmaps.
-    unsafe {
-        let from = bytes(sptr);
-        if bytes(dptr).len() == from.len() && !dptr.is_null() {
-            // The two may be one and the same.
-            std::ptr::copy(from.as_ptr(), (*dptr).map, from.len());
+    /// Frees a bitmap and leaves an empty one.
+    fn libxl_bitmap_dispose(map: InOut<libxl_bitmap>) -> () [else ()] {
+        map.dispose();
+    }
+
+    /// Copies bit by bit between bitmaps of one size; bitmaps of different sizes are left alone.
+    fn libxl_bitmap_copy(
+        _ctx: Unused<libxl_ctx>,
+        dptr: InOut<libxl_bitmap>,
+        sptr: In<libxl_bitmap>,
+    ) -> () [else ()] {
+        // The two may be one and the same, so that the bits are read first.
+        let bits = sptr.bits();
+        if dptr.bytes() == bits.bytes.len() {
+            dptr.overwrite(&bits);
         }
     }
-}
 
-/// Makes a copy with memory of its own. The old contents of the destination are not freed.
-///
-/// # Safety
-/// `sptr` is NULL or an initialised bitmap; `dptr` is NULL or valid for writing.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_bitmap_copy_alloc(
-    _ctx: *mut libxl_ctx,
-    dptr: *mut libxl_bitmap,
-    sptr: *const libxl_bitmap,
-) {
-    if !dptr.is_null() {
-        // SAFETY: NULL or an initialised bitmap, and valid for writing.
-        unsafe { dptr.write(libxl_bitmap::from_bytes(bytes(sptr))) };
+    /// Makes a copy with memory of its own. The old contents of the destination are not freed.
+    fn libxl_bitmap_copy_alloc(
+        _ctx: Unused<libxl_ctx>,
+        dptr: Out<libxl_bitmap>,
+        sptr: In<libxl_bitmap>,
+    ) -> () [else ()] {
+        dptr.offer(|| libxl_bitmap::from_bytes(sptr.bytes()));
+    }
+
+    /// 1 if every bit is set.
+    fn libxl_bitmap_is_full(bitmap: In<libxl_bitmap>) -> c_int [else 0] {
+        c_int::from(bitmap.bits().is_full())
+    }
+
+    /// 1 if no bit is set.
+    fn libxl_bitmap_is_empty(bitmap: In<libxl_bitmap>) -> c_int [else 0] {
+        c_int::from(bitmap.bits().is_empty())
+    }
+
+    /// 1 if the bit is set; 0 if it is clear or there is no room for it.
+    fn libxl_bitmap_test(bitmap: In<libxl_bitmap>, bit: c_int) -> c_int [else 0] {
+        let Ok(bit) = usize::try_from(bit) else {
+            return 0;
+        };
+        let byte = bitmap.bytes().get(bit / 8);
+        byte.map_or(0, |byte| c_int::from(byte >> (bit % 8) & 1))
+    }
+
+    /// Sets a bit, if there is room for it.
+    fn libxl_bitmap_set(bitmap: InOut<libxl_bitmap>, bit: c_int) -> () [else ()] {
+        bitmap.change_bit(bit, |byte, mask| byte | mask);
+    }
+
+    /// Clears a bit, if there is room for it.
+    fn libxl_bitmap_reset(bitmap: InOut<libxl_bitmap>, bit: c_int) -> () [else ()] {
+        bitmap.change_bit(bit, |byte, mask| byte & !mask);
+    }
+
+    /// How many bits are set.
+    fn libxl_bitmap_count_set(bitmap: In<libxl_bitmap>) -> c_int [else 0] {
+        c_int::try_from(bitmap.bits().count()).unwrap_or(c_int::MAX)
+    }
+
+    /// A new bitmap of the bits in either, as large as the larger one.
+    fn libxl_bitmap_or(
+        _ctx: Unused<libxl_ctx>,
+        or_map: Out<libxl_bitmap>,
+        map1: In<libxl_bitmap>,
+        map2: In<libxl_bitmap>,
+    ) -> c_int [else Code::Fail.raw()] {
+        made(or_map.give(&map1.bits().or(&map2.bits())))
+    }
+
+    /// A new bitmap of the bits in both, as large as the smaller one.
+    fn libxl_bitmap_and(
+        _ctx: Unused<libxl_ctx>,
+        and_map: Out<libxl_bitmap>,
+        map1: In<libxl_bitmap>,
+        map2: In<libxl_bitmap>,
+    ) -> c_int [else Code::Fail.raw()] {
+        made(and_map.give(&map1.bits().and(&map2.bits())))
+    }
+
+    /// The bytes in hexadecimal after `0x`, the last one first; malloc'd.
+    fn libxl_bitmap_to_hex_string(
+        _ctx: Unused<libxl_ctx>,
+        bitmap: In<libxl_bitmap>,
+    ) -> *mut c_char [else null_mut()] {
+        mem::string(&bitmap.bits().to_hex())
     }
 }
 
-/// 1 if every bit is set.
-///
-/// # Safety
-/// `bitmap` is NULL or an initialised bitmap.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_bitmap_is_full(bitmap: *const libxl_bitmap) -> c_int {
-    // SAFETY: the same contract.
-    c_int::from(unsafe { native(bitmap) }.is_full())
-}
-
-/// 1 if no bit is set.
-///
-/// # Safety
-/// `bitmap` is NULL or an initialised bitmap.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_bitmap_is_empty(bitmap: *const libxl_bitmap) -> c_int {
-    // SAFETY: the same contract.
-    c_int::from(unsafe { native(bitmap) }.is_empty())
-}
-
-/// 1 if the bit is set; 0 if it is clear or there is no room for it.
-///
-/// # Safety
-/// `bitmap` is NULL or an initialised bitmap.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_bitmap_test(bitmap: *const libxl_bitmap, bit: c_int) -> c_int {
-    // SAFETY: the same contract.
-    let byte = unsafe { byte_of(bitmap, bit) };
-    byte.map_or(0, |(byte, mask)| c_int::from(byte & mask != 0))
-}
-
-/// Sets a bit, if there is room for it.
-///
-/// # Safety
-/// `bitmap` is NULL or an initialised bitmap.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_bitmap_set(bitmap: *mut libxl_bitmap, bit: c_int) {
-    // SAFETY: the same contract.
-    unsafe { change(bitmap, bit, |byte, mask| byte | mask) };
-}
-
-/// Clears a bit, if there is room for it.
-///
-/// # Safety
-/// `bitmap` is NULL or an initialised bitmap.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_bitmap_reset(bitmap: *mut libxl_bitmap, bit: c_int) {
-    // SAFETY: the same contract.
-    unsafe { change(bitmap, bit, |byte, mask| byte & !mask) };
-}
-
-/// How many bits are set.
-///
-/// # Safety
-/// `bitmap` is NULL or an initialised bitmap.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_bitmap_count_set(bitmap: *const libxl_bitmap) -> c_int {
-    // SAFETY: the same contract.
-    let count = unsafe { native(bitmap) }.count();
-    c_int::try_from(count).unwrap_or(c_int::MAX)
-}
-
-/// A new bitmap of the bits in either, as large as the larger one.
-///
-/// # Safety
-/// The maps are NULL or initialised bitmaps; `or_map` is NULL or valid for writing.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_bitmap_or(
-    _ctx: *mut libxl_ctx,
-    or_map: *mut libxl_bitmap,
-    map1: *const libxl_bitmap,
-    map2: *const libxl_bitmap,
-) -> c_int {
-    // SAFETY: the same contract.
-    unsafe { combine(or_map, native(map1).or(&native(map2))) }
-}
-
-/// A new bitmap of the bits in both, as large as the smaller one.
-///
-/// # Safety
-/// As for [`libxl_bitmap_or`].
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_bitmap_and(
-    _ctx: *mut libxl_ctx,
-    and_map: *mut libxl_bitmap,
-    map1: *const libxl_bitmap,
-    map2: *const libxl_bitmap,
-) -> c_int {
-    // SAFETY: the same contract.
-    unsafe { combine(and_map, native(map1).and(&native(map2))) }
-}
-
-/// The bytes in hexadecimal after `0x`, the last one first; malloc'd.
-///
-/// # Safety
-/// `bitmap` is NULL or an initialised bitmap.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_bitmap_to_hex_string(
-    _ctx: *mut libxl_ctx,
-    bitmap: *const libxl_bitmap,
-) -> *mut c_char {
-    plain("libxl_bitmap_to_hex_string", std::ptr::null_mut(), || {
-        // SAFETY: the same contract.
-        mem::string(&unsafe { native(bitmap) }.to_hex())
-    })
-}
-
-/// # Safety
-/// `bitmap` is NULL or an initialised bitmap, not changed while the result is used.
-unsafe fn bytes<'a>(bitmap: *const libxl_bitmap) -> &'a [u8] {
-    // SAFETY: the same contract.
-    unsafe { bitmap.as_ref().map_or(&[], |bitmap| bitmap.bytes()) }
-}
-
-/// # Safety
-/// `bitmap` is NULL or an initialised bitmap.
-unsafe fn native(bitmap: *const libxl_bitmap) -> Bitmap {
-    Bitmap {
-        // SAFETY: the same contract.
-        bytes: unsafe { bytes(bitmap) }.to_vec(),
-    }
-}
-
-/// The byte that a bit is in, and the bit in it; None where there is no room for it.
-///
-/// # Safety
-/// `bitmap` is NULL or an initialised bitmap.
-unsafe fn byte_of(bitmap: *const libxl_bitmap, bit: c_int) -> Option<(u8, u8)> {
-    let bit = usize::try_from(bit).ok()?;
-    // SAFETY: the same contract.
-    let byte = unsafe { bytes(bitmap) }.get(bit / 8)?;
-    Some((*byte, 1 << (bit % 8)))
-}
-
-/// # Safety
-/// `bitmap` is NULL or an initialised bitmap.
-unsafe fn change(bitmap: *mut libxl_bitmap, bit: c_int, change: impl Fn(u8, u8) -> u8) {
-    // SAFETY: the same contract; `byte_of` says that the byte is inside the map.
-    unsafe {
-        if let (Some((byte, mask)), Ok(bit)) = (byte_of(bitmap, bit), usize::try_from(bit)) {
-            (*bitmap).map.add(bit / 8).write(change(byte, mask));
-        }
-    }
-}
-
-/// # Safety
-/// `out` is NULL or valid for writing.
-unsafe fn combine(out: *mut libxl_bitmap, value: Bitmap) -> c_int {
-    if out.is_null() {
-        return Code::Inval.raw();
-    }
-    // SAFETY: not NULL, so valid for writing by the caller's promise.
-    unsafe { out.write(libxl_bitmap::from_native(&value)) };
-    OK
+/// The status of a new bitmap, for which there may be no place. There is no context to log through.
+fn made(given: Result<()>) -> c_int {
+    given.map_or_else(|error| error.code().raw(), |()| OK)
 }

@@ -2,43 +2,32 @@
 
 use std::ffi::c_int;
 
-use xenlight::sys::yajl::{Status, Writer, YajlGen};
+use xenlight::sys::yajl::Status;
 
-use crate::boundary::plain;
+use crate::args::{Generator, InOut};
+use crate::export::export;
 use crate::types::{
     gen_json, libxl_bitmap, libxl_cpuid_policy_list, libxl_defbool, libxl_hwcap,
     libxl_key_value_list, libxl_mac, libxl_ms_vm_genid, libxl_string_list, libxl_uuid,
     write_status,
 };
 
-/// A number without a sign, which libyajl's own integers cannot hold.
-///
-/// # Safety
-/// `hand` is NULL or a generator.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl__uint64_gen_json(hand: *mut YajlGen, val: u64) -> c_int {
-    let name = "libxl__uint64_gen_json";
-    plain(name, Status::IN_ERROR_STATE.0, || {
-        // SAFETY: the same contract.
-        match unsafe { Writer::borrow(hand) } {
-            Some(mut writer) => write_status(writer.unsigned(val)),
-            None => Status::IN_ERROR_STATE.0,
-        }
-    })
+export! {
+    /// A number without a sign, which libyajl's own integers cannot hold.
+    fn libxl__uint64_gen_json(hand: Generator, val: u64) -> c_int [else Status::IN_ERROR_STATE.0] {
+        write_status(hand.write(|writer| writer.unsigned(val)))
+    }
 }
 
 macro_rules! gen_json {
-    ($($function:ident: $ty:ident),* $(,)?) => {$(
-        /// Writes the value through a generator of libyajl; 0 or its status.
-        ///
-        /// # Safety
-        /// `hand` is NULL or a generator; `p` is NULL or an initialised value.
-        #[unsafe(no_mangle)]
-        pub unsafe extern "C" fn $function(hand: *mut YajlGen, p: *mut $ty) -> c_int {
-            // SAFETY: the same contract.
-            unsafe { gen_json(stringify!($function), hand, p) }
-        }
-    )*};
+    ($($function:ident: $ty:ident),* $(,)?) => {
+        export! {$(
+            /// Writes the value through a generator of libyajl; 0 or its status.
+            fn $function(hand: Generator, p: InOut<$ty>) -> c_int [else Status::IN_ERROR_STATE.0] {
+                gen_json(hand, &p)
+            }
+        )*}
+    };
 }
 
 gen_json!(

@@ -1,155 +1,83 @@
 //! `libxl_uuid_*` and the VM generation ID.
 
 use std::cmp::Ordering;
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::c_int;
 use std::ptr::{null, null_mut};
 
 use xenlight::Error;
 use xenlight::types::Uuid;
 
-use crate::boundary::{self, OK, plain, store_out};
+use crate::args::{In, InOut, Out, Text, Unused};
 use crate::ctx::libxl_ctx;
-use crate::types::{libxl_ms_vm_genid, libxl_uuid};
+use crate::export::export;
+use crate::types::{CType, libxl_ms_vm_genid, libxl_uuid};
 
-/// 1 if all bytes are zero.
-///
-/// # Safety
-/// `uuid` is NULL or points to a UUID.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_uuid_is_nil(uuid: *const libxl_uuid) -> c_int {
-    // SAFETY: NULL or a UUID.
-    c_int::from(unsafe { uuid.as_ref() }.is_none_or(|uuid| Uuid(uuid.uuid).is_nil()))
-}
+/// What a text that is no UUID gives.
+const NO_UUID: c_int = -1;
 
-/// Makes a random UUID. Where the system has no random bytes, the UUID is nil.
-///
-/// # Safety
-/// `uuid` is NULL or valid for writing.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_uuid_generate(uuid: *mut libxl_uuid) {
-    plain("libxl_uuid_generate", (), || {
-        let Uuid(bytes) = Uuid::random().unwrap_or_default();
-        if !uuid.is_null() {
-            // SAFETY: not NULL, so valid for writing by the caller's promise.
-            unsafe { uuid.write(libxl_uuid { uuid: bytes }) };
+export! {
+    /// 1 if all bytes are zero.
+    fn libxl_uuid_is_nil(uuid: In<libxl_uuid>) -> c_int [else 0] {
+        c_int::from(uuid.get().is_none_or(|uuid| Uuid(uuid.uuid).is_nil()))
+    }
+
+    /// Makes a random UUID. Where the system has no random bytes, the UUID is nil.
+    fn libxl_uuid_generate(uuid: Out<libxl_uuid>) -> () [else ()] {
+        uuid.offer(|| libxl_uuid::from_native(&Uuid::random().unwrap_or_default()));
+    }
+
+    /// Reads 32 hexadecimal digits in the usual five groups; 0, or -1 where it is anything else.
+    fn libxl_uuid_from_string(uuid: Out<libxl_uuid>, text: Text) -> c_int [else NO_UUID] {
+        let parsed = text.required().ok().and_then(Uuid::parse);
+        let given = parsed.and_then(|parsed| uuid.give(&parsed).ok());
+        given.map_or(NO_UUID, |()| 0)
+    }
+
+    /// Copies a UUID.
+    fn libxl_uuid_copy(
+        _ctx_opt: Unused<libxl_ctx>,
+        dst: Out<libxl_uuid>,
+        src: In<libxl_uuid>,
+    ) -> () [else ()] {
+        if let Some(uuid) = src.get().copied() {
+            dst.offer(|| uuid);
         }
-    });
-}
-
-/// Reads 32 hexadecimal digits in the usual five groups; 0, or -1 where it is anything else.
-///
-/// # Safety
-/// `uuid` is NULL or valid for writing; `text` is NULL or a C string.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_uuid_from_string(
-    uuid: *mut libxl_uuid,
-    text: *const c_char,
-) -> c_int {
-    if uuid.is_null() || text.is_null() {
-        return -1;
     }
-    // SAFETY: not NULL, so a C string by the caller's promise.
-    let parsed = unsafe { CStr::from_ptr(text) }.to_str();
-    match parsed.ok().and_then(Uuid::parse) {
-        Some(Uuid(bytes)) => {
-            // SAFETY: not NULL, so valid for writing by the caller's promise.
-            unsafe { uuid.write(libxl_uuid { uuid: bytes }) };
-            0
+
+    /// Sets all bytes to zero.
+    fn libxl_uuid_clear(uuid: Out<libxl_uuid>) -> () [else ()] {
+        uuid.offer(|| libxl_uuid::from_native(&Uuid::default()));
+    }
+
+    /// -1, 0 or 1: the order of two UUIDs, byte by byte. NULL comes before everything.
+    fn libxl_uuid_compare(uuid1: In<libxl_uuid>, uuid2: In<libxl_uuid>) -> c_int [else 0] {
+        let [first, second] = [uuid1, uuid2].map(|uuid| uuid.get().map(|id| id.uuid));
+        match first.cmp(&second) {
+            Ordering::Less => -1,
+            Ordering::Equal => 0,
+            Ordering::Greater => 1,
         }
-        None => -1,
     }
-}
 
-/// Copies a UUID.
-///
-/// # Safety
-/// `src` is NULL or points to a UUID; `dst` is NULL or valid for writing.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_uuid_copy(
-    _ctx_opt: *mut libxl_ctx,
-    dst: *mut libxl_uuid,
-    src: *const libxl_uuid,
-) {
-    if !src.is_null() && !dst.is_null() {
-        // SAFETY: neither is NULL, so readable and writable by the caller's promise.
-        unsafe { dst.write(src.read()) };
+    /// The 16 bytes.
+    fn libxl_uuid_bytearray_const(uuid: In<libxl_uuid>) -> *const u8 [else null()] {
+        uuid.get().map_or(null(), |uuid| uuid.uuid.as_ptr())
     }
-}
 
-/// Sets all bytes to zero.
-///
-/// # Safety
-/// `uuid` is NULL or valid for writing.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_uuid_clear(uuid: *mut libxl_uuid) {
-    if !uuid.is_null() {
-        // SAFETY: not NULL, so valid for writing by the caller's promise.
-        unsafe { uuid.write(libxl_uuid { uuid: [0; 16] }) };
+    /// The 16 bytes, for changing.
+    fn libxl_uuid_bytearray(uuid: InOut<libxl_uuid>) -> *mut u8 [else null_mut()] {
+        uuid.change(|uuid| uuid.uuid.as_mut_ptr()).unwrap_or(null_mut())
     }
-}
 
-/// -1, 0 or 1: the order of two UUIDs, byte by byte. NULL comes before everything.
-///
-/// # Safety
-/// Both are NULL or point to UUIDs.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_uuid_compare(
-    uuid1: *const libxl_uuid,
-    uuid2: *const libxl_uuid,
-) -> c_int {
-    // SAFETY: NULL or UUIDs.
-    let (first, second) = unsafe { (uuid1.as_ref(), uuid2.as_ref()) };
-    match first.map(|id| id.uuid).cmp(&second.map(|id| id.uuid)) {
-        Ordering::Less => -1,
-        Ordering::Equal => 0,
-        Ordering::Greater => 1,
-    }
-}
-
-/// The 16 bytes.
-///
-/// # Safety
-/// `uuid` is NULL or points to a UUID.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_uuid_bytearray_const(uuid: *const libxl_uuid) -> *const u8 {
-    // SAFETY: NULL or a UUID.
-    unsafe { uuid.as_ref() }.map_or(null(), |uuid| uuid.uuid.as_ptr())
-}
-
-/// The 16 bytes, for changing.
-///
-/// # Safety
-/// `uuid` is NULL or points to a UUID that nobody else uses.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_uuid_bytearray(uuid: *mut libxl_uuid) -> *mut u8 {
-    // SAFETY: NULL or a UUID.
-    unsafe { uuid.as_mut() }.map_or(null_mut(), |uuid| uuid.uuid.as_mut_ptr())
-}
-
-/// Makes a random generation ID; ERROR_FAIL where the system has no random bytes.
-///
-/// # Safety
-/// `id` is NULL or valid for writing.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_ms_vm_genid_generate(
-    ctx: *mut libxl_ctx,
-    id: *mut libxl_ms_vm_genid,
-) -> c_int {
-    boundary::status(ctx, "libxl_ms_vm_genid_generate", |_| {
+    /// Makes a random generation ID; ERROR_FAIL where the system has no random bytes.
+    fn libxl_ms_vm_genid_generate(_this, id: Out<libxl_ms_vm_genid>) {
         let bytes = xenlight::types::random_bytes()
             .map_err(|error| Error::io("cannot make a VM generation ID", &error))?;
-        // SAFETY: NULL or valid for writing.
-        unsafe { store_out("id", id, libxl_ms_vm_genid { bytes }) }?;
-        Ok(OK)
-    })
-}
+        id.give(&bytes)
+    }
 
-/// Whether all bytes are zero.
-///
-/// # Safety
-/// `id` is NULL or points to a generation ID.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn libxl_ms_vm_genid_is_zero(id: *const libxl_ms_vm_genid) -> bool {
-    // SAFETY: NULL or a generation ID.
-    unsafe { id.as_ref() }.is_none_or(|id| id.bytes == [0; 16])
+    /// Whether all bytes are zero.
+    fn libxl_ms_vm_genid_is_zero(id: In<libxl_ms_vm_genid>) -> bool [else false] {
+        id.get().is_none_or(|id| id.bytes == [0; 16])
+    }
 }

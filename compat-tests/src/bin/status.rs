@@ -1,7 +1,7 @@
 //! Prints which exports are real and which answer ERROR_NI, by area and for each release, from the code of capi/ and the built
 //! library.
 //!
-//! An export is real when its body is not a call to `not_yet`, and the library, if it is that release's, defines its symbol.
+//! An export is real when it is not in a table of `not_built!`, and the library, if it is that release's, defines its symbol.
 //! `--check README.md` fails when the table between the `status` markers of that file is not this one.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use object::{Object, ObjectSymbol};
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::visit::Visit;
 use xenlight_compat_tests as compat;
 use xenlight_idl::abi::{self, Export};
@@ -63,7 +64,7 @@ fn defined_symbols(library: &Path) -> Result<BTreeSet<String>, Box<dyn Error>> {
         .collect())
 }
 
-/// The functions below `folder` whose body is a call to `not_yet`.
+/// The functions below `folder` that stand in a table of `not_built!`.
 fn pending_functions(folder: &Path) -> Result<BTreeSet<String>, Box<dyn Error>> {
     let mut found = Pending::default();
     for file in rust_files(folder)? {
@@ -94,16 +95,30 @@ struct Pending {
 }
 
 impl<'ast> Visit<'ast> for Pending {
-    fn visit_item_fn(&mut self, function: &'ast syn::ItemFn) {
-        let expression = match function.block.stmts.first() {
-            Some(syn::Stmt::Expr(expression, _)) => expression,
-            _ => return,
-        };
-        if let syn::Expr::Call(call) = expression
-            && let syn::Expr::Path(path) = &*call.func
-            && path.path.is_ident("not_yet")
-        {
-            self.names.insert(function.sig.ident.to_string());
+    fn visit_macro(&mut self, called: &'ast syn::Macro) {
+        if called.path.is_ident("not_built") {
+            self.read_tables(called.tokens.clone());
+        }
+    }
+}
+
+impl Pending {
+    /// A function's name has its arguments behind it; the functions of a table are in braces.
+    fn read_tables(&mut self, tables: TokenStream) {
+        let mut last = None;
+        for token in tables {
+            match (&token, last) {
+                (TokenTree::Group(group), Some(TokenTree::Ident(name)))
+                    if group.delimiter() == Delimiter::Parenthesis =>
+                {
+                    self.names.insert(name.to_string());
+                }
+                (TokenTree::Group(group), _) if group.delimiter() == Delimiter::Brace => {
+                    self.read_tables(group.stream());
+                }
+                _ => {}
+            }
+            last = Some(token);
         }
     }
 }
@@ -175,4 +190,28 @@ fn check(file: &str, table: &str) -> Result<(), Box<dyn Error>> {
     }
     print!("{table}");
     Err(format!("{file}: the status table is stale; put the one above between its markers").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_of_the_tables_are_pending() {
+        let file = syn::parse_file(
+            r#"
+            not_built! {
+                "what to do" { a(ctx, *mut T) -> c_int; b(u32) -> *mut T; }
+                "what else to do" { c() -> (); }
+            }
+            export! { fn d(this) { not_yet(this) } }
+            fn e() -> c_int { other() }
+            "#,
+        )
+        .unwrap();
+        let mut found = Pending::default();
+        found.visit_file(&file);
+        let names: Vec<_> = found.names.iter().map(String::as_str).collect();
+        assert_eq!(names, ["a", "b", "c"]);
+    }
 }
