@@ -5,15 +5,12 @@ use std::sync::Arc;
 
 use libc::pid_t;
 use xenlight::engine::{ChildHooks, ChildOwner, ForkCallback, Reaped, ReapedCallback};
-use xenlight::{Code, Error};
+use xenlight::{Code, Error, Result};
 
 use crate::args::{Hooks, Word};
 use crate::boundary::OK;
 use crate::export::export;
-use crate::types::{
-    SIGCHLD_OWNER_LIBXL, SIGCHLD_OWNER_LIBXL_ALWAYS, SIGCHLD_OWNER_LIBXL_ALWAYS_SELECTIVE_REAP,
-    SIGCHLD_OWNER_MAINLOOP, libxl_childproc_hooks,
-};
+use crate::types::{libxl_childproc_hooks, libxl_sigchld_owner};
 
 export! {
     /// Sets who collects ended children, and how they are started. NULL is the default; not while there are children.
@@ -26,13 +23,7 @@ export! {
             return this.core.set_child_hooks(ChildHooks::default());
         };
         let word = user.kept();
-        let owner = match hooks.chldowner {
-            SIGCHLD_OWNER_LIBXL => ChildOwner::Libxl,
-            SIGCHLD_OWNER_MAINLOOP => ChildOwner::Mainloop,
-            SIGCHLD_OWNER_LIBXL_ALWAYS => ChildOwner::LibxlAlways,
-            SIGCHLD_OWNER_LIBXL_ALWAYS_SELECTIVE_REAP => ChildOwner::LibxlAlwaysSelective,
-            other => return Err(Error::inval(format!("there is no child mode {other}"))),
-        };
+        let owner = owner(hooks.chldowner)?;
         let fork = hooks.fork_replacement.map(|fork| -> ForkCallback {
             // SAFETY: the hook behaves like fork and gets its word.
             Arc::new(move || unsafe { fork(word.get()) })
@@ -58,6 +49,24 @@ export! {
     fn libxl_childproc_sigchld_occurred(this) -> () [else ()] {
         this.core.sigchld_occurred()
     }
+}
+
+fn owner(mode: c_int) -> Result<ChildOwner> {
+    use libxl_sigchld_owner::*;
+    let owners = [
+        (libxl_sigchld_owner_libxl, ChildOwner::Libxl),
+        (libxl_sigchld_owner_mainloop, ChildOwner::Mainloop),
+        (libxl_sigchld_owner_libxl_always, ChildOwner::LibxlAlways),
+        (
+            libxl_sigchld_owner_libxl_always_selective_reap,
+            ChildOwner::LibxlAlwaysSelective,
+        ),
+    ];
+    let mut owners = owners.into_iter();
+    let found = owners.find(|&(owner, _)| owner as c_int == mode);
+    found
+        .map(|(_, owner)| owner)
+        .ok_or_else(|| Error::inval(format!("there is no child mode {mode}")))
 }
 
 fn verdict(rc: c_int) -> Reaped {

@@ -12,10 +12,21 @@ pub const RENAMES: &[(&str, &str)] = &[
     ("YajlGenPtr", "yajl_gen"),
     ("libxl__cpu_policy", "struct libxl__cpu_policy"),
     ("libxl_sigchld_owner_raw", "libxl_sigchld_owner"),
+    ("libxl_occurred_event", "LIBXL__OCCURRED_EVENT"),
 ];
 
-/// The types written by hand, as C sees them.
-pub const HANDWRITTEN: &str = include_str!("../headers/handwritten.rs");
+/// The types written by hand, as C sees them, and the callbacks, which Rust and C have alike.
+pub fn handwritten() -> String {
+    let files = [
+        include_str!("../headers/handwritten.rs"),
+        include_str!("../../capi/src/types/hooks.rs"),
+    ];
+    let lines = files.iter().flat_map(|file| file.lines());
+    // What is said about a file may only stand at its beginning.
+    lines
+        .filter(|line| !line.starts_with("//!"))
+        .fold(String::new(), |text, line| text + line + "\n")
+}
 
 /// Functions around these signatures.
 pub fn source(signatures: &[Signature]) -> String {

@@ -100,7 +100,7 @@ fn fill(template: &str, idl: &Idl, types: &str, functions: &[Signature]) -> Resu
             ["types"] => text.push_str(&bind(types, &bindings::type_names(idl))?),
             ["handwritten", names @ ..] => {
                 let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-                let bound = bind(bindings::HANDWRITTEN, &names)?;
+                let bound = bind(&bindings::handwritten(), &names)?;
                 // What an earlier mark has brought is a dependency of this one's.
                 let new = bound.split("\n\n").filter(|block| !text.contains(block.trim()));
                 text.push_str(&new.collect::<Vec<_>>().join("\n\n"));

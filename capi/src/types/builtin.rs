@@ -9,6 +9,10 @@ use xenlight::{Error, Result};
 use super::convert::{CType, copy_string};
 use crate::mem;
 
+/// The event that a hook gets; the application may have it declared as const.
+pub type libxl_occurred_event = super::libxl_event;
+/// A [`super::libxl_sigchld_owner`] as C passes it, where it can be any number.
+pub type libxl_sigchld_owner_raw = c_int;
 /// A domain's number.
 pub type libxl_domid = u32;
 /// A device's number; -1 when it is to be chosen.

@@ -1,8 +1,12 @@
-//! What an application hands over to be called back, as libxl_event.h lays it out.
+//! What an application hands over to be called back. cbindgen makes the headers' part from this file.
 
 use std::ffi::{c_char, c_int, c_short, c_void};
 
-use super::{libxl_ev_user, libxl_event, libxl_event_type};
+use libc::{pid_t, timeval};
+
+use super::{
+    libxl_ev_user, libxl_event, libxl_event_type, libxl_occurred_event, libxl_sigchld_owner_raw,
+};
 use crate::ctx::libxl_ctx;
 
 /// What to do when an operation is over: call back, or queue an event.
@@ -55,12 +59,13 @@ pub struct libxl_event_hooks {
     /// A bit for each type of events that goes to `event_occurs`.
     pub event_occurs_mask: u64,
     /// Takes an event and owns it.
-    pub event_occurs: Option<unsafe extern "C" fn(user: *mut c_void, event: *mut libxl_event)>,
+    pub event_occurs:
+        Option<unsafe extern "C" fn(user: *mut c_void, event: *mut libxl_occurred_event)>,
     /// Told when events may be lost; without it the process exits.
     pub disaster: Option<
         unsafe extern "C" fn(
             user: *mut c_void,
-            event_type: libxl_event_type,
+            r#type: libxl_event_type,
             msg: *const c_char,
             errnoval: c_int,
         ),
@@ -99,7 +104,7 @@ pub struct libxl_osevent_hooks {
         unsafe extern "C" fn(
             user: *mut c_void,
             for_app_registration_out: *mut *mut c_void,
-            abs: libc::timeval,
+            abs: timeval,
             for_libxl: *mut c_void,
         ) -> c_int,
     >,
@@ -108,7 +113,7 @@ pub struct libxl_osevent_hooks {
         unsafe extern "C" fn(
             user: *mut c_void,
             for_app_registration_update: *mut *mut c_void,
-            abs: libc::timeval,
+            abs: timeval,
         ) -> c_int,
     >,
     /// Never called.
@@ -116,27 +121,30 @@ pub struct libxl_osevent_hooks {
         Option<unsafe extern "C" fn(user: *mut c_void, for_app_registration: *mut c_void)>,
 }
 
-/// Who handles SIGCHLD; see `libxl_childproc_hooks`.
-pub type libxl_sigchld_owner = c_int;
-
-/// The library handles SIGCHLD while it has children, and reaps every child.
-pub const SIGCHLD_OWNER_LIBXL: libxl_sigchld_owner = 0;
-/// The application handles SIGCHLD and tells the library.
-pub const SIGCHLD_OWNER_MAINLOOP: libxl_sigchld_owner = 1;
-/// The library handles SIGCHLD at all times.
-pub const SIGCHLD_OWNER_LIBXL_ALWAYS: libxl_sigchld_owner = 2;
-/// The same, but it reaps its own children only.
-pub const SIGCHLD_OWNER_LIBXL_ALWAYS_SELECTIVE_REAP: libxl_sigchld_owner = 3;
+/// Who handles SIGCHLD.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[allow(clippy::enum_variant_names, reason = "the names are libxl_event.h's")]
+pub enum libxl_sigchld_owner {
+    /// The library handles SIGCHLD while it has children, and reaps every child.
+    libxl_sigchld_owner_libxl,
+    /// The application handles SIGCHLD and tells the library.
+    libxl_sigchld_owner_mainloop,
+    /// The library handles SIGCHLD at all times.
+    libxl_sigchld_owner_libxl_always,
+    /// The same, but it reaps its own children only.
+    libxl_sigchld_owner_libxl_always_selective_reap,
+}
 
 /// How the library and the application share child processes.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct libxl_childproc_hooks {
-    /// Who handles SIGCHLD.
-    pub chldowner: libxl_sigchld_owner,
+    /// A [`libxl_sigchld_owner`], or any other number.
+    pub chldowner: libxl_sigchld_owner_raw,
     /// Called in the place of fork.
-    pub fork_replacement: Option<unsafe extern "C" fn(user: *mut c_void) -> libc::pid_t>,
+    pub fork_replacement: Option<unsafe extern "C" fn(user: *mut c_void) -> pid_t>,
     /// Told about a child that is not the library's.
     pub reaped_callback:
-        Option<unsafe extern "C" fn(pid: libc::pid_t, status: c_int, user: *mut c_void) -> c_int>,
+        Option<unsafe extern "C" fn(pid: pid_t, status: c_int, user: *mut c_void) -> c_int>,
 }
