@@ -6,15 +6,6 @@ use names::{FEATURES, FEATURES_4_20, FIELDS, Field, Place};
 
 use super::{CpuidLeaf, CpuidPolicyList, MsrPolicy};
 
-/// The registers of a CPUID leaf, in the order of [`CpuidLeaf::registers`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Register {
-    Eax,
-    Ebx,
-    Ecx,
-    Edx,
-}
-
 /// Why a rule was not understood; the numbers are what C programs see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]

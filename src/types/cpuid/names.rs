@@ -1,6 +1,15 @@
 //! The names of CPU features: Xen's own (`cpufeatureset.h`), by word of the feature set, and libxl's older ones.
 
-use super::Register::{self, Eax, Ebx, Ecx, Edx};
+use Register::{Eax, Ebx, Ecx, Edx};
+
+/// The registers of a CPUID leaf, in the order of [`CpuidLeaf::registers`](super::CpuidLeaf::registers).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Register {
+    Eax,
+    Ebx,
+    Ecx,
+    Edx,
+}
 
 /// Where a bit lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
