@@ -16,6 +16,7 @@ mod process;
 mod proxy;
 mod restrict;
 mod serve;
+mod state;
 mod user;
 
 use std::path::Path;
@@ -28,6 +29,7 @@ pub(crate) use pair::{Pair, is_linux, is_up, stubdom_name};
 pub use pair::{stubdom_of, target_of};
 pub(crate) use process::{first, wait_for_state};
 pub use serve::keep as keep_served;
+pub use state::{resume_file, saved_state_file};
 
 use crate::device::every;
 use crate::engine::Op;

@@ -5,18 +5,13 @@
 use std::io;
 
 use super::history::History;
-use super::stubdom::consoles;
 use super::userdata::Userdata;
 use crate::device::{self, Force};
 use crate::engine::{Op, Work};
 use crate::log::Level;
-use crate::paths::XEN_STATEDIR;
 use crate::store::{Batch, layout};
 use crate::types::Uuid;
 use crate::{Code, Domid, Error, Result, dm, log_line, sys};
-
-/// The state of a device model while its guest is restored; the guest's number follows.
-const RESUME_FILE: &str = "qemu-resume";
 
 /// Destroys `domid` and the stub domain that serves it. `ERROR_DOMAIN_NOTFOUND` when there is no such domain, nor the
 /// rest of one.
@@ -203,10 +198,10 @@ impl Victim {
             first = first.and(Err(Error::io(path.display(), &error)));
         }
         let domid = self.domid;
+        // The scripts of an empty CD drive have run.
         for path in [
-            consoles::save_file(domid),
-            format!("{XEN_STATEDIR}/{RESUME_FILE}.{domid}"),
-            // Its scripts have run.
+            dm::saved_state_file(domid),
+            dm::resume_file(domid),
             device::empty_cdrom(domid),
         ] {
             match std::fs::remove_file(&path) {

@@ -6,15 +6,9 @@ use std::path::{Path, PathBuf};
 use crate::device::{self, Console, ConsoleBackend, Guest, Ring, When};
 use crate::dm::{self, args};
 use crate::engine::Op;
-use crate::paths::XEN_STATEDIR;
 use crate::store::layout;
 use crate::types::DomainConfig;
 use crate::{DOM0, Domid, Error, Result};
-
-/// Where the state of a guest's stub domain lies in dom0 when it was saved; to be removed with the guest.
-pub(in crate::domain) fn save_file(guest: Domid) -> String {
-    format!("{XEN_STATEDIR}/qemu-save.{guest}")
-}
 
 /// Makes way for a new log of the guest's stub domain, and gives its path.
 pub(super) async fn log_file(op: &Op, guest: Domid) -> Result<PathBuf> {
@@ -36,7 +30,7 @@ pub(super) fn remove_saved(path: &str) -> Result<()> {
 pub(super) struct Ends<'a> {
     /// The log file of the stub domain.
     pub(super) log: &'a Path,
-    /// See [`save_file`].
+    /// See [`dm::saved_state_file`].
     pub(super) save: &'a str,
     /// The state to restore from.
     pub(super) restore: Option<&'a Path>,
@@ -91,6 +85,7 @@ fn consoles(guest: &DomainConfig, ends: Ends<'_>) -> Vec<Console> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::paths::XEN_STATEDIR;
     use crate::types::{DomainBuildInfoHvm, DomainBuildInfoU};
 
     fn outputs(hvm: DomainBuildInfoHvm, restore: Option<&Path>) -> Vec<Option<String>> {
@@ -98,7 +93,7 @@ mod tests {
         guest.b_info.u = DomainBuildInfoU::Hvm(hvm);
         let ends = Ends {
             log: Path::new("/log/qemu-dm-g.log"),
-            save: &save_file(9),
+            save: &dm::saved_state_file(9),
             restore,
             ring: Ring {
                 port: 2,

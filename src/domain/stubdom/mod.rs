@@ -1,14 +1,13 @@
 //! A device model in a domain of its own: made, given its arguments and devices, started, and awaited.
 
 mod config;
-pub(super) mod consoles;
+mod consoles;
 mod wait;
 mod wiring;
 
 use std::path::Path;
 
 pub(super) use config::own_disk;
-use consoles::save_file;
 use rustix::fs::{Access, access};
 #[cfg(feature = "fuzzing")]
 pub(crate) use wait::fuzzing_complaint;
@@ -83,7 +82,7 @@ async fn steps(
     device::complete(op, &serves, &mut config.nics).await?;
     wiring::screen(op, &serves, &mut config).await?;
     let log = consoles::log_file(op, guest).await?;
-    let save = save_file(guest);
+    let save = dm::saved_state_file(guest);
     undo.push(format!("remove {save}"), {
         let save = save.clone();
         move |_: Op| async move { consoles::remove_saved(&save) }
