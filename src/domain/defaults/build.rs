@@ -2,21 +2,13 @@
 
 use std::io;
 
+use super::memory::{default_kb, memory};
 use super::{Host, deprecated, hvm};
-use crate::types::{
-    Bitmap, DeviceModelVersion, DomainBuildInfo, DomainBuildInfoU, MEMKB_DEFAULT, TimerMode,
-};
+use crate::types::{Bitmap, DeviceModelVersion, DomainBuildInfo, DomainBuildInfoU, TimerMode};
 use crate::{Error, Result};
 
 /// FLASK's initial security identifier for stub domains without a label.
 const SECINITSID_DOMDM: u32 = 13;
-
-/// Memory of a guest that asks for none in particular.
-const DEFAULT_MEMKB: u64 = 32 << 10;
-
-/// Memory of a stub domain, without video memory: Linux with QEMU, MiniOS with qemu-traditional.
-const LINUX_STUBDOM_MEMKB: u64 = 128 << 10;
-const MINIOS_STUBDOM_MEMKB: u64 = 28 << 10;
 
 /// Images of stub domains, in the firmware directory.
 const MINIOS_IMAGE: &str = "ioemu-stubdom.gz";
@@ -203,21 +195,6 @@ fn vcpus(info: &mut DomainBuildInfo) -> Result<()> {
     Ok(())
 }
 
-fn memory(info: &mut DomainBuildInfo) {
-    default_kb(&mut info.max_memkb, DEFAULT_MEMKB);
-    let max_memkb = info.max_memkb;
-    default_kb(&mut info.target_memkb, max_memkb);
-    let stubdomain_kb = match info.device_model_stubdomain {
-        Some(true) if info.device_model_version == DeviceModelVersion::QemuXen => {
-            LINUX_STUBDOM_MEMKB
-        }
-        Some(true) => MINIOS_STUBDOM_MEMKB,
-        _ => 0,
-    };
-    default_kb(&mut info.stubdomain_memkb, stubdomain_kb);
-    default_kb(&mut info.iommu_memkb, 0);
-}
-
 fn grant_version(info: &mut DomainBuildInfo, host: &Host<'_>) -> Result<()> {
     if info.max_grant_version == GRANT_VERSION_DEFAULT {
         info.max_grant_version = if host.gnttab_v2 {
@@ -232,10 +209,4 @@ fn grant_version(info: &mut DomainBuildInfo, host: &Host<'_>) -> Result<()> {
         )));
     }
     Ok(())
-}
-
-pub(super) fn default_kb(field: &mut u64, value: u64) {
-    if *field == MEMKB_DEFAULT {
-        *field = value;
-    }
 }

@@ -1,6 +1,6 @@
 //! Defaults of HVM guests: firmware, graphics, input, remote displays.
 
-use super::build::default_kb;
+use super::memory::default_kb;
 use crate::domain::refuse;
 use crate::types::{
     BiosType, DeviceModelVersion, DomainBuildInfo, DomainBuildInfoHvm, DomainBuildInfoU,

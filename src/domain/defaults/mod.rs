@@ -7,6 +7,7 @@
 mod build;
 mod deprecated;
 mod hvm;
+mod memory;
 mod resolve;
 
 use std::io;
