@@ -10,6 +10,7 @@ mod contents;
 mod elf;
 mod module;
 mod notes;
+mod output;
 mod place;
 mod symbols;
 #[cfg(test)]
@@ -148,7 +149,7 @@ fn append(
     let (paddr, vaddr) = places.ok_or_else(|| bad("its symbol table is beyond all addresses"))?;
     let start = image.len();
     let whole = image.to_mut();
-    unpack::reserve(whole, table.size)?;
+    output::reserve(whole, table.size)?;
     table.append_to(whole);
     segments.push(Segment {
         paddr,

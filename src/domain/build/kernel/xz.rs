@@ -10,7 +10,7 @@ use lzma_rust2::filter::bcj::BcjReader;
 
 use super::bad;
 use super::bytes::{u8_at, u32_at};
-use super::unpack::{MAX_DICTIONARY, buffer, exactly, fill, more_than};
+use super::output::{MAX_DICTIONARY, buffer, exactly, fill, more_than};
 use crate::{Error, Result};
 
 const STREAM_HEADER: usize = 12;

@@ -9,7 +9,7 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use super::bad;
 use super::bytes::u8_at;
-use super::unpack::{MAX_DICTIONARY, buffer, exactly, more_than};
+use super::output::{MAX_DICTIONARY, buffer, exactly, more_than};
 use crate::{Error, Result};
 
 /// What one block gives at most.
