@@ -1,8 +1,8 @@
-//! The image itself: who builds it for which type of guest.
+//! What building the image takes for all types of guests.
 
-use super::{Boot, BootFile, Built, Channels, e820, hvm, pv, vnuma};
+use super::{Boot, BootFile, Channels, e820, vnuma};
 use crate::log::{Level, Logger};
-use crate::types::{DomainBuildInfo, DomainBuildInfoPv, DomainBuildInfoU, DomainConfig};
+use crate::types::{DomainBuildInfo, DomainBuildInfoPv};
 use crate::xen::{E820Region, VNuma, VNumaRange, Xen};
 use crate::{Domid, Error, Result, log_line};
 
@@ -16,19 +16,6 @@ pub(super) struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// Builds the image of the configuration's type.
-    pub(super) fn run(&self, config: &mut DomainConfig) -> Result<Built> {
-        match &config.b_info.u {
-            DomainBuildInfoU::Pv(pv) => pv::build(self, &config.b_info, pv),
-            DomainBuildInfoU::Hvm(hvm) => {
-                let hvm = hvm.clone();
-                hvm::hvm(self, config, &hvm)
-            }
-            DomainBuildInfoU::Pvh(pvh) => hvm::pvh(self, &config.b_info, pvh),
-            DomainBuildInfoU::Invalid => Err(Error::inval("the domain's type is not set")),
-        }
-    }
-
     /// The kernel that the guest boots.
     pub(super) fn boot_kernel(&self) -> Result<&BootFile> {
         let kernel = self.boot.kernel.as_ref().ok_or_else(|| {

@@ -174,7 +174,19 @@ pub fn image(
         boot,
         channels,
     };
-    job.run(config).map_err(|error| error.domain(domid))
+    typed_image(&job, config).map_err(|error| error.domain(domid))
+}
+
+fn typed_image(job: &image::Job<'_>, config: &mut DomainConfig) -> Result<Built> {
+    match &config.b_info.u {
+        DomainBuildInfoU::Pv(pv) => pv::build(job, &config.b_info, pv),
+        DomainBuildInfoU::Hvm(hvm) => {
+            let hvm = hvm.clone();
+            hvm::hvm(job, config, &hvm)
+        }
+        DomainBuildInfoU::Pvh(pvh) => hvm::pvh(job, &config.b_info, pvh),
+        DomainBuildInfoU::Invalid => Err(Error::inval("the domain's type is not set")),
+    }
 }
 
 /// Soft affinity of virtual nodes, scheduler parameters, generation id. Returns keys below the domain's path.
