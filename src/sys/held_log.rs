@@ -7,8 +7,8 @@ use std::mem;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::log::CLogger;
 use super::raw::guest;
+use super::toollog::ToolLog;
 use crate::log::Level;
 
 /// Bytes of a line of libxenctrl's that are kept.
@@ -19,7 +19,7 @@ const MOST_LINES: usize = 4096;
 /// A line that waits.
 #[derive(Debug)]
 pub struct Line {
-    logger: CLogger,
+    logger: Arc<ToolLog>,
     level: guest::xentoollog_level,
     errno: i32,
     context: CString,
@@ -27,9 +27,9 @@ pub struct Line {
 }
 
 impl Line {
-    pub(super) fn new(logger: &CLogger, level: Level, context: &CStr, text: CString) -> Self {
+    pub(super) fn new(logger: &Arc<ToolLog>, level: Level, context: &CStr, text: CString) -> Self {
         Self {
-            logger: logger.clone(),
+            logger: Arc::clone(logger),
             level: level as guest::xentoollog_level,
             errno: -1,
             context: context.into(),
@@ -102,6 +102,11 @@ pub(super) struct Relay {
     to: NonNull<guest::xentoollog_logger>,
 }
 
+// SAFETY: its functions read it and write nothing, and libxentoollog's contract makes the logger usable from any thread.
+unsafe impl Send for Relay {}
+// SAFETY: as for Send.
+unsafe impl Sync for Relay {}
+
 impl Relay {
     pub(super) fn new(to: NonNull<guest::xentoollog_logger>) -> Self {
         let head = guest::xentoollog_logger {
@@ -150,7 +155,7 @@ unsafe extern "C" fn vmessage(
         };
         Line {
             // SAFETY: whoever made the Relay keeps `to` alive as long as contexts log to it, and those outlive their threads.
-            logger: unsafe { CLogger::borrowed(to) },
+            logger: unsafe { ToolLog::new(to, false) },
             level,
             errno,
             context: context.into(),

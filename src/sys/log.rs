@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::held_log::{self, Line, Relay};
 use super::raw::{control, guest};
+use super::toollog::ToolLog;
 use crate::Error;
 use crate::log::{Level, Sink};
 
@@ -23,16 +24,10 @@ pub struct CLogger(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    raw: NonNull<guest::xentoollog_logger>,
+    own: Arc<ToolLog>,
     /// What the C libraries below log to; they keep a pointer to it.
     relay: Relay,
-    owned: bool,
 }
-
-// SAFETY: libxentoollog's contract makes a logger usable from any thread; xc_interface relies on the same.
-unsafe impl Send for Inner {}
-// SAFETY: as for Send; a logger's functions take it by pointer and guard their own state.
-unsafe impl Sync for Inner {}
 
 impl CLogger {
     /// Borrows the application's `xentoollog_logger`; None for NULL.
@@ -41,18 +36,13 @@ impl CLogger {
     /// `logger` is NULL or points at a logger that outlives every clone of the result.
     pub unsafe fn from_application(logger: *mut std::ffi::c_void) -> Option<Self> {
         let raw = NonNull::new(logger.cast())?;
-        Some(Self::of(raw, false))
+        // SAFETY: the caller vouches for it, and it stays the application's.
+        Some(Self::of(unsafe { ToolLog::new(raw, false) }))
     }
 
-    fn of(raw: NonNull<guest::xentoollog_logger>, owned: bool) -> Self {
-        let relay = Relay::new(raw);
-        Self(Arc::new(Inner { raw, relay, owned }))
-    }
-
-    /// # Safety
-    /// As for [`CLogger::from_application`].
-    pub(super) unsafe fn borrowed(raw: NonNull<guest::xentoollog_logger>) -> Self {
-        Self::of(raw, false)
+    fn of(own: Arc<ToolLog>) -> Self {
+        let relay = Relay::new(own.raw());
+        Self(Arc::new(Inner { own, relay }))
     }
 
     /// A logger that writes lines of at least `level` to stderr, the way C programs without their own logger do.
@@ -64,48 +54,13 @@ impl CLogger {
         let raw = NonNull::new(raw.cast::<guest::xentoollog_logger>()).ok_or_else(|| {
             Error::fail("libxentoollog made no logger").code_as(crate::Code::Nomem)
         })?;
-        Ok(Self::of(raw, true))
+        // SAFETY: it was made here, so that nobody else can destroy it.
+        Ok(Self::of(unsafe { ToolLog::new(raw, true) }))
     }
 
     /// What the C libraries below are to log to.
     pub(super) fn as_ptr(&self) -> *mut control::xentoollog_logger {
         self.0.relay.as_ptr().cast()
-    }
-
-    /// Logs a line in this thread.
-    pub(super) fn send(
-        &self,
-        level: guest::xentoollog_level,
-        errno: i32,
-        context: &CStr,
-        text: &CStr,
-    ) {
-        // SAFETY: the logger is live; the format takes one C string, which lives across the call, as does the context.
-        unsafe {
-            guest::xtl_log(
-                self.0.raw.as_ptr(),
-                level,
-                errno,
-                context.as_ptr(),
-                c"%s".as_ptr(),
-                text.as_ptr(),
-            );
-        }
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        if !self.owned {
-            return;
-        }
-        let logger = self.raw.as_ptr();
-        // SAFETY: made by xtl_createlogger_stdiostream and dropped once; `destroy` is the C library's own destructor.
-        unsafe {
-            if let Some(destroy) = (*logger).destroy {
-                destroy(logger);
-            }
-        }
     }
 }
 
@@ -113,8 +68,10 @@ impl Sink for CLogger {
     /// `text` names the system error already; libxentoollog would append it a second time.
     fn line(&self, level: Level, _errno: Option<i32>, text: &str) {
         let text = CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default();
-        if !held_log::keep(|| Line::new(self, level, CONTEXT, text.clone())) {
-            self.send(level as guest::xentoollog_level, -1, CONTEXT, &text);
+        if !held_log::keep(|| Line::new(&self.0.own, level, CONTEXT, text.clone())) {
+            self.0
+                .own
+                .send(level as guest::xentoollog_level, -1, CONTEXT, &text);
         }
     }
 }
@@ -127,7 +84,7 @@ pub(crate) mod testing {
     use std::thread::ThreadId;
 
     use super::held_log::vsnprintf;
-    use super::{CLogger, NonNull, guest};
+    use super::{CLogger, NonNull, ToolLog, guest};
 
     pub(crate) type Lines = Mutex<Vec<(ThreadId, String)>>;
 
@@ -168,7 +125,8 @@ pub(crate) mod testing {
             },
             lines: Arc::clone(lines),
         }));
-        CLogger::of(NonNull::from(noting).cast(), false)
+        // SAFETY: it is leaked, so it lives as long as the process.
+        CLogger::of(unsafe { ToolLog::new(NonNull::from(noting).cast(), false) })
     }
 }
 

@@ -19,5 +19,6 @@ pub mod sigchld;
 pub mod spawn;
 pub mod standard;
 pub mod thread;
+mod toollog;
 pub mod xc;
 pub mod yajl;
