@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use super::conn::{Conn, transaction_id};
 use super::request::{self, Session, refused};
-use super::watch::Watch;
-use super::wire::{self, Kind};
+use super::wire::Kind;
 use super::{Batch, Change, Perms};
 use crate::gate::Gate;
 use crate::{Boxed, Domid, Error, Result};
@@ -182,24 +181,6 @@ impl Store {
             .await
     }
 
-    /// Watches `path` and everything below.
-    pub async fn watch(&self, path: &str) -> Result<Watch> {
-        self.check_gate()?;
-        wire::check_path(path)?;
-        let token = self.conn.add_watch(path)?;
-        // From here on dropping `watch`, also in the middle of the request, removes the watch again.
-        let watch = Watch::new(self.clone(), token, path);
-        let text = token.to_string();
-        let request = self.send(
-            Kind::Watch,
-            &[path.as_bytes(), b"\0", text.as_bytes(), b"\0"],
-        )?;
-        match request.await? {
-            Ok(_) => Ok(watch),
-            Err(errno) => Err(refused("watching", path, errno)),
-        }
-    }
-
     async fn about_domain(
         &self,
         kind: Kind,
@@ -222,12 +203,32 @@ impl Tx {
     pub async fn apply(&self, batch: &Batch) -> Result<()> {
         request::apply(self, batch).await
     }
+}
 
-    pub(super) fn store_ref(&self) -> &Store {
-        &self.store
+impl Session for Store {
+    fn conn(&self) -> &Arc<Conn> {
+        &self.conn
     }
 
-    pub(super) fn id(&self) -> u32 {
+    fn check_gate(&self) -> Result<()> {
+        Store::check_gate(self)
+    }
+
+    fn tx(&self) -> u32 {
+        0
+    }
+}
+
+impl Session for Tx {
+    fn conn(&self) -> &Arc<Conn> {
+        &self.store.conn
+    }
+
+    fn check_gate(&self) -> Result<()> {
+        self.store.check_gate()
+    }
+
+    fn tx(&self) -> u32 {
         self.id
     }
 }

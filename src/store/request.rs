@@ -1,7 +1,8 @@
 //! The requests that work alike inside and outside of a transaction.
 
-use super::client::{Store, Tx};
-use super::conn::{Answer, Request};
+use std::sync::Arc;
+
+use super::conn::{Answer, Conn, Request};
 use super::perms::Perms;
 use super::wire::{self, Kind};
 use super::{Batch, Change};
@@ -13,15 +14,17 @@ const LIST_PARTS: u32 = 1000;
 
 /// What a request is sent on: the connection and, in a transaction, its id.
 pub(super) trait Session {
-    fn store(&self) -> &Store;
+    fn conn(&self) -> &Arc<Conn>;
+    /// An error once no new request may be sent.
+    fn check_gate(&self) -> Result<()>;
     fn tx(&self) -> u32;
 
     fn send(&self, kind: Kind, parts: &[&[u8]]) -> Result<Request> {
-        self.store().conn().request(kind, self.tx(), parts)
+        self.conn().request(kind, self.tx(), parts)
     }
 
     fn send_path(&self, kind: Kind, path: &str, rest: &[u8]) -> Result<Request> {
-        self.store().check_gate()?;
+        self.check_gate()?;
         wire::check_path(path)?;
         self.send(kind, &[path.as_bytes(), NUL, rest])
     }
@@ -200,22 +203,4 @@ pub(super) async fn apply(session: &impl Session, batch: &Batch) -> Result<()> {
         }
     }
     Ok(())
-}
-
-impl Session for Store {
-    fn store(&self) -> &Store {
-        self
-    }
-    fn tx(&self) -> u32 {
-        0
-    }
-}
-
-impl Session for Tx {
-    fn store(&self) -> &Store {
-        self.store_ref()
-    }
-    fn tx(&self) -> u32 {
-        self.id()
-    }
 }

@@ -5,7 +5,8 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use super::Store;
-
+use super::request::{Session, refused};
+use super::wire::{self, Kind};
 use crate::Result;
 
 /// A watch on a path and everything below; dropping it ends it.
@@ -21,15 +22,31 @@ impl fmt::Debug for Watch {
     }
 }
 
-impl Watch {
-    pub(super) fn new(store: Store, token: u64, path: &str) -> Self {
-        Self {
-            store,
+impl Store {
+    /// Watches `path` and everything below.
+    pub async fn watch(&self, path: &str) -> Result<Watch> {
+        self.check_gate()?;
+        wire::check_path(path)?;
+        let token = self.conn().add_watch(path)?;
+        // From here on dropping `watch`, also in the middle of the request, removes the watch again.
+        let watch = Watch {
+            store: self.clone(),
             token,
             path: path.to_owned(),
+        };
+        let text = token.to_string();
+        let request = self.send(
+            Kind::Watch,
+            &[path.as_bytes(), b"\0", text.as_bytes(), b"\0"],
+        )?;
+        match request.await? {
+            Ok(_) => Ok(watch),
+            Err(errno) => Err(refused("watching", path, errno)),
         }
     }
+}
 
+impl Watch {
     /// The watched path.
     pub fn path(&self) -> &str {
         &self.path
