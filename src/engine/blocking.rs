@@ -4,23 +4,23 @@
 //! Whoever waits for it sleeps on an eventfd like on any other descriptor, so the application's event loop serves it too.
 //! Nothing of the context but the hypervisor is in its reach: it never takes the context's lock.
 
-use std::fmt;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
-use std::thread::JoinHandle;
 use std::{future::poll_fn, io, pin::pin};
 
 use super::Ctx;
+use super::beside::Beside;
 use super::drive::panicked;
-use super::op::{Op, aborted};
+use super::life::aborted;
+use super::op::Op;
 use super::reactor::{READ, Readiness, Waiting};
 use super::wake::lock;
 use crate::gate::Gate;
 use crate::log::{Level, Logger};
-use crate::sys::held_log::{self, Held};
+use crate::sys::held_log;
 use crate::sys::thread;
 use crate::xen::Xen;
 use crate::{Error, Result, log_line};
@@ -67,83 +67,19 @@ impl Gate for WorkGate {
     }
 }
 
-/// The thread, as others see it.
-pub(super) struct Beside {
-    bell: OwnedFd,
-    held: Arc<Held>,
-    /// Nobody waits for its result: it is to end soon.
-    unwanted: AtomicBool,
-    /// It was told to end, and so its result is not whole.
-    stopped: AtomicBool,
-    ended: AtomicBool,
-    thread: Mutex<Option<JoinHandle<()>>>,
-}
-
-impl fmt::Debug for Beside {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Beside(ended {})", self.ended.load(Ordering::SeqCst))
-    }
-}
-
-impl Beside {
-    fn new() -> io::Result<Self> {
-        use rustix::event::{EventfdFlags, eventfd};
-        Ok(Self {
-            bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
-            held: Arc::default(),
-            unwanted: AtomicBool::new(false),
-            stopped: AtomicBool::new(false),
-            ended: AtomicBool::new(false),
-            thread: Mutex::default(),
-        })
-    }
-
-    fn ring(&self) {
-        // EAGAIN means that the counter is full, hence that the bell is heard anyway.
-        let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
-    }
-
-    fn hush(&self) {
-        let _ = rustix::io::read(&self.bell, &mut [0; 8]);
-    }
-
-    /// Tells the work to end soon.
-    pub(super) fn abandon(&self) {
-        self.unwanted.store(true, Ordering::SeqCst);
-    }
-
-    fn has_ended(&self) -> bool {
-        self.ended.load(Ordering::SeqCst)
-    }
-
-    /// Waits in the calling thread. The work may need the context's lock to drop what it holds, so it must be free.
-    pub(super) fn join(&self) {
-        let thread = lock(&self.thread).take();
-        if let Some(thread) = thread {
-            // Its panics were caught.
-            let _ = thread.join();
+/// Waits for the thread's end as an operation does that cannot be aborted.
+async fn finish(beside: &Beside, ctx: &Ctx) {
+    while !beside.has_ended() {
+        let bell = Waiting::new(ctx, Readiness(beside.bell.as_raw_fd(), READ));
+        if let Err(error) = bell.await {
+            // An application that takes no more descriptors waits itself.
+            ctx.log().failure(&error);
+            break;
         }
-        self.deliver();
+        beside.hush();
+        beside.deliver();
     }
-
-    fn deliver(&self) {
-        self.held.take().iter().for_each(held_log::Line::deliver);
-    }
-
-    /// Waits for the thread's end as an operation does that cannot be aborted.
-    async fn finish(&self, ctx: &Ctx) {
-        while !self.has_ended() {
-            let bell = Waiting::new(ctx, Readiness(self.bell.as_raw_fd(), READ));
-            if let Err(error) = bell.await {
-                // An application that takes no more descriptors waits itself.
-                ctx.log().failure(&error);
-                break;
-            }
-            self.hush();
-            self.deliver();
-        }
-        self.join();
-    }
+    beside.join();
 }
 
 /// What runs beside the context, without its result: what surrounds it is there once for all of them.
@@ -242,7 +178,7 @@ impl Op {
     pub(super) async fn finish_left(&self) {
         // On the list until it has ended, in case this wait is dropped as well.
         while let Some(beside) = self.left_running() {
-            beside.finish(self.ctx()).await;
+            finish(&beside, self.ctx()).await;
             self.ctx().forget_beside(&beside);
             self.forget_left(&beside);
         }

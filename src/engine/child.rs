@@ -3,48 +3,23 @@
 use std::ffi::OsString;
 use std::future::poll_fn;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use rustix::process::{Signal, WaitId, WaitIdOptions, waitid};
+use rustix::process::Signal;
 
 use super::Ctx;
-use super::core::Target;
+use super::core::{ChildEntry, Target};
+use super::exit::{ExitStatus, collect};
 use super::hooks::ChildOwner;
-use super::op::{Op, OpInner};
+use super::life::Life;
+use super::op::Op;
 use super::reactor::READ;
 use crate::sys::pidfd;
 use crate::sys::spawn::{self, Held, Spec, Work};
 use crate::sys::standard;
 use crate::{Error, Result};
-
-/// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExitStatus {
-    /// It exited with this status.
-    Exited(i32),
-    /// This signal killed it.
-    Signaled(i32),
-    /// It is gone; it was somebody else's child, or somebody else took its status.
-    Gone,
-}
-
-impl ExitStatus {
-    /// Whether it exited with 0.
-    pub fn success(self) -> bool {
-        self == ExitStatus::Exited(0)
-    }
-
-    /// From wait(2)'s status word.
-    pub fn from_raw(status: i32) -> Self {
-        if libc::WIFSIGNALED(status) {
-            ExitStatus::Signaled(libc::WTERMSIG(status))
-        } else {
-            ExitStatus::Exited(libc::WEXITSTATUS(status))
-        }
-    }
-}
 
 /// A process to start.
 #[derive(Debug, Default)]
@@ -140,20 +115,6 @@ impl Command {
     }
 }
 
-/// The context's record of a child.
-pub(super) struct ChildEntry {
-    pidfd: Option<Arc<OwnedFd>>,
-    row: Option<u64>,
-    /// Ours to wait for, not a grandchild.
-    own: bool,
-    status: Option<ExitStatus>,
-    waker: Option<Waker>,
-    /// Nobody asks for the status any more: the record goes with the process.
-    unattended: bool,
-    /// The operation whose end waits for this one's.
-    holds: Option<Arc<OpInner>>,
-}
-
 /// A running process. Dropping it kills it; the end of its operation is announced when it is gone.
 #[derive(Debug)]
 pub struct Child {
@@ -164,8 +125,16 @@ pub struct Child {
     held: Option<Held>,
 }
 
+impl Op {
+    /// Starts a process. Dropping the child kills it; see [`Child::detach`].
+    pub fn spawn(&self, command: Command) -> Result<Child> {
+        self.check()?;
+        Child::start(self, command)
+    }
+}
+
 impl Child {
-    pub(super) fn spawn(op: &Op, command: Command) -> Result<Self> {
+    fn start(op: &Op, command: Command) -> Result<Self> {
         let ctx = op.ctx();
         let guard = ctx.shared.lock();
         let hooks = guard.borrow().child_hooks.clone();
@@ -290,7 +259,7 @@ impl Drop for Child {
         }
         let ctx = self.op.ctx();
         if self.status.is_none()
-            && ctx.leave_child(self.pid, Some(self.op.inner()))
+            && ctx.leave_child(self.pid, Some(self.op.life()))
             && let Err(error) = self.kill(libc::SIGKILL)
         {
             ctx.log().failure(&error);
@@ -301,7 +270,7 @@ impl Drop for Child {
 impl Ctx {
     /// Nobody asks for this child's status any more. True when it still runs and was attended until now; then the end
     /// of `op` waits for it.
-    fn leave_child(&self, pid: i32, op: Option<&Arc<OpInner>>) -> bool {
+    fn leave_child(&self, pid: i32, op: Option<&Arc<Life>>) -> bool {
         let guard = self.shared.lock();
         let mut core = guard.borrow_mut();
         let Some(entry) = core
@@ -401,20 +370,5 @@ impl Ctx {
                 self.child_ended(pid, status);
             }
         }
-    }
-}
-
-/// The status of a child that ended; `None` while it runs.
-fn collect(pidfd: &OwnedFd) -> Option<ExitStatus> {
-    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
-    match waitid(WaitId::PidFd(pidfd.as_fd()), options) {
-        Ok(None) | Err(rustix::io::Errno::INTR) => None,
-        Ok(Some(status)) => Some(match (status.exit_status(), status.terminating_signal()) {
-            (Some(code), _) => ExitStatus::Exited(code),
-            (None, Some(signal)) => ExitStatus::Signaled(signal),
-            (None, None) => ExitStatus::Gone,
-        }),
-        // Somebody in this process reaped it.
-        Err(_) => Some(ExitStatus::Gone),
     }
 }

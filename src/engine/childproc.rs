@@ -7,8 +7,8 @@ use std::io;
 use std::os::fd::AsRawFd;
 
 use super::Ctx;
-use super::child::ExitStatus;
 use super::core::Target;
+use super::exit::ExitStatus;
 use super::hooks::{ChildHooks, ChildOwner, Reaped};
 use super::reactor::READ;
 use crate::log::Level;

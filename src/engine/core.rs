@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::future::Future;
-use std::os::fd::RawFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Waker;
@@ -13,10 +13,10 @@ use std::time::Instant;
 
 use parking_lot::{ReentrantMutex, ReentrantMutexGuard};
 
-use super::blocking::Beside;
-use super::child::ChildEntry;
+use super::beside::Beside;
+use super::exit::ExitStatus;
 use super::hooks::{ChildHooks, Disaster, EventSink, OsEvents};
-use super::op::OpInner;
+use super::life::Life;
 use super::wake::{Parker, TaskWaker, Wakeups};
 use crate::Result;
 use crate::log::Logger;
@@ -81,7 +81,7 @@ pub(super) struct Core {
     pub(super) fds: BTreeMap<u64, FdEntry>,
     pub(super) timers: HashMap<u64, TimerEntry>,
     pub(super) deadlines: BTreeSet<(Instant, u64)>,
-    pub(super) ops: BTreeMap<u64, Arc<OpInner>>,
+    pub(super) ops: BTreeMap<u64, Arc<Life>>,
     pub(super) store: Option<StoreEntry>,
     /// Threads that work for operations.
     pub(super) beside: Vec<Arc<Beside>>,
@@ -147,6 +147,20 @@ pub(super) struct TimerEntry {
     pub(super) waker: Option<Waker>,
     pub(super) fired: bool,
     pub(super) theirs: Option<usize>,
+}
+
+/// A child that was started.
+pub(super) struct ChildEntry {
+    pub(super) pidfd: Option<Arc<OwnedFd>>,
+    pub(super) row: Option<u64>,
+    /// Ours to wait for, not a grandchild.
+    pub(super) own: bool,
+    pub(super) status: Option<ExitStatus>,
+    pub(super) waker: Option<Waker>,
+    /// Nobody asks for the status any more: the record goes with the process.
+    pub(super) unattended: bool,
+    /// The operation whose end waits for this one's.
+    pub(super) holds: Option<Arc<Life>>,
 }
 
 /// The open connection to xenstored and its row in the descriptor table.

@@ -11,13 +11,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use super::Ctx;
 use super::core::{Guard, Task, TaskFuture};
-use super::op::Op;
-use super::reactor::{READ, WRITE};
+use super::reactor::READ;
 use super::wake::{Parker, TaskWaker, ThreadWaker};
-use super::{Ctx, Notify};
 use crate::sys::poll::{PollFd, poll};
-use crate::{Domid, Error, Result};
+use crate::{Error, Result};
 
 /// Quiet for so long while nothing is under way, a thread that waits for events gives back what it need not keep.
 const QUIET: Duration = Duration::from_secs(1);
@@ -32,13 +31,13 @@ pub(super) enum Patience {
 }
 
 /// Marks the lock's holder as being inside of a future's poll, also when that panics.
-struct Polling<'a> {
+pub(super) struct Polling<'a> {
     guard: &'a Guard<'a>,
     before: bool,
 }
 
 impl<'a> Polling<'a> {
-    fn new(guard: &'a Guard<'a>) -> Self {
+    pub(super) fn new(guard: &'a Guard<'a>) -> Self {
         let before = std::mem::replace(&mut guard.borrow_mut().polling, true);
         Self { guard, before }
     }
@@ -52,18 +51,6 @@ impl Drop for Polling<'_> {
 
 pub(super) fn panicked() -> Error {
     Error::fail("internal error in an operation, please report it")
-}
-
-/// An operation whose panic is its failure.
-struct CatchPanic(Pin<Box<dyn Future<Output = Result<()>> + Send>>);
-
-impl Future for CatchPanic {
-    type Output = Result<()>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(cx)))
-            .unwrap_or_else(|_| Poll::Ready(Err(panicked())))
-    }
 }
 
 impl Ctx {
@@ -91,54 +78,12 @@ impl Ctx {
         drop(gone);
     }
 
-    fn task_waker(&self, task: u64) -> Arc<TaskWaker> {
+    pub(super) fn task_waker(&self, task: u64) -> Arc<TaskWaker> {
         Arc::new(TaskWaker {
             task,
             queued: AtomicBool::new(false),
             wakeups: Arc::clone(&self.shared.wakeups),
         })
-    }
-
-    /// Polls an operation for the first time: a failure is returned, all else is announced in time.
-    pub(super) fn start_task(
-        &self,
-        op: &Op,
-        notify: Notify,
-        domid: Domid,
-        mut work: Pin<Box<dyn Future<Output = Result<()>> + Send>>,
-    ) -> Result<()> {
-        let guard = self.shared.lock();
-        let task = guard.borrow_mut().fresh_id();
-        let task_waker = self.task_waker(task);
-        let waker = Waker::from(Arc::clone(&task_waker));
-        let first = {
-            let _polling = Polling::new(&guard);
-            let mut cx = Context::from_waker(&waker);
-            catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut cx)))
-        };
-        let first = first.unwrap_or_else(|_| Poll::Ready(Err(panicked())));
-        if let Poll::Ready(result) = first {
-            drop(work);
-            self.forget_op(op.id());
-            return result.map(|()| self.announce(notify, domid, 0));
-        }
-        let (ctx, id) = (self.clone(), op.id());
-        let future: TaskFuture = Box::pin(async move {
-            let result = CatchPanic(work).await;
-            ctx.forget_op(id);
-            if let Err(error) = &result {
-                ctx.shared.log.failure(error);
-            }
-            let rc = result.map_or_else(|error| error.code() as i32, |()| 0);
-            ctx.announce(notify, domid, rc);
-        });
-        let future = Some(future);
-        let waker = task_waker;
-        guard
-            .borrow_mut()
-            .tasks
-            .insert(task, Task { future, waker });
-        Ok(())
     }
 
     /// Whether the calling thread is inside of a future's poll.
@@ -342,57 +287,6 @@ impl Ctx {
             }
             None
         })
-    }
-
-    /// Sends what is queued for xenstored; asks for writability when not all of it went out.
-    pub(super) fn flush_store(&self) {
-        let guard = self.shared.lock();
-        let Some((conn, fd, before)) = guard
-            .borrow()
-            .store
-            .as_ref()
-            .map(|store| (Arc::clone(&store.conn), store.fd, store.wants_write))
-        else {
-            return;
-        };
-        let wants = conn.flush();
-        if !conn.is_alive() {
-            self.lose_store();
-            return;
-        }
-        if wants != before {
-            let events = if wants { READ | WRITE } else { READ };
-            if let Err(error) = self.modify_fd(fd, events) {
-                self.shared.log.failure(&error);
-            }
-            if let Some(store) = guard.borrow_mut().store.as_mut() {
-                store.wants_write = wants;
-            }
-        }
-    }
-
-    pub(super) fn service_store(&self) {
-        let guard = self.shared.lock();
-        let conn = guard
-            .borrow()
-            .store
-            .as_ref()
-            .map(|store| Arc::clone(&store.conn));
-        if let Some(conn) = conn {
-            conn.service();
-            if !conn.is_alive() {
-                self.lose_store();
-            }
-        }
-    }
-
-    /// The connection is dead: those who waited were told, the next user opens a new one.
-    fn lose_store(&self) {
-        let guard = self.shared.lock();
-        let lost = guard.borrow_mut().store.take();
-        if let Some(lost) = lost {
-            self.remove_fd(lost.fd);
-        }
     }
 }
 

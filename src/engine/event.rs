@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::op::Op;
 use crate::Domid;
 use crate::types::{EvUser, Event, EventU};
 
@@ -39,6 +40,28 @@ impl fmt::Debug for ProgressHow {
             ProgressHow::Drop => f.write_str("Drop"),
             ProgressHow::Callback(_) => f.write_str("Callback"),
             ProgressHow::Queue(user) => write!(f, "Queue({user})"),
+        }
+    }
+}
+
+impl Op {
+    /// Sends a progress report. The operation's end is announced only after a callback has returned.
+    pub fn progress(&self, how: &ProgressHow, domid: Domid, what: EventU) {
+        match how {
+            ProgressHow::Drop => {}
+            ProgressHow::Queue(for_user) => {
+                self.ctx().event_occurred(event(domid, *for_user, what));
+            }
+            ProgressHow::Callback(callback) => {
+                let callback = Arc::clone(callback);
+                let (ctx, life) = (self.ctx().clone(), Arc::clone(self.life()));
+                life.hold();
+                self.ctx().call_back(Box::new(move || {
+                    callback(event(domid, 0, what));
+                    life.release();
+                    ctx.settle();
+                }));
+            }
         }
     }
 }

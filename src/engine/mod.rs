@@ -2,6 +2,7 @@
 //! the event queue and the application's hooks. docs/engine.md tells who wakes whom.
 
 mod apploop;
+mod beside;
 mod blocking;
 mod child;
 mod childproc;
@@ -9,25 +10,30 @@ mod core;
 mod ctx;
 mod drive;
 mod event;
+mod exit;
 mod generator;
 mod hooks;
+mod life;
 mod lock;
 mod op;
 mod queue;
 mod reactor;
-mod rollback;
+mod start;
+mod wait;
 mod wake;
+mod xenstored;
 
 pub use blocking::Work;
-pub use child::{Child, Command, ExitStatus};
-pub use ctx::{Counted, Ctx, How, Notify};
+pub use child::{Child, Command};
+pub use ctx::{Counted, Ctx};
 pub use event::ProgressHow;
+pub use exit::ExitStatus;
 pub use hooks::{
     ChildHooks, ChildOwner, Disaster, EventSink, ForkCallback, OsEvents, Reaped, ReapedCallback,
 };
 pub use lock::FileLock;
-pub use op::Op;
-pub use rollback::Rollback;
+pub use op::{Op, Rollback};
+pub use start::{How, Notify};
 
 pub use crate::sys::poll::PollFd;
 

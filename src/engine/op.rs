@@ -1,75 +1,38 @@
-//! One running operation, as the code of that operation sees it.
+//! One running operation, as the code of that operation sees it, and its undo: what a step made visible is taken back when a
+//! later step fails.
+//!
+//! Undos survive their owner: when the future that pushed them is dropped (a timeout around it, for instance), they are
+//! left with the operation, which runs them before it goes on. So is one that was already running.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::os::fd::{AsFd, AsRawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Poll, Waker};
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll};
 
 use super::Ctx;
-use super::blocking::Beside;
-use super::child::{Child, Command};
+use super::beside::Beside;
 use super::drive::panicked;
-use super::event::{ProgressHow, event};
-use super::reactor::{READ, Readiness, WRITE, Waiting};
-use super::rollback::{Keeper, Rollback};
+use super::life::{Life, aborted};
 use super::wake::lock;
 use crate::gate::Gate;
-use crate::log::Logger;
+use crate::log::{Level, Logger};
 use crate::store::{Store, Watch};
-use crate::types::EventU;
 use crate::xen::Xen;
-use crate::{Boxed, Code, Domid, Error, Result};
-
-/// What an operation that was aborted ends with.
-pub(super) fn aborted() -> Error {
-    Error::new(Code::Aborted, "the operation was aborted")
-}
+use crate::{Boxed, Result};
 
 /// What all handles of one operation share.
-pub(super) struct OpInner {
+struct OpInner {
     ctx: Ctx,
-    pub(super) id: u64,
-    /// Which operation an abort means; `None` for a synchronous one.
-    pub(super) key: Option<(usize, u64)>,
-    aborted: AtomicBool,
-    /// The waker of the task or thread that runs the operation.
-    waker: Mutex<Option<Waker>>,
+    life: Arc<Life>,
+    /// Undos of parts that were dropped.
     orphans: Rollback,
     /// Threads that work for parts which were dropped.
     left: Mutex<Vec<Arc<Beside>>>,
-    /// Progress callbacks that have not returned and killed children that are not reaped: its end waits for them.
-    holds: AtomicUsize,
 }
 
-impl OpInner {
-    /// True when it was aborted before.
-    pub(super) fn abort(&self) -> bool {
-        let before = self.aborted.swap(true, Ordering::SeqCst);
-        self.wake();
-        before
-    }
-
-    fn wake(&self) {
-        let waker = lock(&self.waker).clone();
-        waker.iter().for_each(Waker::wake_by_ref);
-    }
-
-    pub(super) fn hold(&self) {
-        self.holds.fetch_add(1, Ordering::SeqCst);
-    }
-
-    pub(super) fn release(&self) {
-        self.holds.fetch_sub(1, Ordering::SeqCst);
-        self.wake();
-    }
-}
-
-/// A running operation, cheap to clone. Whatever it waits for ends in [`Code::Aborted`] once it was aborted, but for
+/// A running operation, cheap to clone. Whatever it waits for ends in [`Aborted`](crate::Code::Aborted) once it was aborted, but for
 /// requests to xenstored that were sent already: those are always answered soon, and the caller must know the outcome.
 #[derive(Clone)]
 pub struct Op {
@@ -79,7 +42,7 @@ pub struct Op {
 
 impl fmt::Debug for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Op({})", self.inner.id)
+        write!(f, "Op({})", self.inner.life.id)
     }
 }
 
@@ -94,28 +57,20 @@ impl Op {
         Self {
             inner: Arc::new(OpInner {
                 ctx: ctx.clone(),
-                id,
-                key,
-                aborted: AtomicBool::new(false),
-                waker: Mutex::default(),
+                life: Arc::new(Life::new(id, key)),
                 orphans: Rollback::default(),
                 left: Mutex::default(),
-                holds: AtomicUsize::new(0),
             }),
             shielded: false,
         }
     }
 
     pub(super) fn id(&self) -> u64 {
-        self.inner.id
+        self.inner.life.id
     }
 
-    pub(super) fn inner(&self) -> &Arc<OpInner> {
-        &self.inner
-    }
-
-    pub(super) fn orphans(&self) -> &Rollback {
-        &self.inner.orphans
+    pub(super) fn life(&self) -> &Arc<Life> {
+        &self.inner.life
     }
 
     /// The same operation, deaf to aborts: for undos, and for steps that must not stop half-way.
@@ -150,148 +105,15 @@ impl Op {
 
     /// An error when the operation was aborted.
     pub fn check(&self) -> Result<()> {
-        if !self.shielded && self.inner.aborted.load(Ordering::SeqCst) {
+        if !self.shielded && self.inner.life.is_aborted() {
             return Err(aborted());
         }
         Ok(())
     }
 
-    /// Runs a future that knows nothing of aborts, and stops it when the operation is aborted.
-    pub(super) async fn abortable<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let mut work = std::pin::pin!(work);
-        poll_fn(|cx| match self.check() {
-            Err(error) => Poll::Ready(Err(error)),
-            Ok(()) => work.as_mut().poll(cx),
-        })
-        .await
-    }
-
-    /// Waits.
-    pub async fn sleep(&self, time: Duration) -> Result<()> {
-        self.abortable(Waiting::new(self.ctx(), Instant::now() + time))
-            .await
-    }
-
-    /// Waits for `work`, at most `limit`; then it is dropped, its undos run, and the error is
-    /// [`Code::Timedout`] with `what` in its text ("waiting for ...").
-    pub async fn timeout<T>(
-        &self,
-        limit: Duration,
-        what: &str,
-        work: impl Future<Output = Result<T>>,
-    ) -> Result<T> {
-        // In a scope of their own, so that both are dropped before the undos run.
-        let outcome = {
-            let mut work = Box::pin(work);
-            let mut timer = std::pin::pin!(Waiting::new(self.ctx(), Instant::now() + limit));
-            poll_fn(|cx| {
-                if let Poll::Ready(outcome) = work.as_mut().poll(cx) {
-                    return Poll::Ready(Ok(outcome));
-                }
-                timer.as_mut().poll(cx).map(Err)
-            })
-            .await
-        };
-        match outcome {
-            Ok(outcome) => outcome,
-            Err(timer) => Err(self.late(limit, what, timer).await),
-        }
-    }
-
-    async fn late(&self, limit: Duration, what: &str, timer: Result<()>) -> Error {
-        self.run_orphans().await;
-        let late = || {
-            let what = format!("{what} took more than {} s", limit.as_secs_f32());
-            Error::new(Code::Timedout, what)
-        };
-        timer.err().unwrap_or_else(late)
-    }
-
     /// Watches a store path and everything below.
     pub async fn watch(&self, path: &str) -> Result<Watch> {
         self.store()?.watch(path).await
-    }
-
-    /// Starts a process. Dropping the child kills it; see [`Child::detach`].
-    pub fn spawn(&self, command: Command) -> Result<Child> {
-        self.check()?;
-        Child::spawn(self, command)
-    }
-
-    /// Waits until `fd` can be read, or is at its end or in error.
-    pub async fn readable(&self, fd: &impl AsFd) -> Result<()> {
-        let fd = fd.as_fd();
-        self.abortable(Waiting::new(self.ctx(), Readiness(fd.as_raw_fd(), READ)))
-            .await
-    }
-
-    /// Waits until `fd` can be written, or is in error.
-    pub async fn writable(&self, fd: &impl AsFd) -> Result<()> {
-        let fd = fd.as_fd();
-        self.abortable(Waiting::new(self.ctx(), Readiness(fd.as_raw_fd(), WRITE)))
-            .await
-    }
-
-    /// Runs all of `work` at the same time; results in the order of `work`.
-    pub async fn join<'a, T, Fut>(&self, work: Vec<Fut>) -> Vec<T>
-    where
-        T: Send,
-        Fut: Future<Output = T> + Send + 'a,
-    {
-        let boxed = |work| Box::pin(work) as Boxed<'a, T>;
-        Self::joined(work.into_iter().map(boxed).collect()).await
-    }
-
-    async fn joined<T>(work: Vec<Boxed<'_, T>>) -> Vec<T> {
-        enum Item<'a, T> {
-            Running(Boxed<'a, T>),
-            Done(T),
-        }
-        let mut items: Vec<_> = work.into_iter().map(Item::Running).collect();
-        poll_fn(|cx| {
-            let mut pending = false;
-            for item in &mut items {
-                if let Item::Running(work) = item {
-                    match work.as_mut().poll(cx) {
-                        Poll::Ready(output) => *item = Item::Done(output),
-                        Poll::Pending => pending = true,
-                    }
-                }
-            }
-            if pending {
-                Poll::Pending
-            } else {
-                Poll::Ready(())
-            }
-        })
-        .await;
-        items
-            .into_iter()
-            .filter_map(|item| match item {
-                Item::Done(output) => Some(output),
-                Item::Running(_) => None,
-            })
-            .collect()
-    }
-
-    /// Sends a progress report. The operation's end is announced only after a callback has returned.
-    pub fn progress(&self, how: &ProgressHow, domid: Domid, what: EventU) {
-        match how {
-            ProgressHow::Drop => {}
-            ProgressHow::Queue(for_user) => {
-                self.ctx().event_occurred(event(domid, *for_user, what));
-            }
-            ProgressHow::Callback(callback) => {
-                let callback = Arc::clone(callback);
-                let inner = Arc::clone(&self.inner);
-                inner.hold();
-                self.ctx().call_back(Box::new(move || {
-                    callback(event(domid, 0, what));
-                    inner.release();
-                    inner.ctx.settle();
-                }));
-            }
-        }
     }
 
     /// Runs `body`; when it fails (or is dropped), what it pushed onto the rollback runs in reverse order.
@@ -341,7 +163,7 @@ impl Op {
         F: Future<Output = Result<()>> + ?Sized,
     {
         let result = poll_fn(|cx| {
-            self.set_waker(cx.waker());
+            self.life().set_waker(cx.waker());
             catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx)))
                 .unwrap_or_else(|_| Poll::Ready(Err(panicked())))
         })
@@ -350,20 +172,122 @@ impl Op {
         drop(body);
         self.run_orphans().await;
         poll_fn(|cx| {
-            self.set_waker(cx.waker());
-            match self.inner.holds.load(Ordering::SeqCst) {
-                0 => Poll::Ready(()),
-                _ => Poll::Pending,
+            self.life().set_waker(cx.waker());
+            match self.life().is_held() {
+                true => Poll::Pending,
+                false => Poll::Ready(()),
             }
         })
         .await;
         result
     }
+}
 
-    fn set_waker(&self, waker: &Waker) {
-        let mut known = lock(&self.inner.waker);
-        if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
-            *known = Some(waker.clone());
+type Work = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+type Start = Box<dyn FnOnce(Op) -> Work + Send>;
+
+enum Stage {
+    Waiting(Option<Start>),
+    Running(Work),
+}
+
+struct Undo {
+    what: String,
+    stage: Stage,
+}
+
+/// The undos of one operation, or of one part of it; cheap to clone.
+#[derive(Clone, Default)]
+pub struct Rollback(Arc<Mutex<Vec<Undo>>>);
+
+impl fmt::Debug for Rollback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let undos = lock(&self.0);
+        f.debug_list()
+            .entries(undos.iter().map(|undo| &undo.what))
+            .finish()
+    }
+}
+
+impl Rollback {
+    /// Remembers how to take back the step just made; `what` says it for the log ("destroy domain 5").
+    /// The undo gets an operation that cannot be aborted.
+    pub fn push<F, Fut>(&self, what: impl Into<String>, undo: F)
+    where
+        F: FnOnce(Op) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        let start: Start = Box::new(move |op| Box::pin(undo(op)));
+        lock(&self.0).push(Undo {
+            what: what.into(),
+            stage: Stage::Waiting(Some(start)),
+        });
+    }
+
+    /// Forgets all undos: what they would take back is to stay.
+    pub fn discard(&self) {
+        let undos = std::mem::take(&mut *lock(&self.0));
+        drop(undos);
+    }
+
+    /// Whether there is nothing to undo.
+    pub fn is_empty(&self) -> bool {
+        lock(&self.0).is_empty()
+    }
+
+    /// Runs the undos, the last one first. A failure is logged and does not keep the others from running.
+    async fn run(&self, op: &Op) {
+        let op = op.shielded();
+        poll_fn(|cx| self.poll_run(&op, cx)).await;
+    }
+
+    fn poll_run(&self, op: &Op, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            // Out of the list while it is polled, so that an undo can look at the list; back in when it waits, so
+            // that it is not lost when we are dropped.
+            let Some(mut undo) = lock(&self.0).pop() else {
+                return Poll::Ready(());
+            };
+            let mut work = match undo.stage {
+                Stage::Running(work) => work,
+                Stage::Waiting(Some(start)) => start(op.clone()),
+                Stage::Waiting(None) => continue,
+            };
+            // An undo that panics has failed like any other.
+            let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx)));
+            match polled.unwrap_or_else(|_| Poll::Ready(Err(panicked()))) {
+                Poll::Pending => {
+                    undo.stage = Stage::Running(work);
+                    lock(&self.0).push(undo);
+                    return Poll::Pending;
+                }
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => {
+                    let what = &undo.what;
+                    let text = format_args!("undo failed ({what}): {error}");
+                    op.log().line(Level::Error, error.domid(), text);
+                }
+            }
+        }
+    }
+
+    /// Moves all undos of `other` to the end of these.
+    fn append(&self, other: &Rollback) {
+        let mut undos = std::mem::take(&mut *lock(&other.0));
+        lock(&self.0).append(&mut undos);
+    }
+}
+
+/// Leaves the undos with the operation when the part that pushed them is dropped before its end.
+struct Keeper<'a> {
+    op: &'a Op,
+    undo: Rollback,
+}
+
+impl Drop for Keeper<'_> {
+    fn drop(&mut self) {
+        if !self.undo.is_empty() {
+            self.op.inner.orphans.append(&self.undo);
         }
     }
 }

@@ -19,7 +19,7 @@ fn an_abort_is_seen_by_a_thread_that_goes_to_sleep() {
                 }
             };
             (0..round % 2000).for_each(|_| std::hint::spin_loop());
-            op.inner().abort();
+            op.life().abort();
         }
     };
     std::thread::scope(|scope| {
