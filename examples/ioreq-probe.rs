@@ -5,13 +5,6 @@
 //! As the first process of a stub domain's image it lets the image's own first process go on and serves beside QEMU.
 //! The kernel's command line takes `trips=N` and `peer=PATH`, a program that serves in its place.
 
-#[allow(dead_code)]
-#[path = "../stubdom/agent/src/error.rs"]
-mod error;
-#[allow(dead_code)]
-#[path = "../stubdom/agent/src/store.rs"]
-mod store;
-
 use std::collections::BTreeMap;
 use std::env;
 use std::fs::{File, OpenOptions};
@@ -26,6 +19,8 @@ use xenlight::log::Logger;
 use xenlight::store::layout;
 use xenlight::xen::ioreq::{Address, Device, PciFunction, Server};
 use xenlight::{Code, Domid, Error, Result};
+use xenlight_stubdom_agent::error::Error as AgentError;
+use xenlight_stubdom_agent::store::Store;
 
 const PORTS: u16 = 0xe80;
 const MEMORY: u64 = 0xf800_0000;
@@ -262,7 +257,7 @@ fn in_stubdom() -> Result<()> {
 
 fn serve_target(log: &mut File) -> Result<()> {
     // By the agent's client: the core's takes no path relative to the domain.
-    let mut store = store::Store::open().map_err(unreadable)?;
+    let mut store = Store::open().map_err(unreadable)?;
     let target = store.read("target").map_err(unreadable)?;
     let domid = layout::parse_domid(&target);
     let domid = domid.ok_or_else(|| Error::fail("the node 'target' holds no domain"))?;
@@ -288,7 +283,7 @@ fn serve_target(log: &mut File) -> Result<()> {
     ctx.block_on(async |op: &Op| serve(op, &work, log).await)
 }
 
-fn unreadable(error: error::Error) -> Error {
+fn unreadable(error: AgentError) -> Error {
     Error::fail(format!("the stub domain's guest: {error}"))
 }
 

@@ -1,10 +1,6 @@
-//! The stub domain agent's QMP relay: its own source, which needs nothing else of the agent.
+//! The QMP relay of the stub domain's agent.
 
-#[path = "../../../stubdom/agent/src/qmp.rs"]
-#[allow(dead_code)]
-mod qmp;
-
-use qmp::{Session, Splitter, failure};
+use xenlight_stubdom_agent::qmp::{Session, Splitter, failure};
 
 /// Both directions of one connection, in pieces as the data says. What goes in must come out, but for the command to
 /// save.

@@ -8,11 +8,6 @@ mod agent;
 mod cost;
 mod mutate;
 mod mux;
-/// What the agent's relay knows of the agent's other half.
-mod save {
-    /// As in the agent.
-    pub(crate) const STATE_FILE: &str = "/run/qemu.state";
-}
 mod script;
 mod serve;
 mod sys;

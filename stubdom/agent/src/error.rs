@@ -5,17 +5,19 @@ use std::io;
 
 /// A failure, worded for the person who reads the stub domain's log.
 #[derive(Debug)]
-pub(crate) struct Error(String);
+pub struct Error(String);
 
-pub(crate) type Result<T> = std::result::Result<T, Error>;
+/// With this error.
+pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    pub(crate) fn new(text: impl Into<String>) -> Self {
+    /// With these words.
+    pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
     /// `tried` completes "cannot …".
-    pub(crate) fn io(tried: impl fmt::Display, source: io::Error) -> Self {
+    pub fn io(tried: impl fmt::Display, source: io::Error) -> Self {
         Self(format!("cannot {tried}: {source}"))
     }
 }

@@ -10,7 +10,7 @@ use crate::{open, sys};
 pub(crate) const DIR: &str = "/modules";
 
 /// Loads the modules of `purpose` ("base", "disk", "network"); those already there are skipped.
-pub(crate) fn load(purpose: &str) -> Result<()> {
+pub fn load(purpose: &str) -> Result<()> {
     let list = format!("{DIR}/{purpose}");
     let list =
         fs::read_to_string(&list).map_err(|source| Error::io(format!("read {list}"), source))?;

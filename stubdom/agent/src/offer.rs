@@ -12,12 +12,12 @@ const TOOLSTACK: u16 = 0;
 const SCREEN: (u8, u8) = (12, 17);
 
 /// Carries QMP, as vchan-socket-proxy does.
-pub(crate) fn qmp(target: &str) -> Result<Server> {
+pub fn qmp(target: &str) -> Result<Server> {
     vchan(target, "qmp-vchan", Sizes::IN_PAGE)
 }
 
 /// Carries streams of RFB.
-pub(crate) fn screen(target: &str) -> Result<Server> {
+pub fn screen(target: &str) -> Result<Server> {
     let sizes = Sizes::new(SCREEN.0, SCREEN.1);
     let sizes = sizes.ok_or_else(|| Error::new("no vchan has rings for the screen"))?;
     vchan(target, "vnc-vchan", sizes)

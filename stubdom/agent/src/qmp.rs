@@ -15,12 +15,12 @@ const MESSAGE_MAX: usize = 256 << 10;
 
 /// Cuts a byte stream into JSON values.
 #[derive(Default)]
-pub(crate) struct Splitter(Vec<u8>);
+pub struct Splitter(Vec<u8>);
 
 impl Splitter {
     /// Adds `bytes` and takes out what is complete: each value with its own bytes, or bytes alone when
     /// they cannot be understood and should just be passed on.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> Vec<(Vec<u8>, Option<Value>)> {
+    pub fn push(&mut self, bytes: &[u8]) -> Vec<(Vec<u8>, Option<Value>)> {
         self.0.extend_from_slice(bytes);
         let mut messages = Vec::new();
         let mut start = 0;
@@ -58,7 +58,8 @@ impl Splitter {
 
 /// What to do with an answer of QEMU.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub enum Answer {
+    /// The client gets it.
     Forward,
     /// QEMU has saved its state: send it off first.
     Saved,
@@ -66,13 +67,13 @@ pub(crate) enum Answer {
 
 /// Follows one connection: which commands still wait for their answer, in order.
 #[derive(Default)]
-pub(crate) struct Session {
+pub struct Session {
     pending: VecDeque<bool>,
 }
 
 impl Session {
     /// The bytes to give to QEMU for a message of the client.
-    pub(crate) fn command(&mut self, bytes: Vec<u8>, value: Option<Value>) -> Vec<u8> {
+    pub fn command(&mut self, bytes: Vec<u8>, value: Option<Value>) -> Vec<u8> {
         let Some(mut value) = value else { return bytes };
         let is_save = value["execute"] == SAVE && value["arguments"]["filename"] == SAVE_TARGET;
         self.pending.push_back(is_save);
@@ -84,7 +85,7 @@ impl Session {
     }
 
     /// Looks at a message of QEMU. Greetings and events answer nothing.
-    pub(crate) fn answer(&mut self, value: Option<&Value>) -> Answer {
+    pub fn answer(&mut self, value: Option<&Value>) -> Answer {
         let Some(value) = value else {
             return Answer::Forward;
         };
@@ -100,7 +101,7 @@ impl Session {
 }
 
 /// The answer for a client whose save failed after QEMU's part, in place of QEMU's `answer`.
-pub(crate) fn failure(answer: &Value, reason: &str) -> Vec<u8> {
+pub fn failure(answer: &Value, reason: &str) -> Vec<u8> {
     let mut failure = json!({ "error": { "class": "GenericError", "desc": reason } });
     if let Some(id) = answer.get("id") {
         failure["id"] = id.clone();

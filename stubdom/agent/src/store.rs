@@ -29,25 +29,27 @@ const LANES: usize = 8;
 
 /// One handle for each request under way: the kernel keeps a request in its handle's buffer until the answer comes, so
 /// that a second one on the same handle would overwrite the first.
-pub(crate) struct Store {
+#[derive(Debug)]
+pub struct Store {
     lanes: Vec<File>,
 }
 
 impl Store {
-    pub(crate) fn open() -> Result<Self> {
+    /// Opens the device.
+    pub fn open() -> Result<Self> {
         let lanes = vec![open_lane()?];
         Ok(Self { lanes })
     }
 
     /// The value at `path` as text.
-    pub(crate) fn read(&mut self, path: &str) -> Result<String> {
+    pub fn read(&mut self, path: &str) -> Result<String> {
         let value = self.request(READ, path, b"")?;
         as_text(path, value)
     }
 
     /// The values at `paths`, several asked for before the first answer is awaited: a round trip to the
     /// store's domain costs more than everything else about a read.
-    pub(crate) fn read_all(&mut self, paths: &[String]) -> Result<Vec<String>> {
+    pub fn read_all(&mut self, paths: &[String]) -> Result<Vec<String>> {
         while self.lanes.len() < LANES.min(paths.len()) {
             self.lanes.push(open_lane()?);
         }
@@ -71,7 +73,7 @@ impl Store {
     }
 
     /// The names below `path`, sorted.
-    pub(crate) fn list(&mut self, path: &str) -> Result<Vec<String>> {
+    pub fn list(&mut self, path: &str) -> Result<Vec<String>> {
         let names = self.request(DIRECTORY, path, b"")?;
         let mut names: Vec<String> = names
             .split(|byte| *byte == 0)
@@ -82,17 +84,18 @@ impl Store {
         Ok(names)
     }
 
-    pub(crate) fn write(&mut self, path: &str, value: &[u8]) -> Result<()> {
+    /// Sets a node's value.
+    pub fn write(&mut self, path: &str, value: &[u8]) -> Result<()> {
         self.request(WRITE, path, value).map(drop)
     }
 
     /// Removes a node and all below.
-    pub(crate) fn remove(&mut self, path: &str) -> Result<()> {
+    pub fn remove(&mut self, path: &str) -> Result<()> {
         self.request(RM, path, b"").map(drop)
     }
 
     /// Writes nodes that this domain owns and, besides it, only domain `reader` may read. They appear at once.
-    pub(crate) fn publish(&mut self, nodes: &[(String, String)], reader: u16) -> Result<()> {
+    pub fn publish(&mut self, nodes: &[(String, String)], reader: u16) -> Result<()> {
         let own = self.read("domid")?;
         let permissions = permissions(&own, reader)?;
         for _ in 0..TRIES {

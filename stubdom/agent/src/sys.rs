@@ -1,4 +1,4 @@
-//! The system calls that std has no word for; the only unsafe code of this program.
+//! The system calls that std has no word for; the only unsafe code of this crate.
 #![allow(unsafe_code)]
 
 use std::ffi::CString;
@@ -39,7 +39,7 @@ fn c_string(text: &str) -> io::Result<CString> {
 }
 
 /// Mounts a filesystem that has no device. Nothing in it can be executed.
-pub(crate) fn mount(kind: &str, dir: &str, options: &str) -> io::Result<()> {
+pub fn mount(kind: &str, dir: &str, options: &str) -> io::Result<()> {
     let (kind, dir, options) = (c_string(kind)?, c_string(dir)?, c_string(options)?);
     // SAFETY: the strings live through the call; these filesystems take a string as their data.
     check(unsafe {
@@ -73,7 +73,7 @@ pub(crate) fn load_module(file: &File, parameters: &str) -> io::Result<()> {
 }
 
 /// Makes `file` standard input, output and error.
-pub(crate) fn replace_stdio(file: &File) {
+pub fn replace_stdio(file: &File) {
     for standard in 0..3 {
         // SAFETY: both are open descriptors or numbers that dup2 may create; std holds no state about them.
         unsafe { libc::dup2(file.as_raw_fd(), standard) };
@@ -160,17 +160,17 @@ pub(crate) fn filter<const N: usize>(command: &mut Command, filters: [BpfProgram
 
 /// What to wait for at a descriptor. That it was closed ends any wait.
 #[derive(Clone, Copy)]
-pub(crate) enum Wish {
+pub enum Wish {
+    /// To be readable.
     Read,
+    /// To be writable.
     Write,
+    /// Either.
     Both,
 }
 
 /// Waits until one of `sources` is ready for its wish, or closed; tells which are.
-pub(crate) fn poll(
-    sources: &[(BorrowedFd<'_>, Wish)],
-    timeout: Option<Duration>,
-) -> Result<Vec<bool>> {
+pub fn poll(sources: &[(BorrowedFd<'_>, Wish)], timeout: Option<Duration>) -> Result<Vec<bool>> {
     let timeout = timeout.map_or(-1, |limit| {
         i32::try_from(limit.as_millis()).unwrap_or(i32::MAX)
     });

@@ -7,9 +7,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use vchan::{Presence, Server};
+use xenlight_stubdom_agent::error::{Error, Result};
+use xenlight_stubdom_agent::sys::{self, Wish};
 
-use crate::error::{Error, Result};
-use crate::sys::{self, Wish};
 use crate::{qmp, rings};
 
 const CHUNK: usize = 8192;

@@ -4,31 +4,18 @@
 //! (`part=NAME`) or, later, in the store node `part`, which dom0 writes.
 
 mod carry;
-// The agent's own modules, of which this needs a few functions.
-#[path = "../../../../stubdom/agent/src/error.rs"]
-mod error;
-#[path = "../../../../stubdom/agent/src/modules.rs"]
-mod modules;
-#[allow(dead_code)]
-#[path = "../../../../stubdom/agent/src/offer.rs"]
-mod offer;
 mod qmp;
 mod rings;
 mod screen;
-#[allow(dead_code)]
-#[path = "../../../../stubdom/agent/src/store.rs"]
-mod store;
-#[allow(dead_code)]
-#[path = "../../../../stubdom/agent/src/sys.rs"]
-mod sys;
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use error::{Error, Result};
-use store::Store;
+use xenlight_stubdom_agent::error::Result;
+use xenlight_stubdom_agent::store::Store;
+use xenlight_stubdom_agent::{modules, offer, sys};
 
 /// What makes a terminal do things, and a reader see things.
 pub(crate) const FOOL: &str = "\x1b[2J\x1b]0;fooled\x07\r\n\u{9b}31m\u{202e}";
@@ -49,11 +36,6 @@ fn main() {
     loop {
         std::thread::park();
     }
-}
-
-/// Opens a file for reading, naming it in the error.
-fn open(path: &str) -> Result<File> {
-    File::open(path).map_err(|source| Error::io(format!("open {path}"), source))
 }
 
 fn play() -> Result<()> {

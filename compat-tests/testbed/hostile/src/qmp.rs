@@ -5,9 +5,10 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use xenlight_stubdom_agent::error::{Error, Result};
+use xenlight_stubdom_agent::store::Store;
+
 use crate::FOOL;
-use crate::error::{Error, Result};
-use crate::store::Store;
 
 /// Whoever carries what is said here shall lie about the rings that it goes through.
 pub(crate) static LIES: AtomicBool = AtomicBool::new(false);

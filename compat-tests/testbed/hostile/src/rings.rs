@@ -3,9 +3,8 @@
 use std::time::{Duration, Instant};
 
 use vchan::{Devices, EventChannel, Server, SharedPages};
-
-use crate::error::{Error, Result};
-use crate::store::Store;
+use xenlight_stubdom_agent::error::{Error, Result};
+use xenlight_stubdom_agent::store::Store;
 
 /// Where things are in the page that describes a vchan (io/libxenvchan.h), of those that its client reads.
 const LEFT_CONS: usize = 0;

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use vchan::mux::{Event, Mux, Side, WINDOW};
 use vchan::{Presence, Server};
+use xenlight_stubdom_agent::error::{Error, Result};
+use xenlight_stubdom_agent::sys::{self, Wish};
 
-use crate::error::{Error, Result};
 use crate::rings::{self, Random};
-use crate::sys::{self, Wish};
 
 const GREETING: &[u8] = b"RFB 003.008\n";
 const CHUNK: usize = 16 << 10;
