@@ -16,19 +16,9 @@ use crate::{Domid, Error, dm, domain, log, qmp};
 /// The domain that the nodes in a corpus are about.
 const GUEST: Domid = 3;
 
-/// Messages of xenstored, one behind the other.
-pub fn store_wire(data: &[u8]) {
-    store::fuzzing::messages(data);
-}
-
 /// A whole connection to xenstored.
 pub fn store_conversation(data: &[u8]) {
     store::fuzzing::conversation(data);
-}
-
-/// Permissions as xenstored sends them.
-pub fn store_perms(data: &[u8]) {
-    store::fuzzing::permissions(data);
 }
 
 /// All commands against a QEMU that says `data`, whatever it is asked.

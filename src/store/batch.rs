@@ -1,6 +1,6 @@
 //! Changes to the store as plain data, to be looked at in tests and applied in one transaction.
 
-use super::perms::Perms;
+use super::Perms;
 
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,9 +4,10 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-use super::conn::{Conn, transaction_id};
+use store_wire::Kind;
+
+use super::conn::Conn;
 use super::request::{self, Session, refused};
-use super::wire::Kind;
 use super::{Batch, Change, Perms};
 use crate::gate::Gate;
 use crate::{Boxed, Domid, Error, Result};
@@ -244,7 +245,7 @@ impl Running {
         store.check_gate()?;
         let answer = store.send(Kind::TransactionStart, &[b"\0"])?.await?;
         let payload = answer.map_err(|errno| refused("starting a transaction", "", errno))?;
-        let id = transaction_id(&payload)
+        let id = store_wire::transaction(&payload)
             .filter(|id| *id != 0)
             .ok_or_else(|| Error::fail("xenstored started a transaction without a number"))?;
         let store = store.clone();

@@ -10,7 +10,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use super::wire::{self, Kind, Message};
+use store_wire::{Kind, Message};
+
 use crate::sys::faults;
 use crate::sys::fork::{self, SensitiveFd};
 use crate::{Error, Result};
@@ -322,7 +323,7 @@ impl State {
     fn queue(&mut self, kind: Kind, tx: u32, parts: &[&[u8]], stage: Stage) -> Result<u32> {
         self.last_id = self.last_id.wrapping_add(1);
         let id = self.last_id;
-        let message = wire::encode(kind, id, tx, parts).ok_or_else(|| {
+        let message = store_wire::encode(kind, id, tx, parts).ok_or_else(|| {
             Error::inval("path and value are longer than the 4096 bytes xenstored takes")
         })?;
         self.out.push_back(message);
@@ -332,9 +333,10 @@ impl State {
 
     fn dispatch(&mut self, wakers: &mut Vec<Waker>) -> Result<()> {
         let mut used = 0;
-        while let Some((message, size)) = wire::decode(&self.input[used..])? {
+        let bad = |error| Error::fail(format!("xenstored sent {error}"));
+        while let Some((message, size)) = store_wire::decode(&self.input[used..]).map_err(bad)? {
             used += size;
-            if message.kind == Kind::WatchEvent as u32 {
+            if message.is(Kind::WatchEvent) {
                 wakers.extend(self.watch_event(&message.payload)?);
             } else {
                 wakers.extend(self.reply(message)?);
@@ -346,20 +348,20 @@ impl State {
 
     fn reply(&mut self, message: Message) -> Result<Option<Waker>> {
         self.asked = false;
-        let Some(slot) = self.waiting.get_mut(&message.id) else {
+        let Some(slot) = self.waiting.get_mut(&message.header.id) else {
             return Err(Error::fail(format!(
                 "xenstored answered request {}, which nobody made",
-                message.id
+                message.header.id
             )));
         };
-        let answer = if message.kind == Kind::Error as u32 {
-            Err(wire::errno(&message.payload))
-        } else if message.kind == slot.kind as u32 {
+        let answer = if message.is(Kind::Error) {
+            Err(store_wire::errno(&message.payload))
+        } else if message.is(slot.kind) {
             Ok(message.payload)
         } else {
             return Err(Error::fail(format!(
                 "xenstored answered {:?} with a message of type {}",
-                slot.kind, message.kind
+                slot.kind, message.header.kind
             )));
         };
         match std::mem::replace(&mut slot.stage, Stage::Abandoned) {
@@ -369,7 +371,7 @@ impl State {
             }
             Stage::Abandoned => {
                 let kind = slot.kind;
-                self.waiting.remove(&message.id);
+                self.waiting.remove(&message.header.id);
                 self.answer_nobody(kind, answer);
                 Ok(None)
             }
@@ -382,7 +384,10 @@ impl State {
         if kind != Kind::TransactionStart {
             return;
         }
-        if let Some(tx) = answer.ok().and_then(|payload| transaction_id(&payload)) {
+        if let Some(tx) = answer
+            .ok()
+            .and_then(|payload| store_wire::transaction(&payload))
+        {
             // "F\0" always fits.
             let _ = self.queue(Kind::TransactionEnd, tx, &[b"F\0"], Stage::Abandoned);
         }
@@ -390,9 +395,7 @@ impl State {
 
     fn watch_event(&mut self, payload: &[u8]) -> Result<Option<Waker>> {
         let bad = || Error::fail("xenstored sent a watch event nobody can read");
-        let mut parts = payload.split(|byte| *byte == 0);
-        let path = parts.next().ok_or_else(bad)?;
-        let token = parts.next().ok_or_else(bad)?;
+        let (path, token) = store_wire::event(payload).ok_or_else(bad)?;
         let path = std::str::from_utf8(path).map_err(|_| bad())?;
         let token = std::str::from_utf8(token)
             .ok()
@@ -431,12 +434,6 @@ impl State {
         );
         wakers
     }
-}
-
-/// The id in the answer to a transaction's start.
-pub(super) fn transaction_id(payload: &[u8]) -> Option<u32> {
-    let text = std::str::from_utf8(payload.strip_suffix(b"\0")?).ok()?;
-    super::layout::parse_number(text)
 }
 
 fn dead_error(why: &str) -> Error {

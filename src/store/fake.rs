@@ -5,6 +5,8 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use store_wire::{HEADER, Header};
+
 use super::conn::{Conn, Transport};
 
 /// The type of a request that sets a value.
@@ -126,11 +128,7 @@ impl Fake {
     }
 
     fn send(writer: &Mutex<UnixStream>, kind: u32, id: u32, tx: u32, payload: &[u8]) {
-        let mut bytes = Vec::new();
-        for word in [kind, id, tx, u32::try_from(payload.len()).expect("short")] {
-            bytes.extend_from_slice(&word.to_ne_bytes());
-        }
-        bytes.extend_from_slice(payload);
+        let bytes = store_wire::encode(kind, id, tx, &[payload]).expect("short");
         let _ = writer.lock().expect("writer").write_all(&bytes);
     }
 
@@ -144,14 +142,13 @@ impl Fake {
     fn serve(&self, mut reader: UnixStream, number: usize) {
         let writer = Arc::clone(&self.state().writers[number]);
         loop {
-            let mut header = [0; 16];
+            let mut header = [0; HEADER];
             if reader.read_exact(&mut header).is_err() {
                 return;
             }
-            let word =
-                |at: usize| u32::from_ne_bytes(header[at * 4..][..4].try_into().expect("4 bytes"));
-            let (kind, id, tx) = (word(0), word(1), word(2));
-            let mut payload = vec![0; word(3) as usize];
+            let header = Header::parse(&header).expect("no client sends too much");
+            let Header { kind, id, tx, .. } = header;
+            let mut payload = vec![0; header.length];
             if reader.read_exact(&mut payload).is_err() {
                 return;
             }

@@ -1,4 +1,4 @@
-//! For compat-tests/fuzz: the store's parsers, and a connection whose other end is the fuzzer.
+//! For compat-tests/fuzz: a connection whose other end is the fuzzer.
 
 use std::future::Future;
 use std::io::Write;
@@ -7,32 +7,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use super::conn::{Conn, Transport, transaction_id};
-use super::{Perms, Store, layout, wire};
-
-/// Takes messages off `bytes` until something is wrong or missing.
-pub(crate) fn messages(bytes: &[u8]) {
-    let mut rest = bytes;
-    while let Ok(Some((message, used))) = wire::decode(rest) {
-        assert!(message.payload.len() <= wire::PAYLOAD_MAX && used <= rest.len());
-        rest = &rest[used..];
-        wire::errno(&message.payload);
-        transaction_id(&message.payload);
-        let path = String::from_utf8_lossy(&message.payload);
-        if wire::check_path(&path).is_ok() {
-            assert!(path.len() <= wire::PATH_MAX && !path.contains(['\0', '\n', ' ']));
-        }
-    }
-}
-
-/// Permissions that were understood come out as they went in, but for zeros in front of numbers.
-pub(crate) fn permissions(bytes: &[u8]) {
-    if let Ok(perms) = Perms::from_wire(bytes) {
-        let again = Perms::from_wire(&perms.to_wire()).expect("what was written is read");
-        assert_eq!(again, perms);
-        perms.owner();
-    }
-}
+use super::conn::{Conn, Transport};
+use super::{Store, layout};
 
 /// A client with a watch, a read, a list and a transaction under way, to which `bytes` come from the daemon.
 pub(crate) fn conversation(bytes: &[u8]) {

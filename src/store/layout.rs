@@ -4,6 +4,8 @@ use std::fmt::Display;
 
 use crate::Domid;
 
+pub use store_wire::number as parse_number;
+
 /// Where xenstored publishes the domain it runs in.
 pub const XENSTORED_DOMID: &str = "/tool/xenstored/domid";
 /// Where xenconsoled publishes the domain it runs in.
@@ -221,12 +223,6 @@ pub fn parent(path: &str) -> Option<&str> {
 /// Reads a domain id out of a store value that others may have written: decimal digits only, at most 0x7fff.
 pub fn parse_domid(text: &str) -> Option<Domid> {
     parse_number(text).filter(|domid| *domid <= 0x7fff)
-}
-
-/// Reads a small number out of a store value that others may have written: decimal digits only, no sign.
-pub fn parse_number(text: &str) -> Option<u32> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if digits { text.parse().ok() } else { None }
 }
 
 #[cfg(test)]

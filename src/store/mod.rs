@@ -1,21 +1,20 @@
 //! A client for xenstore, the tree in which domains, backends and device models agree with each other.
 //!
-//! [`Store`] talks to the daemon, [`Batch`] is a list of changes as data, [`layout`] knows the paths.
+//! [`Store`] talks to the daemon, [`Batch`] is a list of changes as data, [`layout`] knows the paths. What the messages are
+//! like is in the crate `xenlight-store-wire`.
 
 mod batch;
 mod client;
 mod conn;
 pub mod layout;
 mod open;
-mod perms;
 mod request;
 mod watch;
-mod wire;
 
 pub use batch::{Batch, Change};
 pub use client::{Store, Tx};
 pub use conn::Conn;
-pub use perms::{Access, Perms};
+pub use store_wire::{Access, Perms};
 pub use watch::Watch;
 
 #[cfg(any(test, feature = "fuzzing"))]

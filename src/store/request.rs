@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use store_wire::Kind;
+
 use super::conn::{Answer, Conn, Request};
-use super::perms::Perms;
-use super::wire::{self, Kind};
-use super::{Batch, Change};
+use super::{Batch, Change, Perms};
 use crate::{Error, Result};
 
 const NUL: &[u8] = b"\0";
@@ -25,9 +25,17 @@ pub(super) trait Session {
 
     fn send_path(&self, kind: Kind, path: &str, rest: &[u8]) -> Result<Request> {
         self.check_gate()?;
-        wire::check_path(path)?;
+        check_path(path)?;
         self.send(kind, &[path.as_bytes(), NUL, rest])
     }
+}
+
+/// Checks a path before it goes out.
+pub(super) fn check_path(path: &str) -> Result<()> {
+    if store_wire::is_path(path) {
+        return Ok(());
+    }
+    Err(Error::inval(format!("{path:?} is not a xenstore path")))
 }
 
 /// What was tried and what the daemon said.
@@ -66,22 +74,12 @@ fn done(doing: &str, path: &str, answer: Answer) -> Result<()> {
     }
 }
 
-fn names(path: &str, payload: &[u8], out: &mut Vec<String>) -> Result<()> {
-    for name in payload
-        .split(|byte| *byte == 0)
-        .filter(|name| !name.is_empty())
-    {
-        let text = std::str::from_utf8(name)
-            .ok()
-            .filter(|_| wire::is_name(name));
-        let text = text.ok_or_else(|| {
-            Error::fail(format!(
-                "xenstored listed a child of {path} with an impossible name"
-            ))
-        })?;
-        out.push(text.to_owned());
-    }
-    Ok(())
+fn names(path: &str, payload: &[u8]) -> Result<Vec<String>> {
+    store_wire::names(payload).ok_or_else(|| {
+        Error::fail(format!(
+            "xenstored listed a child of {path} with an impossible name"
+        ))
+    })
 }
 
 pub(super) async fn read(session: &impl Session, path: &str) -> Result<Option<Vec<u8>>> {
@@ -102,19 +100,17 @@ pub(super) async fn read_str(session: &impl Session, path: &str) -> Result<Optio
 }
 
 pub(super) async fn list(session: &impl Session, path: &str) -> Result<Vec<String>> {
-    let mut children = Vec::new();
     match session.send_path(Kind::Directory, path, b"")?.await? {
-        Ok(payload) => names(path, &payload, &mut children)?,
-        Err(libc::ENOENT) => {}
-        Err(libc::E2BIG) => list_parts(session, path, &mut children).await?,
-        Err(errno) => return Err(refused("listing", path, errno)),
+        Ok(payload) => names(path, &payload),
+        Err(libc::ENOENT) => Ok(Vec::new()),
+        Err(libc::E2BIG) => list_parts(session, path).await,
+        Err(errno) => Err(refused("listing", path, errno)),
     }
-    Ok(children)
 }
 
 /// A directory that does not fit into one answer comes in parts; each carries the generation of the directory, and
 /// a part that ends in an empty name is the last.
-async fn list_parts(session: &impl Session, path: &str, children: &mut Vec<String>) -> Result<()> {
+async fn list_parts(session: &impl Session, path: &str) -> Result<Vec<String>> {
     let bad = || Error::fail(format!("xenstored listed a part of {path} nobody can read"));
     let mut bytes = Vec::new();
     let mut generation = None;
@@ -122,7 +118,7 @@ async fn list_parts(session: &impl Session, path: &str, children: &mut Vec<Strin
         let offset = format!("{}\0", bytes.len());
         let request = session.send_path(Kind::DirectoryPart, path, offset.as_bytes())?;
         let Some(part) = present("listing", path, request.await?)? else {
-            return Ok(());
+            return Ok(Vec::new());
         };
         let split = part.iter().position(|byte| *byte == 0).ok_or_else(bad)?;
         let (now, rest) = (&part[..split], &part[split + 1..]);
@@ -140,7 +136,7 @@ async fn list_parts(session: &impl Session, path: &str, children: &mut Vec<Strin
         }
         bytes.extend_from_slice(rest);
         if rest == NUL || rest.ends_with(b"\0\0") {
-            return names(path, &bytes, children);
+            return names(path, &bytes);
         }
     }
     Err(Error::fail(format!(
@@ -169,6 +165,7 @@ pub(super) async fn get_perms(session: &impl Session, path: &str) -> Result<Opti
     payload
         .map(|payload| Perms::from_wire(&payload))
         .transpose()
+        .map_err(|error| Error::fail(format!("xenstored sent {error}")))
 }
 
 pub(super) async fn set_perms(session: &impl Session, path: &str, perms: &Perms) -> Result<()> {

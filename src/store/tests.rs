@@ -128,7 +128,7 @@ fn many_requests_at_once() {
 
 fn conn_request(conn: &Arc<Conn>, number: u32) -> super::conn::Request {
     let text = format!("/n/{number}\0{number}");
-    conn.request(super::wire::Kind::Write, 0, &[text.as_bytes()])
+    conn.request(store_wire::Kind::Write, 0, &[text.as_bytes()])
         .unwrap()
 }
 

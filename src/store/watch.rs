@@ -4,9 +4,10 @@ use std::fmt;
 use std::future::poll_fn;
 use std::task::Poll;
 
+use store_wire::Kind;
+
 use super::Store;
-use super::request::{Session, refused};
-use super::wire::{self, Kind};
+use super::request::{self, Session, refused};
 use crate::Result;
 
 /// A watch on a path and everything below; dropping it ends it.
@@ -26,7 +27,7 @@ impl Store {
     /// Watches `path` and everything below.
     pub async fn watch(&self, path: &str) -> Result<Watch> {
         self.check_gate()?;
-        wire::check_path(path)?;
+        request::check_path(path)?;
         let token = self.conn().add_watch(path)?;
         // From here on dropping `watch`, also in the middle of the request, removes the watch again.
         let watch = Watch {

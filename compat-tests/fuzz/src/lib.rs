@@ -10,6 +10,7 @@ mod mutate;
 mod mux;
 mod script;
 mod serve;
+mod store;
 mod sys;
 mod targets;
 mod vchans;

@@ -10,7 +10,7 @@ use xenlight::types::{
     CpuidPolicyList, DeviceDisk, DeviceNic, DomainConfig, Mac, Uuid, from_json_str, to_json_string,
 };
 
-use crate::{Cost, Target, agent, mux, serve, vchans};
+use crate::{Cost, Target, agent, mux, serve, store, vchans};
 
 /// All targets by name, each with the milliseconds and MiB that one input may cost. The times are for slow machines and
 /// for builds that nothing is optimised in; what goes wrong here takes a hundred times as long.
@@ -36,8 +36,8 @@ pub const TARGETS: [Target; 27] = [
     target("serve_store", serve::store, 1000, 8),
     target("store_conversation", fuzzing::store_conversation, 1000, 8),
     target("store_nodes", fuzzing::store_nodes, 1000, 8),
-    target("store_perms", fuzzing::store_perms, 2000, 32),
-    target("store_wire", fuzzing::store_wire, 1000, 8),
+    target("store_perms", store::permissions, 2000, 32),
+    target("store_wire", store::messages, 1000, 8),
     target("vchan_client", vchans::client, 2000, 1),
     target("vchan_mux", mux::mux, 5000, 4),
     target("vchan_server", vchans::server, 2000, 1),

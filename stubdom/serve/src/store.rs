@@ -9,17 +9,10 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
+use store_wire::{HEADER, Kind, Message, PAYLOAD_MAX};
 
 use crate::error::{Error, Result};
 
-const READ: u32 = 2;
-const WATCH: u32 = 4;
-const UNWATCH: u32 = 5;
-const WRITE: u32 = 11;
-const WATCH_EVENT: u32 = 15;
-const ERROR: u32 = 16;
-const HEADER: usize = 16;
-const PAYLOAD_MAX: usize = 4096;
 /// xenstored answers at once, or is in trouble.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Different tokens of watches that fired and were not looked at: more than there are.
@@ -33,9 +26,6 @@ pub struct Store {
     /// Tokens of watches that fired, and how often: so many of one hide no other.
     events: VecDeque<(String, u64)>,
 }
-
-/// A message: its kind and its payload.
-type Message = (u32, Vec<u8>);
 
 impl Store {
     /// Connects to the daemon at `path`.
@@ -59,7 +49,7 @@ impl Store {
     /// A node's value; nothing when there is none.
     pub fn read(&mut self, path: &str) -> Result<Option<String>> {
         match self
-            .ask(READ, &[path.as_bytes(), b"\0"])
+            .ask(Kind::Read, &[path.as_bytes(), b"\0"])
             .map_err(|error| failed(path, error))?
         {
             Ok(value) => Ok(String::from_utf8(value).ok()),
@@ -70,13 +60,17 @@ impl Store {
 
     /// Writes a node, which keeps its owner; a new one has its parent's.
     pub fn write(&mut self, path: &str, value: &str) -> Result<()> {
-        self.must(WRITE, path, &[path.as_bytes(), b"\0", value.as_bytes()])
+        self.must(
+            Kind::Write,
+            path,
+            &[path.as_bytes(), b"\0", value.as_bytes()],
+        )
     }
 
     /// Asks to be told of changes at or below `path`, by `token`; it fires once at once.
     pub fn watch(&mut self, path: &str, token: &str) -> Result<()> {
         self.must(
-            WATCH,
+            Kind::Watch,
             path,
             &[path.as_bytes(), b"\0", token.as_bytes(), b"\0"],
         )
@@ -85,7 +79,7 @@ impl Store {
     /// Takes back what [`Store::watch`] asked for.
     pub fn unwatch(&mut self, path: &str, token: &str) -> Result<()> {
         self.must(
-            UNWATCH,
+            Kind::Unwatch,
             path,
             &[path.as_bytes(), b"\0", token.as_bytes(), b"\0"],
         )
@@ -95,8 +89,8 @@ impl Store {
     pub fn event(&mut self) -> io::Result<Option<String>> {
         if self.events.is_empty() {
             self.receive(RecvFlags::DONTWAIT)?;
-            while let Some((kind, payload)) = self.message()? {
-                self.note(kind, &payload);
+            while let Some(message) = self.message()? {
+                self.note(&message);
             }
         }
         match self.events.front_mut() {
@@ -108,7 +102,7 @@ impl Store {
         }
     }
 
-    fn must(&mut self, kind: u32, path: &str, parts: &[&[u8]]) -> Result<()> {
+    fn must(&mut self, kind: Kind, path: &str, parts: &[&[u8]]) -> Result<()> {
         match self.ask(kind, parts).map_err(|error| failed(path, error))? {
             Ok(_) => Ok(()),
             Err(words) => Err(Error::new(format!("xenstored on {path}: {words}"))),
@@ -118,48 +112,39 @@ impl Store {
     /// The answer, or the daemon's refusal.
     fn ask(
         &mut self,
-        kind: u32,
+        kind: Kind,
         parts: &[&[u8]],
     ) -> io::Result<std::result::Result<Vec<u8>, String>> {
-        let payload = parts.concat();
-        if payload.len() > PAYLOAD_MAX {
-            return Err(io::Error::other("too long for xenstore"));
-        }
-        let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-        let mut message = Vec::with_capacity(HEADER + payload.len());
-        for word in [kind, 0, 0, length] {
-            message.extend_from_slice(&word.to_ne_bytes());
-        }
-        message.extend_from_slice(&payload);
+        let message = store_wire::encode(kind, 0, 0, parts)
+            .ok_or_else(|| io::Error::other("too long for xenstore"))?;
         self.socket.write_all(&message)?;
         loop {
-            while let Some((answered, payload)) = self.message()? {
-                match answered {
-                    WATCH_EVENT => self.note(answered, &payload),
-                    ERROR => {
-                        let words = String::from_utf8_lossy(&payload);
-                        return Ok(Err(words.trim_end_matches('\0').to_owned()));
-                    }
-                    answered if answered == kind => return Ok(Ok(payload)),
-                    other => {
-                        return Err(io::Error::other(format!(
-                            "answered with message type {other}"
-                        )));
-                    }
+            while let Some(message) = self.message()? {
+                if message.is(Kind::WatchEvent) {
+                    self.note(&message);
+                } else if message.is(Kind::Error) {
+                    let words = String::from_utf8_lossy(&message.payload);
+                    return Ok(Err(words.trim_end_matches('\0').to_owned()));
+                } else if message.is(kind) {
+                    return Ok(Ok(message.payload));
+                } else {
+                    return Err(io::Error::other(format!(
+                        "answered with message type {}",
+                        message.header.kind
+                    )));
                 }
             }
             self.receive(RecvFlags::empty())?;
         }
     }
 
-    fn note(&mut self, kind: u32, payload: &[u8]) {
-        let mut strings = payload.split(|byte| *byte == 0);
-        let (Some(_), Some(token)) = (strings.next(), strings.next()) else {
-            return;
-        };
-        if kind != WATCH_EVENT {
+    fn note(&mut self, message: &Message) {
+        if !message.is(Kind::WatchEvent) {
             return;
         }
+        let Some((_, token)) = store_wire::event(&message.payload) else {
+            return;
+        };
         let token = String::from_utf8_lossy(token);
         let count = self.events.len();
         match self.events.iter_mut().find(|(known, _)| *known == token) {
@@ -187,23 +172,12 @@ impl Store {
 
     /// A whole message out of the buffer.
     fn message(&mut self) -> io::Result<Option<Message>> {
-        let word = |at: usize| {
-            let bytes = self.buffer.get(at..at + 4)?;
-            Some(u32::from_ne_bytes(bytes.try_into().ok()?))
-        };
-        let (Some(kind), Some(length)) = (word(0), word(12)) else {
+        let Some((message, length)) = store_wire::decode(&self.buffer).map_err(io::Error::other)?
+        else {
             return Ok(None);
         };
-        let length = length as usize;
-        if length > PAYLOAD_MAX {
-            return Err(io::Error::other(format!("a message of {length} bytes")));
-        }
-        if self.buffer.len() < HEADER + length {
-            return Ok(None);
-        }
-        let payload = self.buffer[HEADER..HEADER + length].to_vec();
-        self.buffer.drain(..HEADER + length);
-        Ok(Some((kind, payload)))
+        self.buffer.drain(..length);
+        Ok(Some(message))
     }
 }
 
@@ -281,6 +255,8 @@ mod tests {
     use std::io::Read;
     use std::thread;
 
+    use store_wire::Header;
+
     /// A daemon that sends `answers`, one for each request.
     fn daemon(answers: Vec<Vec<u8>>) -> (Store, thread::JoinHandle<Vec<Vec<u8>>>) {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
@@ -289,8 +265,7 @@ mod tests {
             for answer in answers {
                 let mut header = [0; HEADER];
                 theirs.read_exact(&mut header).unwrap();
-                let length = u32::from_ne_bytes(header[12..].try_into().unwrap());
-                let mut payload = vec![0; length as usize];
+                let mut payload = vec![0; Header::parse(&header).unwrap().length];
                 theirs.read_exact(&mut payload).unwrap();
                 requests.push(payload);
                 theirs.write_all(&answer).unwrap();
@@ -300,20 +275,18 @@ mod tests {
         (Store::new(ours).unwrap(), serving)
     }
 
-    fn message(kind: u32, payload: &[u8]) -> Vec<u8> {
-        let length = u32::try_from(payload.len()).unwrap();
-        let words = [kind, 0, 0, length].map(u32::to_ne_bytes).concat();
-        [words, payload.to_vec()].concat()
+    fn message(kind: Kind, payload: &[u8]) -> Vec<u8> {
+        store_wire::encode(kind, 0, 0, &[payload]).unwrap()
     }
 
     #[test]
     fn answers_and_events_are_told_apart() {
-        let event = message(WATCH_EVENT, b"/local/domain/6/domid\0life\0");
+        let event = message(Kind::WatchEvent, b"/local/domain/6/domid\0life\0");
         let (mut store, serving) = daemon(vec![
-            [event.clone(), message(READ, b"17")].concat(),
-            message(ERROR, b"ENOENT\0"),
-            [message(WRITE, b"OK\0"), event].concat(),
-            message(ERROR, b"EACCES\0"),
+            [event.clone(), message(Kind::Read, b"17")].concat(),
+            message(Kind::Error, b"ENOENT\0"),
+            [message(Kind::Write, b"OK\0"), event].concat(),
+            message(Kind::Error, b"EACCES\0"),
         ]);
         assert_eq!(store.read("/a").unwrap().as_deref(), Some("17"));
         assert_eq!(store.read("/b").unwrap(), None);
@@ -335,10 +308,16 @@ mod tests {
 
     #[test]
     fn many_events_of_one_watch_hide_no_other() {
-        let other = message(WATCH_EVENT, b"/local/domain/6/x\0other\0");
-        let life = message(WATCH_EVENT, b"/local/domain/6/domid\0life\0");
+        let other = message(Kind::WatchEvent, b"/local/domain/6/x\0other\0");
+        let life = message(Kind::WatchEvent, b"/local/domain/6/domid\0life\0");
         let (mut store, serving) = daemon(vec![
-            [life.clone(), other.repeat(5000), life, message(READ, b"1")].concat(),
+            [
+                life.clone(),
+                other.repeat(5000),
+                life,
+                message(Kind::Read, b"1"),
+            ]
+            .concat(),
         ]);
         store.read("/a").unwrap();
         serving.join().unwrap();
@@ -354,7 +333,7 @@ mod tests {
 
     #[test]
     fn no_event_is_no_error() {
-        let (mut store, serving) = daemon(vec![message(WATCH, b"OK\0")]);
+        let (mut store, serving) = daemon(vec![message(Kind::Watch, b"OK\0")]);
         store.watch("/a", "t").unwrap();
         let (other, _kept) = UnixStream::pair().unwrap();
         let mut quiet = Store::new(other).unwrap();
@@ -364,7 +343,7 @@ mod tests {
 
     #[test]
     fn a_message_that_is_too_long_ends_it() {
-        let mut long = message(READ, b"");
+        let mut long = message(Kind::Read, b"");
         long[12..16].copy_from_slice(&5000u32.to_ne_bytes());
         let (mut store, serving) = daemon(vec![long]);
         assert!(store.read("/a").is_err());

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Domid, Error, Result};
+use crate::text::number;
 
 /// What a domain may do with a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,43 +41,43 @@ impl Access {
 /// The permissions of one node. The first entry names the owner, who may always do everything; its letter is
 /// what domains that are not listed get.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Perms(Vec<(Domid, Access)>);
+pub struct Perms(Vec<(u32, Access)>);
 
 impl Perms {
     /// Owned by `owner`, everybody else gets `others`.
-    pub fn new(owner: Domid, others: Access) -> Self {
+    pub fn new(owner: u32, others: Access) -> Self {
         Self(vec![(owner, others)])
     }
 
     /// `n<owner>`: nobody but the owner (and dom0).
-    pub fn owner_only(owner: Domid) -> Self {
+    pub fn owner_only(owner: u32) -> Self {
         Self::new(owner, Access::None)
     }
 
     /// `n<owner>,r<reader>`: the owner, and `reader` may read.
-    pub fn owner_read(owner: Domid, reader: Domid) -> Self {
+    pub fn owner_read(owner: u32, reader: u32) -> Self {
         Self::owner_only(owner).and(reader, Access::Read)
     }
 
     /// Adds an entry for another domain.
     #[must_use]
-    pub fn and(mut self, domid: Domid, access: Access) -> Self {
+    pub fn and(mut self, domid: u32, access: Access) -> Self {
         self.0.push((domid, access));
         self
     }
 
     /// The domain that owns the node.
-    pub fn owner(&self) -> Domid {
+    pub fn owner(&self) -> u32 {
         self.0[0].0
     }
 
     /// All entries, the owner's first.
-    pub fn entries(&self) -> &[(Domid, Access)] {
+    pub fn entries(&self) -> &[(u32, Access)] {
         &self.0
     }
 
     /// The wire form: each entry ends in a NUL.
-    pub(crate) fn to_wire(&self) -> Vec<u8> {
+    pub fn to_wire(&self) -> Vec<u8> {
         let mut out = Vec::new();
         for (domid, access) in &self.0 {
             out.extend_from_slice(format!("{}{domid}\0", access.letter()).as_bytes());
@@ -86,27 +86,32 @@ impl Perms {
     }
 
     /// Reads the wire form; anything but `letter digits NUL` entries is an error.
-    pub(crate) fn from_wire(bytes: &[u8]) -> Result<Self> {
-        let bad = || {
-            let text = String::from_utf8_lossy(bytes).into_owned();
-            Error::fail(format!(
-                "xenstored sent permissions nobody can read: {text:?}"
-            ))
-        };
+    pub fn from_wire(bytes: &[u8]) -> Result<Self, Unreadable> {
+        let bad = || Unreadable(String::from_utf8_lossy(bytes).into_owned());
         let body = bytes.strip_suffix(b"\0").ok_or_else(bad)?;
         let mut entries = Vec::new();
         for entry in body.split(|byte| *byte == 0) {
             let (letter, digits) = entry.split_first().ok_or_else(bad)?;
             let access = Access::from_letter(*letter).ok_or_else(bad)?;
             let digits = std::str::from_utf8(digits).map_err(|_| bad())?;
-            if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-                return Err(bad());
-            }
-            entries.push((digits.parse().map_err(|_| bad())?, access));
+            entries.push((number(digits).ok_or_else(bad)?, access));
         }
         Ok(Self(entries))
     }
 }
+
+/// Permissions without sense, as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable(String);
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(text) = self;
+        write!(f, "permissions nobody can read: {text:?}")
+    }
+}
+
+impl std::error::Error for Unreadable {}
 
 impl fmt::Display for Perms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
