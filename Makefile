@@ -174,10 +174,10 @@ bed-images: stubdom probe
 	$(SHARING)$(BED)/hostile/build $(BUILD)/stubdom
 	$(BED)/probe/build $(BUILD)/tests/ioreq-probe $(BUILD)/tests/ioreq-peer $(BUILD)/stubdom
 
-# The device model of examples/ioreq-probe, and its peer in C.
+# The device model ioreq-probe, and its peer in C.
 .PHONY: probe
 probe: $(BUILD)/tests/ioreq-peer | prerequisites
-	$(SHARING)$(CARGO) build --profile $(PROFILE) --package xenlight --example ioreq-probe $(OWN_BINDINGS)
+	$(SHARING)$(CARGO) build --profile $(PROFILE) --package xenlight-ioreq --example ioreq-probe $(OWN_BINDINGS)
 	install -s $(OUT)/examples/ioreq-probe $(BUILD)/tests/
 
 # Compares what both libraries recorded there.

@@ -137,11 +137,6 @@ pub fn numbers(data: &[u8]) {
     domain::history::fuzzing_history(&text);
 }
 
-/// What a guest can put into an ioreq server's pages: slots of vCPUs, then a ring.
-pub fn ioreq(data: &[u8]) {
-    crate::xen::ioreq::fuzzing::requests(data);
-}
-
 /// What a PV guest says of its frames, for a core dump.
 pub fn guest_frames(data: &[u8]) {
     domain::dump::fuzzing::table(data);

@@ -1,5 +1,5 @@
 /*
- * What examples/ioreq-probe does, on Xen's C libraries: ioreq-peer DOMID [TRIPS [SECONDS]]. Same device, same words.
+ * What ioreq-probe (crates/ioreq) does, on Xen's C libraries: ioreq-peer DOMID [TRIPS [SECONDS]]. Same device, same words.
  */
 #define __XEN_TOOLS__ 1
 #include <poll.h>

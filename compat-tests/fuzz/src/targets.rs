@@ -20,7 +20,7 @@ pub const TARGETS: [Target; 27] = [
     target("cpuid", cpuid, 1000, 1),
     target("guest_frames", fuzzing::guest_frames, 1000, 8),
     target("identifiers", identifiers, 1000, 1),
-    target("ioreq", fuzzing::ioreq, 5000, 8),
+    target("ioreq", xenlight_ioreq::fuzzing::requests, 5000, 8),
     target("json_config", json_config, 5000, 64),
     target("kernel_bzimage", fuzzing::kernel_image, 2000, 24),
     target("kernel_elf", fuzzing::kernel_image, 2000, 24),

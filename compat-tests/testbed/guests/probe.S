@@ -1,4 +1,4 @@
-# A boot sector for the device of examples/ioreq-probe: uses it in every way and says on the first serial port what it
+# A boot sector for the device of ioreq-probe (crates/ioreq): uses it in every way and says on the first serial port what it
 # read, a word and a number in each line. Then it times reads of a port until that reads as zero.
         .code16
         .globl _start

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::request::{Access, Address, Data};
+use crate::request::{Access, Address, Data};
 
 /// What answers a guest's accesses. Values have the access's size: 1, 2, 4 or 8 bytes, the rest is zero or cut off.
 pub trait Device {
@@ -17,13 +17,13 @@ pub trait Device {
 }
 
 /// The guest's memory, by physical address. A range may cross pages.
-pub(super) trait Memory {
+pub(crate) trait Memory {
     fn read(&mut self, address: u64, to: &mut [u8]) -> io::Result<()>;
     fn write(&mut self, address: u64, from: &[u8]) -> io::Result<()>;
 }
 
 /// Nobody at home: what a bus without a device does.
-pub(super) struct Nobody;
+pub(crate) struct Nobody;
 
 impl Device for Nobody {
     fn read(&mut self, _: Address, _: u8) -> u64 {
@@ -42,7 +42,7 @@ fn cut(value: u64, size: u8) -> u64 {
 
 /// Carries out all elements of an access; gives the value for the guest's register, which of a series is the last one.
 /// Fails where the guest's memory does, and then leaves out the rest.
-pub(super) fn perform(
+pub(crate) fn perform(
     access: &Access,
     device: &mut impl Device,
     memory: &mut impl Memory,

@@ -3,14 +3,15 @@
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
-use super::request::{Malformed, Request, high, low};
-use crate::sys::xc::SharedPage;
+use xenlight::xen::ioreq::SharedPage;
+
+use crate::request::{Malformed, Request, high, low};
 
 /// Slots of the ring; the word in front of them holds both counters.
 const SLOTS: u32 = 511;
 
 /// Takes every request that is there when it is called and gives it to `serve`; at most [`SLOTS`].
-pub(super) fn drain(page: &SharedPage, mut serve: impl FnMut(Result<Request, Malformed>)) {
+pub(crate) fn drain(page: &SharedPage, mut serve: impl FnMut(Result<Request, Malformed>)) {
     let counters = page[0].load(Acquire);
     let mut left = waiting(counters);
     if left > SLOTS {
@@ -46,8 +47,8 @@ fn waiting(counters: u64) -> u32 {
 mod tests {
     use std::sync::atomic::AtomicU64;
 
-    use super::super::request::{Access, Address, Data};
     use super::*;
+    use crate::request::{Access, Address, Data};
 
     fn page(reader: u32, writer: u32) -> Box<SharedPage> {
         let page = Box::new([const { AtomicU64::new(0) }; 512]);

@@ -1,17 +1,4 @@
-//! An ioreq server: the hypervisor's end of a device model. It gets the guest's accesses to the ports, memory and PCI
-//! functions that it claimed, and answers them.
-//!
-//! Each vCPU has a slot in a shared page and an event channel; a ring takes writes for which the guest does not wait.
-//! What is in there is the guest's choice: it is read once, checked, and answered even when it makes no sense, because
-//! the vCPU waits. Facts: xen/hvm/ioreq.h and dm_op.h. A newer server goes before an older one with the same range.
-
-mod access;
-#[cfg(feature = "fuzzing")]
-pub(crate) mod fuzzing;
-mod list;
-mod memory;
-mod request;
-mod ring;
+//! The server: what it claimed, the vCPUs' slots, and who answers.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -19,17 +6,14 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
-use self::access::Nobody;
-use self::memory::GuestMemory;
-use self::request::{Access, Control, Request, SLOT_WORDS};
-use super::Xen;
-use crate::sys::evtchn::EventChannels;
-use crate::sys::xc::{IoreqPages, Xc};
-use crate::{Domid, Error, Result};
+use xenlight::xen::Xen;
+use xenlight::xen::ioreq::{EventChannels, IoreqPages, Registration};
+use xenlight::{Domid, Result};
 
-pub use self::access::Device;
-pub use self::list::Owner;
-pub use self::request::{Address, Malformed, PciFunction};
+use crate::access::{self, Device, Nobody};
+use crate::memory::GuestMemory;
+use crate::request::{Access, Address, Control, Malformed, PciFunction, Request, SLOT_WORDS};
+use crate::ring;
 
 /// What was served so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,47 +54,21 @@ impl Claim {
     }
 }
 
-/// A server that the hypervisor knows; dropping takes it away.
-struct Registration<'a> {
-    xc: &'a Xc,
-    domid: Domid,
-    id: u16,
-}
-
-impl Registration<'_> {
-    /// Makes an error of a failed step about this server.
-    fn failed<'s>(&self, doing: &'s str) -> impl FnOnce(std::io::Error) -> Error + use<'s> {
-        let Self { domid, id, .. } = *self;
-        move |error| Error::io(format!("{doing} of ioreq server {id}"), &error).domain(domid)
-    }
-}
-
-impl Drop for Registration<'_> {
-    fn drop(&mut self) {
-        // Where this fails, the domain and all its servers are gone.
-        let _ = self.xc.ioreq_server_destroy(self.domid, self.id);
-    }
-}
-
 /// An ioreq server of this domain's, for one guest. Readable as a descriptor when [`Server::answer`] has work.
 pub struct Server<'a> {
     // In the order in which they are given back.
     events: EventChannels,
     pages: IoreqPages<'a>,
-    memory: GuestMemory<'a>,
     registration: Registration<'a>,
     claims: Vec<Claim>,
     /// Our ends of the vCPUs' event channels, by vCPU.
     ports: Vec<u32>,
-    /// Our end of the ring's event channel.
-    ring_port: Option<u32>,
     served: Served,
 }
 
 impl fmt::Debug for Server<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Registration { domid, id, .. } = self.registration;
-        write!(f, "Server({id} of domain {domid}, {:?})", self.claims)
+        write!(f, "Server({:?}, {:?})", self.registration, self.claims)
     }
 }
 
@@ -126,33 +84,20 @@ impl<'a> Server<'a> {
     ///
     /// Fails for a PV domain, and where there are eight servers.
     pub fn new(xen: &'a Xen, domid: Domid, buffered: bool) -> Result<Self> {
-        let xc = xen.xc_about(domid)?;
-        let id = xc.ioreq_server_create(domid, buffered).map_err(|error| {
-            Error::io("creating an ioreq server", &error)
-                .domain(domid)
-                .hint("is it an HVM or PVH domain, and this one allowed to be its device model?")
-        })?;
-        let registration = Registration { xc, domid, id };
-        let pages = xc
-            .ioreq_server_pages(domid, id, buffered)
-            .map_err(registration.failed("mapping the pages"))?;
-        let events = EventChannels::open(xen.logger().cloned())
-            .map_err(registration.failed("opening the event channels"))?;
+        let registration = xen.register_ioreq_server(domid, buffered)?;
         Ok(Self {
-            events,
-            pages,
-            memory: GuestMemory::new(xc, domid),
+            pages: registration.pages()?,
+            events: registration.event_channels()?,
             registration,
             claims: Vec::new(),
             ports: Vec::new(),
-            ring_port: None,
             served: Served::default(),
         })
     }
 
     /// The server's number among those of the guest.
     pub fn id(&self) -> u16 {
-        self.registration.id
+        self.registration.id()
     }
 
     /// The guest's vCPUs that can send requests; none before [`Server::enable`].
@@ -167,18 +112,16 @@ impl<'a> Server<'a> {
 
     /// Asks for the accesses to these ports.
     pub fn claim_ports(&mut self, ports: RangeInclusive<u16>) -> Result<()> {
-        let (first, last) = (u64::from(*ports.start()), u64::from(*ports.end()));
-        self.claim(Claim::Ports(ports), |xc, domid, id| {
-            xc.ioreq_server_claim(domid, id, false, first, last)
-        })
+        self.registration.claim_ports(&ports)?;
+        self.claims.push(Claim::Ports(ports));
+        Ok(())
     }
 
     /// Asks for the accesses to this guest physical memory, as far as there is no RAM.
     pub fn claim_memory(&mut self, range: RangeInclusive<u64>) -> Result<()> {
-        let (first, last) = (*range.start(), *range.end());
-        self.claim(Claim::Memory(range), |xc, domid, id| {
-            xc.ioreq_server_claim(domid, id, true, first, last)
-        })
+        self.registration.claim_memory(&range)?;
+        self.claims.push(Claim::Memory(range));
+        Ok(())
     }
 
     /// Asks for the accesses to a PCI function's configuration space.
@@ -189,36 +132,22 @@ impl<'a> Server<'a> {
             device,
             function: number,
         } = function;
-        self.claim(Claim::Pci(function), |xc, domid, id| {
-            xc.ioreq_server_claim_pci(domid, id, (segment, bus, device, number))
-        })
-    }
-
-    fn claim(
-        &mut self,
-        claim: Claim,
-        call: impl FnOnce(&Xc, Domid, u16) -> std::io::Result<()>,
-    ) -> Result<()> {
-        let Registration { xc, domid, id } = self.registration;
-        let doing = format!("claiming {claim:x?}");
-        call(xc, domid, id).map_err(self.registration.failed(&doing))?;
-        self.claims.push(claim);
+        self.registration
+            .claim_pci((segment, bus, device, number))?;
+        self.claims.push(Claim::Pci(function));
         Ok(())
     }
 
     /// Lets requests come, and binds their event channels.
     pub fn enable(&mut self) -> Result<()> {
-        let Registration { xc, domid, id } = self.registration;
-        let failed = |doing| self.registration.failed(doing);
-        let vcpus = xc
-            .device_model_vcpus(domid)
-            .map_err(failed("counting the vCPUs"))?;
+        let vcpus = self.registration.vcpus()?;
         // The hypervisor puts the numbers of the event channels into the slots now.
-        xc.ioreq_server_set_enabled(domid, id, true)
-            .map_err(failed("enabling"))?;
+        self.registration.set_enabled(true)?;
         let bind = |port| {
-            let bound = self.events.bind_interdomain(domid, port);
-            bound.map_err(failed("binding an event channel"))
+            let bound = self
+                .events
+                .bind_interdomain(self.registration.domid(), port);
+            bound.map_err(self.registration.failed("binding an event channel"))
         };
         let slots = self.pages.slots().chunks_exact(SLOT_WORDS);
         self.ports = slots
@@ -226,10 +155,8 @@ impl<'a> Server<'a> {
             .map(|slot| bind(Control(slot[3].load(Acquire)).port()))
             .collect::<Result<_>>()?;
         if self.pages.ring().is_some() {
-            let port = xc
-                .ioreq_server_ring_port(domid, id)
-                .map_err(failed("asking for the ring"))?;
-            self.ring_port = Some(bind(port)?);
+            // Its number tells nothing: the ring is looked at after each event.
+            bind(self.registration.ring_port()?)?;
         }
         Ok(())
     }
@@ -254,7 +181,7 @@ impl<'a> Server<'a> {
     fn drain_ring(&mut self, device: &mut impl Device) {
         let Self {
             pages,
-            memory,
+            registration,
             claims,
             served,
             ..
@@ -262,7 +189,8 @@ impl<'a> Server<'a> {
         if let Some(ring) = pages.ring() {
             ring::drain(ring, |request| {
                 served.buffered += 1;
-                let served_as = request.and_then(|request| serve(request, claims, device, memory));
+                let served_as =
+                    request.and_then(|request| serve(request, claims, device, registration));
                 served.refuse(served_as.err());
             });
         }
@@ -275,7 +203,7 @@ impl<'a> Server<'a> {
             return Ok(());
         };
         let outcome = Request::from_slot(taken.words)
-            .and_then(|request| serve(request, &self.claims, device, &mut self.memory));
+            .and_then(|request| serve(request, &self.claims, device, &self.registration));
         self.served.answered += 1;
         self.served.refuse(outcome.err());
         if !taken.answer(slot, outcome.unwrap_or(u64::MAX)) {
@@ -341,7 +269,7 @@ fn serve(
     request: Request,
     claims: &[Claim],
     device: &mut impl Device,
-    memory: &mut GuestMemory<'_>,
+    registration: &Registration<'_>,
 ) -> Result<u64, Malformed> {
     let access = match request {
         Request::Access(access) => access,
@@ -354,20 +282,18 @@ fn serve(
             return Ok(0);
         }
     };
-    // Guest memory may be another page by the next request.
-    memory.forget();
+    let mut memory = GuestMemory::new(registration);
     if !claims.iter().any(|claim| claim.covers(&access)) {
-        let _ = access::perform(&access, &mut Nobody, memory);
+        let _ = access::perform(&access, &mut Nobody, &mut memory);
         return Err(Malformed::Unclaimed(access.address));
     }
-    access::perform(&access, device, memory).map_err(|_| memory.failed())
+    access::perform(&access, device, &mut memory).map_err(|_| memory.failed())
 }
 
 impl Drop for Server<'_> {
     fn drop(&mut self) {
-        let Registration { xc, domid, id } = self.registration;
-        // The guest is paused meanwhile, so that no request comes after this. The vCPUs that wait now would wait for ever.
-        if xc.ioreq_server_set_enabled(domid, id, false).is_ok() {
+        // No request comes after this. The vCPUs that wait now would wait for ever.
+        if self.registration.set_enabled(false).is_ok() {
             for vcpu in 0..self.ports.len() {
                 let _ = self.answer_vcpu(vcpu, &mut Nobody);
             }
@@ -378,6 +304,7 @@ impl Drop for Server<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::Data;
 
     fn slot(control: u64) -> [AtomicU64; SLOT_WORDS] {
         [0x80, 5, 1 << 32 | 1, control].map(AtomicU64::new)
@@ -418,7 +345,7 @@ mod tests {
             count,
             write: false,
             backwards: false,
-            data: request::Data::Value(0),
+            data: Data::Value(0),
         };
         let ports = Claim::Ports(0xe80..=0xe8f);
         assert!(ports.covers(&access(Address::Port(0xe8c), 4, 1)));

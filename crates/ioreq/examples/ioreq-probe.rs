@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 use xenlight::engine::{Ctx, Op};
 use xenlight::log::Logger;
 use xenlight::store::layout;
-use xenlight::xen::ioreq::{Address, Device, PciFunction, Server};
 use xenlight::{Code, Domid, Error, Result};
+use xenlight_ioreq::{Address, Device, PciFunction, Server};
 use xenlight_stubdom_agent::error::Error as AgentError;
 use xenlight_stubdom_agent::store::Store;
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 /// Words of a vCPU's slot: address; data; count and size; event channel, state, flags and type.
-pub(super) const SLOT_WORDS: usize = 4;
+pub(crate) const SLOT_WORDS: usize = 4;
 
 const STATE: u64 = 0xf << 48;
 const STATE_READY: u64 = 1 << 48;
@@ -65,7 +65,7 @@ pub enum Address {
 
 /// Where the data of an access is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Data {
+pub(crate) enum Data {
     /// In the request, or for a read to be put there.
     Value(u64),
     /// In guest memory from this physical address on.
@@ -75,18 +75,18 @@ pub(super) enum Data {
 /// `count` accesses of `size` bytes each. The data of each, and the address in memory, are one size further than those
 /// of the one before, or with `backwards` one size before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Access {
-    pub(super) address: Address,
-    pub(super) size: u8,
-    pub(super) count: u16,
-    pub(super) write: bool,
-    pub(super) backwards: bool,
-    pub(super) data: Data,
+pub(crate) struct Access {
+    pub(crate) address: Address,
+    pub(crate) size: u8,
+    pub(crate) count: u16,
+    pub(crate) write: bool,
+    pub(crate) backwards: bool,
+    pub(crate) data: Data,
 }
 
 impl Access {
     /// Where the element at `index` of a series that starts at `base` is.
-    pub(super) fn step(&self, base: u64, index: u16) -> u64 {
+    pub(crate) fn step(&self, base: u64, index: u16) -> u64 {
         let offset = u64::from(index) * u64::from(self.size);
         if self.backwards {
             base.wrapping_sub(offset)
@@ -108,7 +108,7 @@ impl Access {
     }
 
     /// All guest physical memory that an access to memory touches.
-    pub(super) fn memory(&self, address: u64) -> RangeInclusive<u64> {
+    pub(crate) fn memory(&self, address: u64) -> RangeInclusive<u64> {
         // Checked when the request was read.
         self.covered(address).unwrap_or(u64::MAX..=u64::MAX)
     }
@@ -116,7 +116,7 @@ impl Access {
 
 /// A request that makes sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Request {
+pub(crate) enum Request {
     Access(Access),
     /// The guest set its clock, by so many seconds.
     TimeOffset(i64),
@@ -165,47 +165,47 @@ impl fmt::Display for Malformed {
 
 /// The last word of a slot, which says whose turn it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Control(pub(super) u64);
+pub(crate) struct Control(pub(crate) u64);
 
 impl Control {
     /// Whether a request waits.
-    pub(super) fn ready(self) -> bool {
+    pub(crate) fn ready(self) -> bool {
         self.0 & STATE == STATE_READY
     }
 
-    pub(super) fn in_process(self) -> Self {
+    pub(crate) fn in_process(self) -> Self {
         Self(self.0 & !STATE | STATE_IN_PROCESS)
     }
 
-    pub(super) fn answered(self) -> Self {
+    pub(crate) fn answered(self) -> Self {
         Self(self.0 & !STATE | STATE_ANSWERED)
     }
 
     /// The guest's event channel of the vCPU.
-    pub(super) fn port(self) -> u32 {
+    pub(crate) fn port(self) -> u32 {
         low(self.0)
     }
 
     /// Whether the guest waits for a value in the slot. Also asked of requests that are refused.
-    pub(super) fn wants_value(self) -> bool {
+    pub(crate) fn wants_value(self) -> bool {
         self.0 & READ != 0 && self.0 & DATA_IS_POINTER == 0
     }
 }
 
 /// The lower half.
-pub(super) fn low(word: u64) -> u32 {
+pub(crate) fn low(word: u64) -> u32 {
     let [a, b, c, d, ..] = word.to_le_bytes();
     u32::from_le_bytes([a, b, c, d])
 }
 
 /// The upper half.
-pub(super) fn high(word: u64) -> u32 {
+pub(crate) fn high(word: u64) -> u32 {
     low(word >> 32)
 }
 
 impl Request {
     /// From a copy of a slot, whatever its state.
-    pub(super) fn from_slot(words: [u64; SLOT_WORDS]) -> Result<Self, Malformed> {
+    pub(crate) fn from_slot(words: [u64; SLOT_WORDS]) -> Result<Self, Malformed> {
         let [address, data, numbers, control] = words;
         let [.., kind] = control.to_le_bytes();
         Raw {
@@ -226,7 +226,7 @@ impl Request {
 
     /// From a slot of the ring, and the one behind it, of which an access of 8 bytes takes the upper half. Also tells
     /// whether it did.
-    pub(super) fn from_ring(first: u64, second: Option<u64>) -> (Result<Self, Malformed>, bool) {
+    pub(crate) fn from_ring(first: u64, second: Option<u64>) -> (Result<Self, Malformed>, bool) {
         // Type: 8 bits, padding: 1, read: 1, size: 2 as a power of two, address: 20, data: 32.
         let [kind, ..] = first.to_le_bytes();
         let size = 1 << (first >> 10 & 3);

@@ -2,37 +2,30 @@
 
 use std::io;
 
-use super::access::Memory;
-use super::request::Malformed;
-use crate::Domid;
-use crate::sys::xc::{ForeignMemory, PAGE_SIZE, Xc};
+use xenlight::xen::ioreq::{ForeignMemory, PAGE_SIZE, Registration};
 
-/// Maps a page at a time and keeps the last one, for the elements of one request.
-pub(super) struct GuestMemory<'a> {
-    xc: &'a Xc,
-    domid: Domid,
+use crate::access::Memory;
+use crate::request::Malformed;
+
+/// Maps a page at a time and keeps the last one, for the elements of one request: by the next there may be another page.
+pub(crate) struct GuestMemory<'a> {
+    registration: &'a Registration<'a>,
     page: Option<(u64, ForeignMemory<'a>)>,
     /// The address that could not be mapped last.
     missing: u64,
 }
 
 impl<'a> GuestMemory<'a> {
-    pub(super) fn new(xc: &'a Xc, domid: Domid) -> Self {
+    pub(crate) fn new(registration: &'a Registration<'a>) -> Self {
         Self {
-            xc,
-            domid,
+            registration,
             page: None,
             missing: 0,
         }
     }
 
-    /// Gives the page back.
-    pub(super) fn forget(&mut self) {
-        self.page = None;
-    }
-
     /// What went wrong last.
-    pub(super) fn failed(&self) -> Malformed {
+    pub(crate) fn failed(&self) -> Malformed {
         Malformed::Memory(self.missing)
     }
 
@@ -52,8 +45,8 @@ impl<'a> GuestMemory<'a> {
             let page = match self.page.take() {
                 Some((known, page)) if known == frame => page,
                 _ => self
-                    .xc
-                    .map_frames(self.domid, &[frame])
+                    .registration
+                    .map(frame)
                     .inspect_err(|_| self.missing = address)?,
             };
             let (_, page) = self.page.insert((frame, page));

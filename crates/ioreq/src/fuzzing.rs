@@ -3,9 +3,9 @@
 use std::io;
 use std::sync::atomic::AtomicU64;
 
-use super::access::{Device, Memory, perform};
-use super::request::{Access, Address, Request, SLOT_WORDS};
-use super::ring;
+use crate::access::{Device, Memory, perform};
+use crate::request::{Access, Address, Request, SLOT_WORDS};
+use crate::ring;
 
 /// Checks that what reaches a device is in bounds.
 struct Checker {
@@ -54,8 +54,8 @@ fn carry_out(access: &Access) {
     perform(access, &mut device, &mut Everywhere).expect("this memory never fails");
 }
 
-/// All of `data` as slots; then its beginning as a ring.
-pub(crate) fn requests(data: &[u8]) {
+/// What a guest can put into the pages: all of `data` as slots of vCPUs, then its beginning as a ring.
+pub fn requests(data: &[u8]) {
     let words: Vec<u64> = data
         .chunks_exact(8)
         .filter_map(|bytes| Some(u64::from_le_bytes(bytes.try_into().ok()?)))
