@@ -18,7 +18,8 @@ pub fn open(pid: Pid, flags: PidfdFlags) -> Result<Option<OwnedFd>, Errno> {
         )
     };
     let fd = match check(fd) {
-        Err(Errno::SRCH) => return Ok(None),
+        // Linux 6.1 says INVAL where the number lives on as that of a session or group, whose other members run.
+        Err(Errno::SRCH | Errno::INVAL) => return Ok(None),
         fd => i32::try_from(fd?).map_err(|_| Errno::OVERFLOW)?,
     };
     // SAFETY: the kernel has just made this descriptor, and nobody else knows it.
@@ -58,5 +59,18 @@ mod tests {
         child.wait().unwrap();
         assert_eq!(send_signal(&pidfd, Signal::KILL), Err(Errno::SRCH));
         assert!(open(pid, PidfdFlags::empty()).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_leader_that_has_ended_is_none_while_its_group_lives() {
+        use std::os::unix::process::CommandExt;
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 60 & exit"]).process_group(0);
+        let mut leader = command.spawn().unwrap();
+        leader.wait().unwrap();
+        let pid = Pid::from_child(&leader);
+        let found = open(pid, PidfdFlags::empty());
+        rustix::process::kill_process_group(pid, Signal::KILL).unwrap();
+        assert!(found.unwrap().is_none());
     }
 }
