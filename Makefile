@@ -219,7 +219,7 @@ test: prerequisites ## everything: checks, ABI and JSON against Debian's library
 
 # Of a release beside the host's own: what the compiler sees of it, its ABI, and what shows that guests are the same there. All of it:
 # make XEN=4.20 test.
-AS_WELL := info pvh pvh-linux pv hvm newer build-hvm build-pv cpuid dry-run calls stubdom
+AS_WELL := info pvh pvh-linux pv hvm newer build-hvm build-pv cpuid dry-run calls stubdom screen attach
 .PHONY: test-as-well
 test-as-well: prerequisites
 	+$(MAKE) --no-print-directory --jobs=2 --output-sync=target all bed stubdom c-programs
@@ -236,7 +236,7 @@ test-without-xen: prerequisites all stage stubdom ## the part of make test that 
 # is made anew.
 FRESH_TARGETS ?= demo test
 .PHONY: fresh
-fresh: ## the committed tree on a bare Debian 12, made for it and removed after it: make demo, make test
+fresh: ## the committed tree on a bare Debian of that Xen, made for it and removed after it: make demo, make test
 	$(BED)/fresh $(FRESH_TARGETS)
 
 # Behaviour and costs of both libraries in one boot, to docs/compare.md: what takes turns itself, and every scenario of which the
@@ -251,11 +251,14 @@ compare: prerequisites all bed-images c-programs $(BED_TOOLS) ## both libraries 
 test-reference: prerequisites all bed-images c-programs $(BED_TOOLS) ## the scenarios of make test on Debian's library, which must pass them too
 	$(ON_BED)/run --lib c --timeout 5000
 
+# Scenarios as those of make test; and those that want their own surroundings, on both libraries.
+LONG := $(basename $(notdir $(wildcard $(BED)/scenarios/long/*.sh)))
+WALKS := linux-hvm stubdom-save dump-all hostile-serve pvh-stubdom libvirt
 .PHONY: test-long
-test-long: prerequisites all bed-images c-programs $(BED_TOOLS) ## what takes long: Linux as HVM guest (SeaBIOS, OVMF), save and restore, core dumps, a hostile stub domain against its server, libvirt
+test-long: prerequisites all $(FAULTS_LIB) bed-images c-programs $(BED_TOOLS) ## what takes long: QEMU's arguments, takeovers, kills and hostile stub domains; Linux as HVM guest, save and restore, core dumps, libvirt
+	$(ON_BED)/run --noted --timeout 3300 $(LONG)
 	$(BED)/libvirt/build $(CURDIR)/$(BUILD)/libvirt
-	XENLIGHT_BED_ADD=$(CURDIR)/$(BUILD)/libvirt $(ON_BED)/run --lib both --timeout 2400 linux-hvm stubdom-save dump-all \
-	    hostile-serve pvh-stubdom libvirt
+	XENLIGHT_BED_ADD=$(CURDIR)/$(BUILD)/libvirt $(ON_BED)/run --lib both --timeout 2400 $(WALKS)
 
 # VARS="TRIPS=20000" times more of them.
 .PHONY: bench
@@ -364,5 +367,5 @@ clean: ## remove what make built, keep the test bed's images
 .PHONY: help
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo '  A Xen in other places than Debian 12 has it: make NAME=PATH, with one or more of'
+	@echo '  A Xen in other places than Debian has it: make NAME=PATH, with one or more of'
 	@echo '    $(PLACES)'

@@ -1,42 +1,6 @@
 # The screen of a guest whose QEMU runs in a stub domain, by a real VNC client: the configuration is the one that this project
 # began with. What it needs in dom0 is one small process without privileges.
-[ "$bed_lib" = ours ] || skip "the C library has no screen for a guest with a Linux stub domain"
-[ -f "$xen_dir/boot/qemu-stubdom-linux-rootfs" ] || skip "no stub domain image; make stubdom builds it"
-[ -x /job/tests/vnc ] || skip "build/tests/vnc is missing: run make c-programs"
-cp "$guests/screen.img" "$work/disk.img"
-# Not as it was then: xl knows no builder=, kernel=hvmloader or device_model= any more, and no w! but w.
-cat >"$work/seed.cfg" <<CFG
-name = "seed"
-type = "hvm"
-memory = 256
-vif = [ 'type=ioemu, mac=00:16:3e:00:00:22, bridge=xenbr0' ]
-disk = [ 'file:$work/disk.img,hda,w' ]
-acpi = 1
-apic = 1
-pae = 1
-vnc = 1
-on_crash = 'restart'
-on_reboot = 'restart'
-device_model_version = "qemu-xen"
-device_model_stubdomain_override = 1
-CFG
-rom=/usr/share/seabios/vgabios-stdvga.bin
-
-# at: where the guest's screen is shown, for the viewer.
-at() {
-    local id
-    id=$(xl domid seed)
-    echo "$(xenstore-read "/local/domain/$id/console/vnc-listen"):$(xenstore-read "/local/domain/$id/console/vnc-port")"
-}
-viewer() { timeout 240 /job/tests/vnc "$(at)" font "$rom" "$@"; }
-# server: the process in dom0 that serves the guest's stub domain.
-server() { pgrep -f "^/usr/libexec/xenlight-serve -xen-domid $(xl domid seed-dm)\$"; }
-# a_new PID OLD: whether another process serves.
-another() {
-    local now
-    now=$(server) && [ "$now" != "$1" ]
-}
-
+. /job/scenarios/include/screen.inc
 step "the seed's example"
 create seed
 step "watched and typed into"
@@ -73,20 +37,6 @@ await 60 "its screen" viewer show
 viewer await 120 again type alive await 60 alive
 expect 'VM status: running' xl qemu-monitor-command seed 'info status'
 
-step "rebooted by its keyboard"
-old=$(xl domid seed)
-reborn() { [ -n "$(xl domid seed 2>/dev/null)" ] && [ "$(xl domid seed)" != "$old" ] && [ -n "$(at 2>/dev/null)" ]; }
-viewer type r stay 20 || true # until it is gone
-await 200 "the guest to be rebooted" reborn
-await 90 "its screen" viewer show
-viewer await 120 'type here' type back await 60 back
-
-step "crashed, and restarted"
-old=$(xl domid seed)
-/job/tests/crash "$old"
-await 200 "the guest to be restarted" reborn
-await 90 "its screen" viewer show
-viewer await 120 'type here'
 xl destroy seed
 await 60 "the server to be gone" bash -c '! pgrep xenlight-serve'
 

@@ -23,7 +23,7 @@ for n in 1 2 3 4 5 6 7; do truncate -s 1M "$work/disk$n."{raw,qcow2,vhd,qed}; do
 
 # With QEMU in dom0, as the C library has it; our server has no arguments to compare.
 export XENLIGHT_STUBDOM_QEMU=1
-for cfg in /job/scenarios/device-model/argv/*.cfg; do
+for cfg in /job/scenarios/long/argv/*.cfg; do
     name=$(basename "$cfg" .cfg)
     export case=$work/$name
     {
