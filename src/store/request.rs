@@ -161,11 +161,16 @@ pub(super) async fn rm(session: &impl Session, path: &str) -> Result<()> {
 
 pub(super) async fn get_perms(session: &impl Session, path: &str) -> Result<Option<Perms>> {
     let answer = session.send_path(Kind::GetPerms, path, b"")?.await?;
-    let payload = present("reading the permissions of", path, answer)?;
-    payload
-        .map(|payload| Perms::from_wire(&payload))
-        .transpose()
-        .map_err(|error| Error::fail(format!("xenstored sent {error}")))
+    let Some(payload) = present("reading the permissions of", path, answer)? else {
+        return Ok(None);
+    };
+    let perms = Perms::from_wire(&payload).ok_or_else(|| {
+        let text = String::from_utf8_lossy(&payload);
+        Error::fail(format!(
+            "xenstored sent permissions nobody can read: {text:?}"
+        ))
+    })?;
+    Ok(Some(perms))
 }
 
 pub(super) async fn set_perms(session: &impl Session, path: &str, perms: &Perms) -> Result<()> {

@@ -26,7 +26,7 @@ pub(crate) fn messages(data: &[u8]) {
 
 /// Permissions that were understood come out as they went in, but for zeros in front of numbers.
 pub(crate) fn permissions(data: &[u8]) {
-    if let Ok(perms) = Perms::from_wire(data) {
+    if let Some(perms) = Perms::from_wire(data) {
         let again = Perms::from_wire(&perms.to_wire()).expect("what was written is read");
         assert_eq!(again, perms);
         perms.owner();

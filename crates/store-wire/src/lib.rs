@@ -9,5 +9,5 @@ mod perms;
 mod text;
 
 pub use message::{HEADER, Header, Kind, Message, PAYLOAD_MAX, TooLong, decode, encode};
-pub use perms::{Access, Perms, Unreadable};
+pub use perms::{Access, Perms};
 pub use text::{PATH_MAX, errno, event, is_name, is_path, names, number, transaction};

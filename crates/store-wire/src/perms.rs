@@ -85,33 +85,17 @@ impl Perms {
         out
     }
 
-    /// Reads the wire form; anything but `letter digits NUL` entries is an error.
-    pub fn from_wire(bytes: &[u8]) -> Result<Self, Unreadable> {
-        let bad = || Unreadable(String::from_utf8_lossy(bytes).into_owned());
-        let body = bytes.strip_suffix(b"\0").ok_or_else(bad)?;
+    /// Reads the wire form; `None` for anything but `letter digits NUL` entries.
+    pub fn from_wire(bytes: &[u8]) -> Option<Self> {
         let mut entries = Vec::new();
-        for entry in body.split(|byte| *byte == 0) {
-            let (letter, digits) = entry.split_first().ok_or_else(bad)?;
-            let access = Access::from_letter(*letter).ok_or_else(bad)?;
-            let digits = std::str::from_utf8(digits).map_err(|_| bad())?;
-            entries.push((number(digits).ok_or_else(bad)?, access));
+        for entry in bytes.strip_suffix(b"\0")?.split(|byte| *byte == 0) {
+            let (letter, digits) = entry.split_first()?;
+            let access = Access::from_letter(*letter)?;
+            entries.push((number(std::str::from_utf8(digits).ok()?)?, access));
         }
-        Ok(Self(entries))
+        Some(Self(entries))
     }
 }
-
-/// Permissions without sense, as text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unreadable(String);
-
-impl fmt::Display for Unreadable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(text) = self;
-        write!(f, "permissions nobody can read: {text:?}")
-    }
-}
-
-impl std::error::Error for Unreadable {}
 
 impl fmt::Display for Perms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -148,7 +132,7 @@ mod tests {
             b"n99999999999\0",
             b"n0\0\0",
         ] {
-            assert!(Perms::from_wire(bad).is_err(), "{bad:?}");
+            assert_eq!(Perms::from_wire(bad), None, "{bad:?}");
         }
     }
 }

@@ -9,7 +9,7 @@ pub fn is_path(path: &str) -> bool {
     (special || path.starts_with('/'))
         && path.len() <= PATH_MAX
         && path.bytes().all(is_path_byte)
-        && !path.contains("//")
+        && !path.as_bytes().windows(2).any(|two| two == b"//")
         && (path.len() == 1 || !path.ends_with('/'))
 }
 
@@ -24,14 +24,14 @@ fn is_path_byte(byte: u8) -> bool {
 
 /// The names that the daemon listed, in its order; `None` when one is impossible.
 pub fn names(payload: &[u8]) -> Option<Vec<String>> {
-    payload
-        .split(|byte| *byte == 0)
-        .filter(|name| !name.is_empty())
-        .map(|name| {
+    let mut names = Vec::new();
+    for name in payload.split(|byte| *byte == 0) {
+        if !name.is_empty() {
             let text = std::str::from_utf8(name).ok()?;
-            is_name(name).then(|| text.to_owned())
-        })
-        .collect()
+            names.push(is_name(name).then(|| text.to_owned())?);
+        }
+    }
+    Some(names)
 }
 
 /// A number that others may have written: decimal digits only, no sign.
