@@ -1,6 +1,6 @@
 /*
  * What dom0 is like, in one process and without libxl. Starting programs is what an emulated machine is slowest at.
- *   look state        domains, processes, loop devices, network, files: with xenstore what a scenario must give back
+ *   look state        domains, processes, xenstore, loop devices, network, files: what a scenario must give back
  *   look nodes        each node of xenstore with the length of its value and permissions, for compat-tests/store-reader
  *   look domid NAME   the number of a domain by name or number, status 1 when there is none
  */
@@ -118,22 +118,52 @@ static int file(const char *path, const struct stat *status, int type, struct FT
     return 0;
 }
 
-/* A node and all below it. */
-static void node(struct xs_handle *xs, const char *path)
+static void permissions(FILE *out, const struct xs_permissions *perms, unsigned number)
+{
+    for (unsigned i = 0; i < number; i++)
+        fprintf(out, "%c%c%u", i ? ',' : '(', "nrwb"[perms[i].perms & 3], perms[i].id);
+    fputc(')', out);
+}
+
+/* A node's line: values as xenstore-ls prints them. What stays once it was made is left out. */
+static void node_line(const char *path, const char *value, unsigned length, const struct xs_permissions *perms, unsigned number)
+{
+    char *line;
+    size_t size;
+    if (!strcmp(path, "/") || !strcmp(path, "/libxl") || !strcmp(path, "/vm") || !strncmp(path, "/local/domain/0/memory", 22))
+        return;
+    FILE *out = open_memstream(&line, &size);
+    fprintf(out, "%s = \"", path);
+    for (unsigned i = 0; i < length; i++) {
+        unsigned char c = value[i];
+        if (c >= ' ' && c < 0x7f && c != '\\')
+            fputc(c, out);
+        else
+            fprintf(out, "\\%03o", c);
+    }
+    fputs("\"   ", out);
+    permissions(out, perms, number);
+    fclose(out);
+    add(line);
+}
+
+/* A node and all below it: as lines of a state, or printed with the lengths of their values. */
+static void node(struct xs_handle *xs, const char *path, int lengths)
 {
     unsigned length, number;
     char *value = xs_read(xs, XBT_NULL, path, &length);
     struct xs_permissions *perms = xs_get_permissions(xs, XBT_NULL, path, &number);
-    if (value && perms) {
+    if (value && perms && lengths) {
         printf("%s %u ", path, length);
-        for (unsigned i = 0; i < number; i++)
-            printf("%c%c%u", i ? ',' : '(', "nrwb"[perms[i].perms & 3], perms[i].id);
-        puts(")");
+        permissions(stdout, perms, number);
+        putchar('\n');
+    } else if (value && perms) {
+        node_line(path, value, length, perms, number);
     }
     char **children = value && perms ? xs_directory(xs, XBT_NULL, path, &number) : NULL;
     for (unsigned i = 0; children && i < number; i++) {
         char *child = text("%s/%s", path[1] ? path : "", children[i]);
-        node(xs, child);
+        node(xs, child, lengths);
         free(child);
     }
     free(children);
@@ -173,7 +203,7 @@ int main(int argc, char **argv)
     if (argc == 3 && !strcmp(argv[1], "domid"))
         return !domains(xs, argv[2]);
     if (argc == 2 && !strcmp(argv[1], "nodes")) {
-        node(xs, "/");
+        node(xs, "/", 1);
         return 0;
     }
     if (argc != 2 || strcmp(argv[1], "state"))
@@ -182,6 +212,8 @@ int main(int argc, char **argv)
     print("domains");
     each("/proc", "", process);
     print("processes");
+    node(xs, "/", 0);
+    print("xenstore");
     each("/sys/block", "loop", loop);
     print("loop devices");
     each("/sys/class/net", "", network);
