@@ -20,6 +20,7 @@ PREFIX    ?= /usr
 LIBDIR    ?= $(PREFIX)/lib/$(MULTIARCH)
 SBINDIR   ?= $(PREFIX)/sbin
 INCLUDEDIR ?= $(PREFIX)/include
+MANDIR    ?= $(PREFIX)/share/man
 DESTDIR   ?=
 
 CC        ?= cc
@@ -89,9 +90,10 @@ BOOTDIR    = $(call place,XEN_BOOTDIR)
 SHARING   := $(if $(findstring n,$(firstword -$(MAKEFLAGS))),,+)
 
 # These goals install what they miss, as Debian packages; all others name it and stop.
-INSTALLING := prerequisites check demo test test-as-well test-without-xen compare test-reference test-long bench faults valgrind tsan
+INSTALLING := prerequisites check demo test test-as-well test-without-xen compare test-reference test-long bench faults valgrind tsan deb
 STEPS     := build $(if $(filter $(INSTALLING),$(MAKECMDGOALS)),check) \
-    $(if $(filter-out check tsan,$(filter $(INSTALLING),$(MAKECMDGOALS))),bed test) $(filter tsan,$(MAKECMDGOALS))
+    $(if $(filter-out check tsan deb,$(filter $(INSTALLING),$(MAKECMDGOALS))),bed test) $(filter tsan,$(MAKECMDGOALS)) \
+    $(if $(filter deb,$(MAKECMDGOALS)),deb)
 
 .PHONY: all
 all: $(LIB)/$(REALNAME) $(INSPECT) $(SERVE) $(BUILD)/xenlight.pc ## build the library (build/lib), xenlight-inspect and xenlight-serve (build/bin), xenlight.pc
@@ -157,6 +159,7 @@ install: all ## install library, links, headers and xenlight.pc (DESTDIR= PREFIX
 	install -d $(DESTDIR)$(SBINDIR)
 	install $(INSPECT) $(DESTDIR)$(SBINDIR)/
 	install -D $(SERVE) $(DESTDIR)$(call place,STUBDOM_SERVER)
+	install -D -m 644 docs/xenlight-inspect.8 $(DESTDIR)$(MANDIR)/man8/xenlight-inspect.8
 	install -m 644 include/$(XEN)/*.h $(DESTDIR)$(INCLUDEDIR)/
 	install -m 644 $(BUILD)/xenlight.pc $(DESTDIR)$(LIBDIR)/pkgconfig/xenlight.pc
 
@@ -328,6 +331,11 @@ install-stubdom: stubdom ## put the stub domain image where libxl looks for it
 	install -d $(DESTDIR)$(BOOTDIR)
 	install -m 644 $(BUILD)/stubdom/qemu-stubdom-linux-kernel $(BUILD)/stubdom/qemu-stubdom-linux-rootfs $(DESTDIR)$(BOOTDIR)/
 
+# What comes from the network is fetched before; the build itself has none.
+.PHONY: deb
+deb: | prerequisites ## Debian packages (build/deb), built without a network, their ABI compared with Debian's, and seen by lintian
+	$(SHARING)debian/package $(BUILD)/deb
+
 # cargo-deny has no Debian package; it is built once and kept. This one takes Rust 1.88.
 DENY := $(or $(shell command -v cargo-deny 2>/dev/null),$(BUILD)/tools/bin/cargo-deny)
 $(BUILD)/tools/bin/cargo-deny: | prerequisites
@@ -345,6 +353,7 @@ check: $(DENY) | prerequisites ## format, lints, generated files, order of layer
 	$(SHARING)$(CARGO) run --quiet --package xenlight-idl --bin idlgen -- --check
 	$(SHARING)$(CARGO) run --quiet --package xenlight-compat-tests --bin layers
 	$(DENY) --log-level error check licenses bans sources
+	$(SHARING)debian/check-copyright
 	shellcheck --external-sources $(SHELL_SCRIPTS)
 
 # RUSTUP= names another rustup. Debian 12 has no package of it, Debian 13 has.

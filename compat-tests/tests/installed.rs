@@ -73,3 +73,32 @@ fn the_links_lead_to_the_library() {
         assert_eq!(found, Path::new(&target));
     }
 }
+
+#[test]
+fn the_man_page_says_how_xenlight_inspect_is_called() {
+    let stage = stage();
+    let page = stage.join("usr/share/man/man8/xenlight-inspect.8");
+    let page = std::fs::read_to_string(page).expect("the page is installed");
+    let program = stage.join("usr/sbin/xenlight-inspect");
+    let usage = run(Command::new(&program).arg("--help"));
+    println!("{usage}");
+    assert_eq!(usage, run(Command::new(&program).arg("-h")));
+    assert!(page.contains("\n.It Fl h , Fl Fl help\n"), "the options");
+
+    // "usage: xenlight-inspect ARGUMENT... (what they are)"
+    let call = usage.trim().strip_prefix("usage: xenlight-inspect ");
+    let (arguments, meaning) = call
+        .and_then(|call| call.strip_suffix(')')?.split_once(" ("))
+        .expect("arguments, and what they are");
+    let synopsis = page
+        .split("\n.Sh ")
+        .find(|part| part.starts_with("SYNOPSIS\n"));
+    let synopsis: Vec<&str> = synopsis
+        .expect("a synopsis")
+        .lines()
+        .filter_map(|line| line.strip_prefix(".Ar "))
+        .collect();
+    assert_eq!(synopsis.join(" "), arguments);
+    let words = page.replace('\n', " ");
+    assert!(words.contains(&format!(".Ar {arguments} is {meaning}.")));
+}
