@@ -90,10 +90,10 @@ BOOTDIR    = $(call place,XEN_BOOTDIR)
 SHARING   := $(if $(findstring n,$(firstword -$(MAKEFLAGS))),,+)
 
 # These goals install what they miss, as Debian packages; all others name it and stop.
-INSTALLING := prerequisites check demo test test-as-well test-without-xen compare test-reference test-long bench faults valgrind tsan deb
+INSTALLING := prerequisites check demo test test-as-well test-without-xen compare test-reference test-long test-packages bench faults valgrind tsan deb
 STEPS     := build $(if $(filter $(INSTALLING),$(MAKECMDGOALS)),check) \
     $(if $(filter-out check tsan deb,$(filter $(INSTALLING),$(MAKECMDGOALS))),bed test) $(filter tsan,$(MAKECMDGOALS)) \
-    $(if $(filter deb,$(MAKECMDGOALS)),deb)
+    $(if $(filter deb test-packages,$(MAKECMDGOALS)),deb)
 
 .PHONY: all
 all: $(LIB)/$(REALNAME) $(INSPECT) $(SERVE) $(BUILD)/xenlight.pc ## build the library (build/lib), xenlight-inspect and xenlight-serve (build/bin), xenlight.pc
@@ -262,6 +262,12 @@ test-long: prerequisites all $(FAULTS_LIB) bed-images c-programs $(BED_TOOLS) ##
 	$(ON_BED)/run --noted --timeout 3300 $(LONG)
 	$(BED)/libvirt/build $(CURDIR)/$(BUILD)/libvirt
 	XENLIGHT_BED_ADD=$(CURDIR)/$(BUILD)/libvirt $(ON_BED)/run --lib both --timeout 2400 $(WALKS)
+
+# Neither library nor image is the bed's: the packages bring both.
+.PHONY: test-packages
+test-packages: deb $(BED_TOOLS) ## the Debian packages on real Xen: install, a guest with a stub domain, upgrade, remove while it runs, purge
+	$(BED)/packages/build $(BUILD)/deb $(BUILD)/packages
+	XENLIGHT_BED_ADD=$(CURDIR)/$(BUILD)/packages XENLIGHT_STUBDOM=/nowhere $(BED)/run --lib c --timeout 1800 walk/packages
 
 # VARS="TRIPS=20000" times more of them.
 .PHONY: bench
