@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs};
 
-use xenlight_release::Support;
-
 fn top() -> PathBuf {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     top.canonicalize().expect("the project's directory exists")
@@ -34,16 +32,12 @@ fn succeeds(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Name and path of each place in `src/paths.rs`.
+/// Name and path of each place in `src/paths.rs`, for the release that make builds where nobody names one: the host's own.
 fn places() -> Vec<(String, String)> {
-    let mut known = xenlight_release::known().into_iter();
-    let default = known.find(|release| release.support == Support::Default);
-    let default = default
-        .expect("a release is built by default")
-        .version
-        .to_string();
+    let default = make(&["--eval", "show: ; @echo $(XEN)", "show"], &[]);
+    let default = default.trim();
     let table = fs::read_to_string(top().join("src/paths.rs")).expect("src/paths.rs is there");
-    let table = table.replace("\" RELEASE \"", &default);
+    let table = table.replace("\" RELEASE \"", default);
     let entries = table.lines().filter_map(|line| line.split_once(" = \"/"));
     entries
         .map(|(name, rest)| {
