@@ -247,7 +247,7 @@ fresh: ## the committed tree on a bare Debian of that Xen, made for it and remov
 .PHONY: compare
 compare: prerequisites all bed-images c-programs $(BED_TOOLS) ## both libraries in turns on real Xen: what differs, what it costs, to docs/compare.md
 	$(ON_BED)/run --lib both --note --timeout 5000 \
-	    costs $(notdir $(wildcard $(BED)/records/$(XEN)/*))
+	    costs $(sort stubdom $(notdir $(wildcard $(BED)/records/$(XEN)/*)))
 	$(SHARING)$(CARGO) run --quiet --package xenlight-compat-tests --bin compare -- build/testbed/last docs
 
 .PHONY: test-reference
