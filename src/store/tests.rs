@@ -11,6 +11,7 @@ use crate::{Code, Error, Result};
 const READ: u32 = 2;
 const WRITE: u32 = 11;
 const TRANSACTION_END: u32 = 7;
+const RM: u32 = 13;
 
 fn start() -> (Fake, Arc<Conn>, Store) {
     let (fake, conn) = Fake::start();
@@ -251,6 +252,22 @@ fn a_transaction_that_met_a_removal_begins_anew() {
     (0..100).for_each(|_| fake.fault(READ, Fault::Error("EIO")));
     let error = drive(&conn, read()).unwrap_err();
     assert_eq!(error.errno(), Some(libc::EIO));
+}
+
+#[test]
+fn a_node_whose_parent_went_is_removed() {
+    let (fake, conn, store) = start();
+    for errno in ["ENOENT", "EINVAL"] {
+        fake.fault(RM, Fault::Error(errno));
+        drive(&conn, store.rm("/x/y")).unwrap();
+        fake.fault(RM, Fault::Error(errno));
+        let mut batch = Batch::new();
+        batch.rm("/x/y").write("/z", "1");
+        drive(&conn, store.apply(&batch)).unwrap();
+    }
+    fake.fault(RM, Fault::Error("EACCES"));
+    let error = drive(&conn, store.rm("/x/y")).unwrap_err();
+    assert_eq!(error.errno(), Some(libc::EACCES));
 }
 
 #[test]

@@ -30,13 +30,16 @@ step "an empty CD drive that the kernel serves"
 cp "$guests/hvm-idle.img" "$work/medium.iso"
 guest drive hvm "disk=[\"$(qdisk "$work/hvm.img")\", \"format=empty,vdev=hdc,devtype=cdrom,backendtype=phy\"]"
 create drive -p
-record_domain drive
+# The file's name has the guest's number.
+numbered() { store_tree | sed "s/empty-cdrom\.${domid_of[drive]}\>/empty-cdrom.DOMID/"; }
+record_tree drive numbered
+record drive-list xl list -l drive
 nothing=/var/run/xen/empty-cdrom.${domid_of[drive]}
 record drive-file stat -c '%a %s' "$nothing"
 expect '' xl cd-insert drive hdc "$work/medium.iso"
-record_tree drive-inserted
+record_tree drive-inserted numbered
 expect '' xl cd-eject drive hdc
-record_tree drive-ejected
+record_tree drive-ejected numbered
 destroy drive
 [ ! -e "$nothing" ] || fail "$nothing is still there"
 
