@@ -77,7 +77,7 @@ pub async fn complete<K: Kind + Listed>(op: &Op, guest: &Guest, configs: &mut [K
     Ok(())
 }
 
-/// Fills in what the configurations of a new domain's devices left open, but for numbers.
+/// Fills in what the configurations of a new domain's devices left open, except their numbers.
 pub(super) async fn complete_each(op: &Op, guest: &Guest, devices: Devices<'_>) -> Result<()> {
     for mut device in devices {
         set_defaults(op, guest, &mut *device, When::Creation).await?;
@@ -92,7 +92,7 @@ pub async fn connect_all(op: &Op, devices: &[Device]) -> Result<()> {
     op.join(connections.collect()).await.into_iter().collect()
 }
 
-/// Fills in what the configuration left open, but for the device's number: the serving domain and the kind's defaults.
+/// Fills in what the configuration left open, except the device's number: the serving domain and the kind's defaults.
 pub async fn set_defaults(op: &Op, guest: &Guest, config: &mut dyn Kind, when: When) -> Result<()> {
     let (name, domid) = config.backend_domain();
     if let Some(name) = name {

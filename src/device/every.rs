@@ -1,4 +1,4 @@
-//! All kinds of devices that a domain's configuration lists, without their types: what a new domain gets, what of it is stored, and
+//! All kinds of devices that a domain's configuration lists, without their types: what a new domain gets, what is stored, and
 //! what is left of that later.
 
 use super::add::{add_each, complete_each, place_each};

@@ -24,7 +24,7 @@ pub(crate) fn messages(data: &[u8]) {
     }
 }
 
-/// Permissions that were understood come out as they went in, but for zeros in front of numbers.
+/// Permissions that were understood come out as they went in, without zeros in front of numbers.
 pub(crate) fn permissions(data: &[u8]) {
     if let Some(perms) = Perms::from_wire(data) {
         let again = Perms::from_wire(&perms.to_wire()).expect("what was written is read");

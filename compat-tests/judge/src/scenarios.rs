@@ -1,4 +1,4 @@
-//! The scenarios of the test bed: `scenarios/FOLDER/NAME.sh`. Each has a name of its own, whatever folder it is in.
+//! The scenarios of the test bed: `scenarios/FOLDER/NAME.sh`. No two have the same name, also in different folders.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -184,7 +184,7 @@ mod tests {
     use crate::device::tests::sample::{self, Sample};
     use crate::types::DomainType;
 
-    /// What becomes of a channel that is a new domain's `number`-th.
+    /// The console of a new domain's `number`-th channel.
     fn console(config: &mut DeviceChannel, number: i32) -> Result<Console> {
         let mut channel = Channel {
             config,

@@ -15,6 +15,6 @@ pub(in crate::device) trait Sample: Listed + PartialEq + Debug {
     /// Spoils what tells the device from others.
     fn spoil(&mut self);
 
-    /// What of a device, its defaults set, is on record and read back.
+    /// The device, its defaults set, as it is read back from its record.
     fn recorded(self) -> Self;
 }
