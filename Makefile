@@ -210,19 +210,22 @@ define tests_without_xen
 	$(SHARING)$(TEST_FLAGS) $(CARGO) test --workspace --no-fail-fast $(OWN_BINDINGS)
 endef
 
+# Where make test is about more than one release, only one of them shows these. make test-long does so on this host's own.
+ONCE := pvh-linux screen attach
+
 # What it is made of is built side by side: much of it waits for downloads, disks and single-threaded compilers.
 .PHONY: test
 test: prerequisites ## everything: checks, ABI and JSON against Debian's library, each guest type on real Xen, of each release; XEN= chooses one
 	+$(MAKE) --no-print-directory --jobs=3 --output-sync=target all $(FAULTS_LIB) bed bed-images stage c-programs $(DENY)
 	$(tests_without_xen)
-	$(ON_BED)/run --noted --timeout 3300
+	$(ON_BED)/run --noted --timeout 3300 $(addprefix --without ,$(if $(OTHERS),$(ONCE)))
 	+$(foreach other,$(OTHERS),if XEN=$(other) $(BED)/setup reachable; \
 	    then $(MAKE) --no-print-directory XEN=$(other) test-as-well; \
-	    else echo "NOT TESTED: Xen $(other), for the archive of its Debian cannot be read"; fi &&) true
+	    else echo "NOT TESTED: Xen $(other), for the archive of its Debian cannot be read; and nowhere: $(ONCE)"; fi &&) true
 
 # Of a release beside the host's own: what the compiler sees of it, its ABI, and what shows that guests are the same there. All of it:
 # make XEN=4.20 test.
-AS_WELL := info pvh pvh-linux pv hvm newer build-hvm build-pv cpuid dry-run calls stubdom screen attach
+AS_WELL := info pvh pv hvm newer build-hvm build-pv cpuid dry-run calls stubdom $(ONCE)
 .PHONY: test-as-well
 test-as-well: prerequisites
 	+$(MAKE) --no-print-directory --jobs=2 --output-sync=target all bed stubdom c-programs
@@ -255,7 +258,7 @@ test-reference: prerequisites all bed-images c-programs $(BED_TOOLS) ## the scen
 	$(ON_BED)/run --lib c --timeout 5000
 
 # Scenarios as those of make test; and those that want their own surroundings, on both libraries.
-LONG := $(basename $(notdir $(wildcard $(BED)/scenarios/long/*.sh)))
+LONG := $(basename $(notdir $(wildcard $(BED)/scenarios/long/*.sh))) $(if $(OTHERS),$(ONCE))
 WALKS := linux-hvm stubdom-save dump-all hostile-serve pvh-stubdom libvirt
 .PHONY: test-long
 test-long: prerequisites all $(FAULTS_LIB) bed-images c-programs $(BED_TOOLS) ## what takes long: QEMU's arguments, takeovers, kills and hostile stub domains; Linux as HVM guest, save and restore, core dumps, libvirt
