@@ -1,5 +1,5 @@
 //! For compat-tests/fuzz only: what guests, stub domains and device models can make this library read, one function for
-//! each way in. A function returns whatever the bytes are; a panic or endless memory is a finding.
+//! each way in. A function returns, for any bytes; a panic or endless memory is a finding.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -21,7 +21,7 @@ pub fn store_conversation(data: &[u8]) {
     store::fuzzing::conversation(data);
 }
 
-/// All commands against a QEMU that says `data`, whatever it is asked.
+/// All commands against a QEMU that says `data` to every question.
 pub fn qmp_conversation(data: &[u8]) {
     let (ours, mut theirs) = UnixStream::pair().expect("socket pair");
     ours.set_nonblocking(true).expect("non-blocking");

@@ -77,7 +77,7 @@ impl Logger {
 /// The longest line, in characters; QEMU's arguments may be long.
 const MAX_LINE: usize = 8192;
 
-/// One line of bounded length, whatever a guest, a stub domain or a script put into its words.
+/// One line of bounded length, also when a guest, a stub domain or a script chose its words.
 fn clean(text: &str) -> String {
     text.chars().take(MAX_LINE).map(plain).collect()
 }

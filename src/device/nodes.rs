@@ -68,7 +68,7 @@ impl Nodes {
         nodes
     }
 
-    /// The requests that replace whatever stood in the device's three places by these entries.
+    /// The requests that replace what stood in the device's three places by these entries.
     ///
     /// Nodes inherit the permissions of their directory, so only those that differ from it are given their own.
     pub fn batch(&self, device: &Device) -> Batch {

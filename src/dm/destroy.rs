@@ -22,7 +22,7 @@ const KILL_ROUNDS: u32 = 50;
 /// Held by whoever kills as the reaper, in the directory for locks.
 const REAPER_LOCK: &str = "dm-reaper-lock";
 
-/// Takes down whatever serves `domid` as a device model, but for a stub domain, which is a domain of its own.
+/// Takes down the processes that serve `domid` as its device model. A stub domain is a domain of its own, and stays.
 ///
 /// Goes on where something fails, and gives the first failure.
 pub(super) async fn all(op: &Op, domid: Domid) -> Result<()> {

@@ -52,7 +52,7 @@ pub(super) async fn spawn(op: &Op, local: Local<'_>) -> Result<()> {
         })
         .await;
     if let Some(state) = local.saved_state {
-        // Whatever became of it, the state has been read or is of no more use.
+        // The state has been read, or is of no more use.
         fs::remove_file(state).map_err(|error| {
             let what = format!("cannot remove the device model's state {}", state.display());
             Error::io(what, &error).domain(local.domid)

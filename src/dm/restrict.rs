@@ -34,7 +34,7 @@ pub(super) fn make_root(domid: Domid) -> Result<()> {
         .map_err(|error| Error::io(format_args!("cannot make {path}"), &error).domain(domid))
 }
 
-/// Removes the root directory. Whatever is in it was put there against the rules and is reported, not removed.
+/// Removes the root directory. What is in it was put there against the rules: it is reported, not removed.
 pub(super) fn remove_root(domid: Domid) -> Result<()> {
     let path = root_directory(domid);
     match fs::remove_dir(&path) {

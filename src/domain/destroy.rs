@@ -1,6 +1,6 @@
 //! Taking a domain down, with its stub domain, until nothing of either is left.
 //!
-//! Every step is tried whatever became of the steps before it; the first failure is returned at the end.
+//! Every step is tried, also after others have failed; the first failure is returned at the end.
 
 use std::io;
 

@@ -1,7 +1,7 @@
 //! The store nodes of a new domain, as pure data: what they are called, what they hold, who may see them.
 //!
 //! Three kinds of permission occur: the guest may read what the toolstack owns (`n0,rG`), the toolstack keeps its own
-//! notes to itself (`n0`), and the guest owns what it is to write (`nG`). Whatever the guest owns is hostile input.
+//! notes to itself (`n0`), and the guest owns what it is to write (`nG`). What the guest owns is hostile input.
 
 use std::time::Duration;
 

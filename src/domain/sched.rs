@@ -1,4 +1,4 @@
-//! A domain's share of the CPUs, under whatever scheduler its pool has.
+//! A domain's share of the CPUs, under the scheduler of its pool.
 
 use crate::types::{DomainSchedParams, Scheduler};
 use crate::xen::{self, Xen};

@@ -32,8 +32,8 @@ struct OpInner {
     left: Mutex<Vec<Arc<Beside>>>,
 }
 
-/// A running operation, cheap to clone. Whatever it waits for ends in [`Aborted`](crate::Code::Aborted) once it was aborted, but for
-/// requests to xenstored that were sent already: those are always answered soon, and the caller must know the outcome.
+/// A running operation, cheap to clone. Once it was aborted, what it waits for ends in [`Aborted`](crate::Code::Aborted). A request
+/// that xenstored has got is waited for all the same: it is always answered soon, and the caller must know the outcome.
 #[derive(Clone)]
 pub struct Op {
     inner: Arc<OpInner>,

@@ -177,7 +177,7 @@ impl Ctx {
         }
     }
 
-    /// Waits, whatever happens to operations.
+    /// Waits, and no abort of an operation ends it.
     pub(super) async fn pause(&self, time: Duration) -> Result<()> {
         Waiting::new(self, Instant::now() + time).await
     }

@@ -1,6 +1,6 @@
 //! Faults on demand, for the test that proves that failures leave nothing behind; only with the feature `faults`.
 //!
-//! Whatever can fail below the rest of the crate (hypercalls, mappings, xenstored, processes, timers) passes a
+//! What can fail below the rest of the crate (hypercalls, mappings, xenstored, processes, timers) passes a
 //! point. `XENLIGHT_FAULT=N` fails the Nth point that a process passes, `XENLIGHT_FAULT_LOG=FILE` lists them. With
 //! `XENLIGHT_FAULT_KILL` set the process ends there instead, as by `kill -9`.
 

@@ -1,4 +1,4 @@
-//! Users of the host, from whatever database it has.
+//! Users of the host, from the databases that its nsswitch.conf names.
 
 use std::ffi::{CString, c_char, c_int};
 use std::io;

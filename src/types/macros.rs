@@ -42,7 +42,7 @@ macro_rules! native_enum {
                 }
             }
 
-            /// The enumerator with this name, whatever the case of its ASCII letters.
+            /// The enumerator with this name; the case of ASCII letters does not count.
             pub fn from_name(name: &str) -> Option<Self> {
                 let mut all = Self::ALL.iter().copied();
                 all.find(|known| known.name().eq_ignore_ascii_case(name))

@@ -60,7 +60,7 @@ pub enum HvmParam {
 }
 
 impl HvmParam {
-    /// All of them, but for those that the hypervisor does not tell.
+    /// All that the hypervisor tells.
     pub const ALL: [Self; 25] = [
         Self::CallbackIrq,
         Self::StorePfn,

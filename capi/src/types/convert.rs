@@ -97,7 +97,7 @@ impl CType for *mut c_char {
     }
 }
 
-/// A malloc'd copy of a C string, whatever its encoding; NULL for NULL.
+/// A malloc'd copy of a C string in any encoding; NULL for NULL.
 ///
 /// # Safety
 /// `text` is NULL or a C string.

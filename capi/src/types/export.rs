@@ -152,7 +152,7 @@ fn name_of(table: &[libxl_enum_string_table], number: c_int) -> Option<&'static 
     named.find_map(libxl_enum_string_table::name)
 }
 
-/// `libxl_*_from_string`: the enumerator with this name, whatever its case; ERROR_FAIL where there is none.
+/// `libxl_*_from_string`: the enumerator with this name in any case; ERROR_FAIL where there is none.
 pub(super) fn enum_from_string<E: CEnum>(
     table: &[libxl_enum_string_table],
     text: Text,

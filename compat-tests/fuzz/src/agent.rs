@@ -2,7 +2,7 @@
 
 use xenlight_stubdom_agent::qmp::{Session, Splitter, failure};
 
-/// Both directions of one connection, in pieces as the data says. What goes in must come out, but for the command to
+/// Both directions of one connection, in pieces as the data says. What goes in must come out, except the command to
 /// save.
 pub(crate) fn relay(data: &[u8]) {
     // As large as the relay's own reads where the data is long: what is incomplete is parsed again with each piece.

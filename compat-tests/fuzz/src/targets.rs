@@ -52,7 +52,7 @@ const fn target(name: &'static str, run: fn(&[u8]), milliseconds: u64, mib: usiz
     Target { name, run, limit }
 }
 
-/// Lines of QMP in pieces of any size; the same messages come out whatever the pieces.
+/// Lines of QMP in pieces of any size; the same messages come out of any pieces.
 fn qmp_message(data: &[u8]) {
     let whole = lines(data, 4096);
     let size = data.first().map_or(1, |size| usize::from(*size) + 1);

@@ -204,7 +204,7 @@ pub(crate) fn high(word: u64) -> u32 {
 }
 
 impl Request {
-    /// From a copy of a slot, whatever its state.
+    /// From a copy of a slot in any state.
     pub(crate) fn from_slot(words: [u64; SLOT_WORDS]) -> Result<Self, Malformed> {
         let [address, data, numbers, control] = words;
         let [.., kind] = control.to_le_bytes();

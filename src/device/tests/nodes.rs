@@ -18,7 +18,7 @@ fn new_domain(domid: u32) -> Tree {
     Tree::new().with(&format!("/local/domain/{domid}"), readable)
 }
 
-/// Does what adding does, but for the connection.
+/// Does what adding does, without the connection.
 fn place(tree: &mut Tree, guest: &Guest, mut config: impl Kind) {
     config
         .set_defaults(&Logger::silent(), guest, When::Creation)

@@ -166,7 +166,7 @@ fn madt(online: &[bool]) -> Sdt {
 fn srat(numa: &Numa) -> Sdt {
     const ENABLED: u32 = 1;
     let mut srat = table(b"SRAT", 2);
-    // Reserved, but for the table's own revision.
+    // The table's own revision; the rest is reserved.
     srat.append_slice(&[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
     for (vcpu, node) in numa.vcpu_to_node.iter().enumerate() {
         let [node0, node1, node2, node3] = node.to_le_bytes();

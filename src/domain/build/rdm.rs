@@ -45,7 +45,7 @@ pub(super) fn reserve(
     Ok(())
 }
 
-/// A device without a policy is strict, whatever the guest's own policy is.
+/// A device without a policy is strict, also in a guest with a relaxed one.
 fn device_policy(own: RdmReservePolicy) -> RdmReservePolicy {
     match own {
         RdmReservePolicy::Invalid => RdmReservePolicy::Strict,

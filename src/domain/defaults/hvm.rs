@@ -87,7 +87,7 @@ fn video_kb(version: DeviceModelVersion, kind: VgaInterfaceType, given: u64) -> 
         VgaInterfaceType::Qxl => ("QXL", 128),
         VgaInterfaceType::Std if traditional => ("STDVGA", 8),
         VgaInterfaceType::Std => ("STDVGA", 16),
-        // Traditional QEMU's cirrus has 4 MiB whatever is asked for, so there is nothing to refuse.
+        // Traditional QEMU's cirrus always has 4 MiB, so there is nothing to refuse.
         _ if traditional => {
             return Ok(if given == MEMKB_DEFAULT {
                 4 << 10

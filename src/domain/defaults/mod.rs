@@ -53,7 +53,7 @@ pub struct Host<'a> {
     pub prefers_stubdom: bool,
 }
 
-/// Fills in everything in `config` that was left open, but for the devices, whose kinds know their own defaults.
+/// Fills in everything in `config` that was left open, without the devices: their kinds know their own defaults.
 ///
 /// Labels and the pool's name are resolved before, by [`complete`].
 pub fn fill(config: &mut DomainConfig, host: &Host<'_>) -> Result<()> {

@@ -157,7 +157,7 @@ mod tests {
         assert!(info.move_deprecated().is_err());
     }
 
-    /// Whatever is done to a text, what is read from it is written and read again without a change.
+    /// What is read from a text, however damaged, is written and read again without a change.
     #[test]
     fn damaged_text_is_refused_or_understood() {
         let mut config = DomainConfig::default();

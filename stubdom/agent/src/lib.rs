@@ -2,7 +2,7 @@
 //! consoles), starts QEMU with the arguments that the toolstack left in xenstore, and then carries
 //! QMP and the screen between the toolstack and QEMU until QEMU ends. Once QEMU runs, only its own end ends the domain.
 //!
-//! Whatever goes wrong is said in one line on the first console, which the toolstack keeps as the
+//! What goes wrong is said in one line on the first console, which the toolstack keeps as the
 //! device model's log, and in the store node `device-model/TARGET/error`.
 //!
 //! A library, so that test programs in a stub domain have its parts: what is public is what they use.
@@ -49,7 +49,7 @@ const BLOCK_HINT: &str = "its backend did not connect; see dom0's kernel log and
 /// For the log to take why the domain ends.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// What the domain runs first, and all it runs but for QEMU; ends the domain.
+/// What the domain runs first, and all that it runs beside QEMU; ends the domain.
 pub fn first_process() -> ! {
     let prepared = prepare_filesystems();
     console::open();

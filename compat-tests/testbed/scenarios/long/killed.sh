@@ -1,4 +1,4 @@
-# kill -9 of xl in the middle of a creation; "xl destroy" then takes down whatever there is. A sample of
+# kill -9 of xl in the middle of a creation; "xl destroy" then takes down what there is. A sample of
 # make faults VARS="KILL=1".
 [ "$bed_lib" = ours ] || skip "make faults LIBS=both has the C library fail"
 . /job/scenarios/include/faults.inc

@@ -1,5 +1,5 @@
 # xenlight-inspect on each kind of guest: nothing is inconsistent, until something is made so.
-[ "$bed_lib" = ours ] || skip "one tool, on whatever made the domains"
+[ "$bed_lib" = ours ] || skip "one tool, for domains of either library"
 [ -x /job/bin/xenlight-inspect ] || skip "build/bin/xenlight-inspect is missing: run make"
 
 # sound NAME REGEX...: nothing inconsistent, and a line for each.
