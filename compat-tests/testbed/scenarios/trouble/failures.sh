@@ -145,7 +145,7 @@ END
     # Nobody asked for a screen, so there is none, and the user is told.
     guest blank tiny-stubdom
     sed -i '/^vnc=0/d' "$work/blank.cfg"
-    create blank
+    create blank -p # its device model has no QMP, and would be waited for
     says 'has no screen' "$bed_out/create.blank.log" || fail "nothing was said about the screen"
     stub=$(xenstore-read "/local/domain/${domid_of[blank]}/image/device-model-domid")
     ! xenstore-exists "/local/domain/$stub/device/vfb" || fail "the stub domain has a framebuffer"
