@@ -10,8 +10,8 @@ use crate::ctx::libxl_ctx;
 use crate::export::prototype;
 use crate::types::{
     libxl_asyncop_how, libxl_asyncprogress_how, libxl_device_pci, libxl_device_usbctrl,
-    libxl_device_usbdev, libxl_device_vsnd, libxl_domain_config, libxl_domain_remus_info,
-    libxl_domain_restore_params, libxl_usbctrlinfo, libxl_vsndinfo,
+    libxl_device_usbdev, libxl_domain_config, libxl_domain_remus_info, libxl_domain_restore_params,
+    libxl_usbctrlinfo,
 };
 
 /// What an export returns that is not built.
@@ -117,11 +117,5 @@ not_built! {
         libxl_device_usbdev_list_free(*mut libxl_device_usbdev, c_int) -> ();
         libxl_device_usbdev_remove(ctx, u32, *mut libxl_device_usbdev, *const libxl_asyncop_how) -> c_int;
         libxl_devid_to_device_usbctrl(ctx, u32, c_int, *mut libxl_device_usbctrl) -> c_int;
-    }
-    "sound devices can be added, but not looked at" {
-        libxl_device_vsnd_getinfo(ctx, u32, *const libxl_device_vsnd, *mut libxl_vsndinfo) -> c_int;
-        libxl_device_vsnd_list(ctx, u32, *mut c_int) -> *mut libxl_device_vsnd;
-        libxl_device_vsnd_list_free(*mut libxl_device_vsnd, c_int) -> ();
-        libxl_devid_to_device_vsnd(ctx, u32, c_int, *mut libxl_device_vsnd) -> c_int;
     }
 }

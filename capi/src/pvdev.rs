@@ -16,7 +16,7 @@ use crate::device::{self, additions, infos, lists, numbers, removals};
 use crate::export::export;
 use crate::types::{
     libxl_device_p9, libxl_device_pvcallsif, libxl_device_vdispl, libxl_device_vsnd,
-    libxl_device_vtpm, libxl_uuid, libxl_vdisplinfo, libxl_vtpminfo,
+    libxl_device_vtpm, libxl_uuid, libxl_vdisplinfo, libxl_vsndinfo, libxl_vtpminfo,
 };
 
 lists! {
@@ -24,6 +24,8 @@ lists! {
     fn libxl_device_vtpm_list, libxl_device_vtpm_list_free(libxl_device_vtpm);
     /// The displays of a domain; NULL when it has none.
     fn libxl_device_vdispl_list, libxl_device_vdispl_list_free(libxl_device_vdispl);
+    /// The sound cards of a domain; NULL when it has none.
+    fn libxl_device_vsnd_list, libxl_device_vsnd_list_free(libxl_device_vsnd);
 }
 
 infos! {
@@ -31,6 +33,8 @@ infos! {
     fn libxl_device_vtpm_getinfo(libxl_device_vtpm -> libxl_vtpminfo);
     /// How a display stands.
     fn libxl_device_vdispl_getinfo(libxl_device_vdispl -> libxl_vdisplinfo);
+    /// How a sound card stands, as far as `vsnd` describes it.
+    fn libxl_device_vsnd_getinfo(libxl_device_vsnd -> libxl_vsndinfo);
 }
 
 additions! {
@@ -81,6 +85,8 @@ removals! {
 numbers! {
     /// Display `devid` of a domain; `ERROR_NOTFOUND` when there is none.
     fn libxl_devid_to_device_vdispl(vdispl: libxl_device_vdispl);
+    /// Sound card `devid` of a domain; `ERROR_NOTFOUND` when there is none.
+    fn libxl_devid_to_device_vsnd(vsnd: libxl_device_vsnd);
 }
 
 fn find_vtpm(

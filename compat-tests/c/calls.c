@@ -130,6 +130,64 @@ static void keyboard(libxl_ctx *ctx, uint32_t guest)
     puts("keyboard");
 }
 
+/* A sound card comes back from the guest's own nodes. The scenario plays the backend, and the guest that connects a stream. */
+static void sound(libxl_ctx *ctx, uint32_t guest)
+{
+    libxl_device_vsnd vsnd, found;
+    libxl_vsndinfo info;
+    int count = 0;
+    libxl_device_vsnd_init(&vsnd);
+    vsnd.devid = 0;
+    vsnd.short_name = strdup("card");
+    vsnd.params.channels_max = 2;
+    vsnd.params.num_sample_rates = 2;
+    CHECK(vsnd.params.sample_rates = calloc(2, sizeof(uint32_t)));
+    vsnd.params.sample_rates[0] = 44100;
+    vsnd.params.sample_rates[1] = 48000;
+    vsnd.num_vsnd_pcms = 1;
+    CHECK(vsnd.pcms = calloc(1, sizeof(libxl_vsnd_pcm)));
+    libxl_vsnd_pcm_init(vsnd.pcms);
+    vsnd.pcms->num_vsnd_streams = 2;
+    CHECK(vsnd.pcms->streams = calloc(2, sizeof(libxl_vsnd_stream)));
+    for (int i = 0; i < 2; i++) {
+        libxl_vsnd_stream_init(&vsnd.pcms->streams[i]);
+        vsnd.pcms->streams[i].unique_id = strdup(i ? "second" : "first");
+        vsnd.pcms->streams[i].type = i ? LIBXL_VSND_STREAM_TYPE_C : LIBXL_VSND_STREAM_TYPE_P;
+    }
+    SAME(libxl_devid_to_device_vsnd(ctx, guest, 0, &found), ERROR_NOTFOUND);
+    SAME(libxl_device_vsnd_add(ctx, guest, &vsnd, NULL), 0);
+
+    libxl_device_vsnd *list = libxl_device_vsnd_list(ctx, guest, &count);
+    SAME(count, 1);
+    char *given = libxl_device_vsnd_to_json(ctx, &vsnd), *listed = libxl_device_vsnd_to_json(ctx, list);
+    CHECK(given && listed && !strcmp(given, listed));
+    SAME(libxl_devid_to_device_vsnd(ctx, guest, 0, &found), 0);
+    SAME(found.pcms->num_vsnd_streams, 2);
+    libxl_device_vsnd_dispose(&found);
+    SAME(libxl_devid_to_device_vsnd(ctx, guest, 1, &found), ERROR_NOTFOUND);
+
+    SAME(libxl_device_vsnd_getinfo(ctx, guest, list, &info), 0);
+    SAME(info.num_vsnd_pcms, 1);
+    SAME(info.pcms->num_vsnd_streams, 2);
+    SAME(info.pcms->streams[0].req_rref, 8);
+    SAME(info.pcms->streams[0].req_evtch, 9);
+    SAME(info.pcms->streams[1].req_rref, -1);
+    SAME(info.pcms->streams[1].req_evtch, -1);
+    SAME(info.state, 1);
+    SAME(info.backend_id, 0);
+    SAME(info.frontend_id, guest);
+    CHECK(strstr(info.backend, "/backend/vsnd/"));
+    libxl_vsndinfo_dispose(&info);
+    libxl_device_vsnd_list_free(list, count);
+    SAME(libxl_device_vsnd_destroy(ctx, guest, &vsnd, NULL), 0);
+    CHECK(!libxl_device_vsnd_list(ctx, guest, &count));
+    SAME(count, 0);
+    free(given);
+    free(listed);
+    libxl_device_vsnd_dispose(&vsnd);
+    puts("sound");
+}
+
 /* What a creation fills in for page tables; it fails, because the name is in use. */
 static uint64_t shadow_default(libxl_ctx *ctx, const char *json)
 {
@@ -196,6 +254,7 @@ int main(int argc, char **argv)
     memory_limit(ctx, guest);
     userdata(ctx, guest);
     keyboard(ctx, guest);
+    sound(ctx, guest);
     page_tables(argv[3]);
     zero_enumerators(ctx, argv[2]);
     libxl_ctx_free(ctx);
