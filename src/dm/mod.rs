@@ -75,7 +75,7 @@ pub fn why_unserved(config: &DomainConfig) -> Option<String> {
 }
 
 /// Whether a PV or PVH guest needs a QEMU in this domain, for its framebuffers, its file systems, or those of its
-/// disks, USB controllers and channels that this domain serves. A keyboard without a framebuffer gets no input from QEMU.
+/// disks, keyboards, USB controllers and channels that this domain serves.
 pub fn needed(config: &DomainConfig) -> bool {
     let usb = |usb: &DeviceUsbctrl| usb.type_ == UsbctrlType::Qusb && usb.backend_domid == DOM0;
     every::need_qemu(config) || config.usbctrls.iter().any(usb)
@@ -183,11 +183,17 @@ mod tests {
     fn a_guest_needs_qemu_for_what_qemu_serves() {
         assert!(!needed(&DomainConfig::default()));
         let mut config = DomainConfig::default();
-        config.vkbs.push(DeviceVkb {
-            backend_type: VkbBackend::Qemu,
-            ..DeviceVkb::default()
-        });
-        assert!(!needed(&config), "a keyboard alone");
+        let keyboard = |backend_type, backend_domid| DomainConfig {
+            vkbs: vec![DeviceVkb {
+                backend_type,
+                backend_domid,
+                ..DeviceVkb::default()
+            }],
+            ..DomainConfig::default()
+        };
+        assert!(needed(&keyboard(VkbBackend::Qemu, DOM0)));
+        assert!(!needed(&keyboard(VkbBackend::Qemu, 3)));
+        assert!(!needed(&keyboard(VkbBackend::Linux, DOM0)));
         config.vfbs.push(DeviceVfb::default());
         assert!(needed(&config));
         let disk = |backend, backend_domid| DomainConfig {

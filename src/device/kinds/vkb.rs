@@ -9,7 +9,7 @@ use crate::device::view::{View, info};
 use crate::log::Logger;
 use crate::release;
 use crate::types::{DeviceVkb, DomainBuildInfoU, DomainConfig, DomainType, VkbBackend, Vkbinfo};
-use crate::{Domid, Error, Result};
+use crate::{DOM0, Domid, Error, Result};
 
 impl Kind for DeviceVkb {
     numbered!();
@@ -81,6 +81,10 @@ impl Listed for DeviceVkb {
             Some(keyboard) if config.vkbs.is_empty() => vec![Box::new(keyboard)],
             _ => each(&mut config.vkbs),
         }
+    }
+
+    fn needs_qemu(&self) -> bool {
+        self.backend_type == VkbBackend::Qemu && self.backend_domid == DOM0
     }
 
     fn read(record: &Record) -> Result<Self> {

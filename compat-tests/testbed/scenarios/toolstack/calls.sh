@@ -7,6 +7,14 @@ create one -p
 for name in new hvm; do xl create -n "$work/$name.cfg" >"$work/$name.json"; done
 options=()
 [ "$bed_lib" = c ] || options=(ours)
+# A keyboard of QEMU's alone makes a QEMU for a guest that otherwise needs none: docs/quirks.md.
+if [ "$bed_lib" = ours ]; then
+    guest typed pvh 'cmdline="idle"' 'vkb=["backend-type=qemu"]'
+    create typed -p
+    pid=$(xenstore-read "/local/domain/${domid_of[typed]}/image/device-model-pid")
+    [ -d "/proc/$pid" ] || fail "no QEMU serves the keyboard"
+    destroy typed
+fi
 # The backend of a sound card, and a guest that connects one of its streams.
 state=/local/domain/0/backend/vsnd/${domid_of[one]}/0/state
 card_is() { [ "$(xenstore-read "$state" 2>/dev/null)" = "$1" ]; }
