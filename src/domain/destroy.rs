@@ -5,6 +5,7 @@
 use std::io;
 
 use super::history::History;
+use super::pci;
 use super::userdata::Userdata;
 use crate::device::{self, Force};
 use crate::engine::{Op, Work};
@@ -122,6 +123,8 @@ impl Victim {
     /// Removes all around the domain that needs its nodes to be found.
     async fn empty(&self, op: &Op) -> Progress {
         let mut failures = Failures::of(op, self.domid);
+        // While QEMU and the guest can let go of them.
+        pci::take_back(op, self.domid, self.alive).await;
         if self.alive {
             let paused = op.xen().and_then(|xen| xen.pause(self.domid));
             failures.note("pausing", paused.or_else(unless_gone));

@@ -16,6 +16,7 @@ pub mod memory;
 mod nodes;
 pub mod numa;
 mod passthrough;
+mod pci;
 pub mod power;
 pub mod query;
 mod refuse;

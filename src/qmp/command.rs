@@ -108,6 +108,30 @@ impl Client {
         }
     }
 
+    /// Unplugs the device `id`. The guest has to agree, which may take its time.
+    pub async fn device_del(&mut self, id: &str) -> Result<()> {
+        let arguments = object([("id", id.into())]);
+        self.execute("device_del", Some(arguments)).await.map(drop)
+    }
+
+    /// Whether a device with one of these ids is on a PCI bus of QEMU's.
+    pub async fn has_pci_device(&mut self, ids: &[String]) -> Result<bool> {
+        const COMMAND: &str = "query-pci";
+        let answer = self.execute(COMMAND, None).await?;
+        let buses = answer.as_array();
+        for bus in buses.ok_or_else(|| self.unexpected(COMMAND, "a list"))? {
+            let devices = bus.get("devices").and_then(Value::as_array);
+            for device in devices.ok_or_else(|| self.unexpected(COMMAND, "devices"))? {
+                let id = device.get("qdev_id").and_then(Value::as_str);
+                let id = id.ok_or_else(|| self.unexpected(COMMAND, "qdev_id"))?;
+                if ids.iter().any(|wanted| wanted == id) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
     /// Takes the medium out of the drive that is the device `id`, and leaves its tray open. Refused while the guest has
     /// locked the drive: then it is asked to let go.
     pub async fn eject(&mut self, id: &str) -> Result<()> {

@@ -92,6 +92,7 @@ pub(crate) async fn fuzzing(
     drop(client.query_vnc().await);
     drop(client.query_cpus().await);
     drop(client.fdsets_of("stub-devid:5632").await);
+    drop(client.has_pci_device(&["pci-pt-00_00.0".to_owned()]).await);
     drop(client.human_monitor_command("info").await);
     client.cont().await
 }

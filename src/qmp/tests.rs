@@ -456,6 +456,59 @@ fn a_list_of_descriptors_is_bounded_and_strict() {
 }
 
 #[test]
+fn a_device_is_unplugged_and_looked_for_on_all_buses() {
+    let bus = |ids: &[&str]| {
+        let devices: Vec<_> = ids.iter().map(|id| json!({"qdev_id": id})).collect();
+        json!({"bus": 0, "devices": devices})
+    };
+    let (before, after) = converse(
+        move |qemu| {
+            qemu.negotiate();
+            let command = qemu.hear();
+            assert_eq!(command["execute"], "device_del");
+            assert_eq!(command["arguments"], json!({"id": "pci-pt-03_00.0"}));
+            qemu.answer(&command, json!({}));
+            for buses in [
+                json!([bus(&["", ""]), bus(&["", "pci-pt-03_00.0"])]),
+                json!([bus(&["", "pci-pt-03_00.01"])]),
+            ] {
+                let command = qemu.hear();
+                assert_eq!(command["execute"], "query-pci");
+                qemu.answer(&command, buses);
+            }
+        },
+        async |client| {
+            let ids = ["pci-pt-02_00.0".to_owned(), "pci-pt-03_00.0".to_owned()];
+            client.device_del(&ids[1]).await?;
+            let before = client.has_pci_device(&ids).await?;
+            Ok((before, client.has_pci_device(&ids).await?))
+        },
+    )
+    .expect("all well");
+    assert_eq!((before, after), (true, false));
+}
+
+#[test]
+fn a_list_of_pci_devices_is_read_strictly() {
+    for answer in [
+        json!({}),
+        json!([{"bus": 0}]),
+        json!([{"devices": [{}]}]),
+        json!([{"devices": [{"qdev_id": 1}]}]),
+    ] {
+        let result = converse(
+            move |qemu| {
+                qemu.negotiate();
+                let command = qemu.hear();
+                qemu.answer(&command, answer);
+            },
+            async |client| client.has_pci_device(&["x".to_owned()]).await,
+        );
+        assert_eq!(code(result), Code::QemuApi);
+    }
+}
+
+#[test]
 fn a_medium_is_changed_by_the_drives_id() {
     converse(
         |qemu| {

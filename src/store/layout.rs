@@ -103,6 +103,11 @@ pub fn backend(backend_domid: Domid, kind: &str, domid: Domid, devid: impl Displ
     format!("/local/domain/{backend_domid}/backend/{kind}/{domid}/{devid}")
 }
 
+/// `/libxl/pci/ADDRESS/domid`: who has a PCI device of the host.
+pub fn pci_user(address: &str) -> String {
+    format!("/libxl/pci/{address}/domid")
+}
+
 /// `backend/KIND/N/DEVID`, the same path seen from the backend's domain, as hotplug scripts get it.
 pub fn backend_relative(kind: &str, domid: Domid, devid: impl Display) -> String {
     format!("backend/{kind}/{domid}/{devid}")
