@@ -169,7 +169,7 @@ mod tests {
     fn each_list_of_a_configuration_has_a_kind_or_is_refused() {
         let lists = lists();
         assert!(lists.len() > KINDS.len(), "{lists:?}");
-        let mut known = 0;
+        let (mut known, mut absent) = (0, 0);
         for (name, everywhere) in lists {
             let text = format!("{{\"{name}\": [{{}}]}}");
             let mut config: DomainConfig = types::from_json_str(&text).unwrap();
@@ -182,8 +182,10 @@ mod tests {
             let here = everywhere || kinds + refused > 0;
             assert!(!here || kinds + refused == 1, "{name}: {kinds} {refused}");
             known += kinds;
+            absent += usize::from(!here);
         }
-        assert_eq!(known, KINDS.len());
+        // A list that this release lacks may have a kind all the same.
+        assert!(known <= KINDS.len() && known + absent >= KINDS.len());
     }
 
     /// Kinds that came later may stand between these.

@@ -9,6 +9,7 @@ mod p9;
 mod pvcalls;
 pub(super) mod vdispl;
 mod vfb;
+mod virtio;
 pub(super) mod vkb;
 mod vsnd;
 mod vtpm;
@@ -46,6 +47,8 @@ macro_rules! for_each_kind {
             Xen9pfs "xen_9pfs" Driver;
             /// Socket calls.
             Pvcalls "pvcalls" Driver (DevicePvcallsif);
+            /// Device over virtio.
+            Virtio "virtio" Later (DeviceVirtio);
             /// Framebuffer.
             Vfb "vfb" Qemu (DeviceVfb);
             /// Keyboard and pointer; as a backend, QEMU's.
@@ -79,7 +82,7 @@ pub struct NotBuilt {
 const USB_ADVICE: &str = "leave it out; usbdevice= gives an HVM guest emulated devices";
 
 /// The lists without a kind.
-pub const NOT_BUILT: [NotBuilt; 5] = [
+pub const NOT_BUILT: [NotBuilt; 4] = [
     NotBuilt {
         word: "pci",
         count: |config| config.pcidevs.len(),
@@ -99,10 +102,5 @@ pub const NOT_BUILT: [NotBuilt; 5] = [
         word: "usbdev",
         count: |config| config.usbdevs.len(),
         advice: USB_ADVICE,
-    },
-    NotBuilt {
-        word: "virtio",
-        count: |config| config.virtios.len(),
-        advice: "leave it out",
     },
 ];
