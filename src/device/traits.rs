@@ -221,4 +221,15 @@ macro_rules! numbered {
     };
 }
 
-pub(super) use {listed_by_number, numbered};
+/// A device with the number and the server that its record says; the rest is open.
+macro_rules! on_record {
+    ($record:expr) => {
+        Self {
+            backend_domid: $record.device.backend_domid,
+            devid: $record.device.devid,
+            ..Self::default()
+        }
+    };
+}
+
+pub(super) use {listed_by_number, numbered, on_record};

@@ -4,7 +4,7 @@ use crate::device::guest::Guest;
 use crate::device::kind::{Device, DeviceKind};
 use crate::device::nodes::Nodes;
 use crate::device::record::Record;
-use crate::device::traits::{Kind, Listed, Step, When, listed_by_number, numbered};
+use crate::device::traits::{Kind, Listed, Step, When, listed_by_number, numbered, on_record};
 use crate::device::view::View;
 use crate::log::Logger;
 use crate::release;
@@ -99,8 +99,6 @@ impl Listed for DeviceP9 {
         let daemon = record.device.backend_kind == DeviceKind::Xen9pfs;
         let limit = |key| Ok::<i32, Error>(record.number::<u32>(key)?.unwrap_or(0).cast_signed());
         Ok(Self {
-            backend_domid: record.device.backend_domid,
-            devid: record.device.devid,
             path: record.owned("path"),
             security_model: record.owned("security_model"),
             type_: match daemon {
@@ -112,7 +110,7 @@ impl Listed for DeviceP9 {
             max_files: limit("max-files")?,
             max_open_files: limit("max-open-files")?,
             auto_delete: record.flag("auto-delete")?,
-            ..Self::default()
+            ..on_record!(record)
         })
     }
 

@@ -5,7 +5,7 @@ use crate::device::guest::Guest;
 use crate::device::kind::{Device, DeviceKind};
 use crate::device::nodes::Nodes;
 use crate::device::record::Record;
-use crate::device::traits::{Kind, Listed, Step, When, listed_by_number, numbered};
+use crate::device::traits::{Kind, Listed, Step, When, listed_by_number, numbered, on_record};
 use crate::device::view::View;
 use crate::log::Logger;
 use crate::types::DevicePvcallsif;
@@ -32,11 +32,7 @@ impl Listed for DevicePvcallsif {
     listed_by_number!(pvcallsifs);
 
     fn read(record: &Record) -> Result<Self> {
-        Ok(Self {
-            backend_domid: record.device.backend_domid,
-            devid: record.device.devid,
-            ..Self::default()
-        })
+        Ok(on_record!(record))
     }
 
     async fn info(&self, _: &View<'_>) -> Result<()> {

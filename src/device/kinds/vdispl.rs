@@ -4,7 +4,7 @@ use crate::device::guest::Guest;
 use crate::device::kind::{Device, DeviceKind};
 use crate::device::nodes::Nodes;
 use crate::device::record::Record;
-use crate::device::traits::{Kind, Listed, Step, When, listed_by_number, numbered};
+use crate::device::traits::{Kind, Listed, Step, When, listed_by_number, numbered, on_record};
 use crate::device::view::{View, info};
 use crate::log::Logger;
 use crate::store::layout;
@@ -52,11 +52,7 @@ impl Listed for DeviceVdispl {
 
     /// The connectors stand in the guest's directory alone and are not read back.
     fn read(record: &Record) -> Result<Self> {
-        Ok(Self {
-            backend_domid: record.device.backend_domid,
-            devid: record.device.devid,
-            ..Self::default()
-        })
+        Ok(on_record!(record))
     }
 
     async fn info(&self, view: &View<'_>) -> Result<Vdisplinfo> {

@@ -5,7 +5,9 @@ use crate::device::guest::Guest;
 use crate::device::kind::{Device, DeviceKind};
 use crate::device::nodes::Nodes;
 use crate::device::record::Record;
-use crate::device::traits::{Devices, Kind, Listed, Step, When, each, listed_by_number, numbered};
+use crate::device::traits::{
+    Devices, Kind, Listed, Step, When, each, listed_by_number, numbered, on_record,
+};
 use crate::device::view::View;
 use crate::log::Logger;
 use crate::types::{DeviceVfb, DomainConfig, DomainType};
@@ -65,11 +67,7 @@ impl Listed for DeviceVfb {
     }
 
     fn read(record: &Record) -> Result<Self> {
-        let mut found = Self {
-            backend_domid: record.device.backend_domid,
-            devid: record.device.devid,
-            ..Self::default()
-        };
+        let mut found: Self = on_record!(record);
         let (vnc, sdl) = (&mut found.vnc, &mut found.sdl);
         vnc.enable = Some(record.flag("vnc")?);
         vnc.listen = record.owned("vnclisten");

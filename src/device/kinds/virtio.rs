@@ -5,7 +5,7 @@ use crate::device::guest::Guest;
 use crate::device::kind::{Device, DeviceKind};
 use crate::device::nodes::Nodes;
 use crate::device::record::Record;
-use crate::device::traits::{Kind, Listed, Step, When, listed_by_number, numbered};
+use crate::device::traits::{Kind, Listed, Step, When, listed_by_number, numbered, on_record};
 use crate::device::view::View;
 use crate::log::Logger;
 use crate::types::{DeviceVirtio, VirtioTransport};
@@ -58,8 +58,6 @@ impl Listed for DeviceVirtio {
             });
         let transport = record.text("transport").map(VirtioTransport::from_name);
         Ok(Self {
-            backend_domid: record.device.backend_domid,
-            devid: record.device.devid,
             type_: record.owned("type"),
             transport: match transport {
                 None => VirtioTransport::default(),
@@ -71,7 +69,7 @@ impl Listed for DeviceVirtio {
                 None => 0,
                 Some(number) => number.ok_or_else(|| record.bad("has no number in base"))?,
             },
-            ..Self::default()
+            ..on_record!(record)
         })
     }
 

@@ -4,7 +4,9 @@ use crate::device::guest::Guest;
 use crate::device::kind::{Device, DeviceKind};
 use crate::device::nodes::Nodes;
 use crate::device::record::Record;
-use crate::device::traits::{Devices, Kind, Listed, Step, When, each, listed_by_number, numbered};
+use crate::device::traits::{
+    Devices, Kind, Listed, Step, When, each, listed_by_number, numbered, on_record,
+};
 use crate::device::view::{View, info};
 use crate::log::Logger;
 use crate::release;
@@ -90,8 +92,6 @@ impl Listed for DeviceVkb {
     fn read(record: &Record) -> Result<Self> {
         let size = |key| Ok::<u32, Error>(record.number(key)?.unwrap_or(0));
         Ok(Self {
-            backend_domid: record.device.backend_domid,
-            devid: record.device.devid,
             backend_type: match record.device.backend_kind {
                 DeviceKind::Vinput => VkbBackend::Linux,
                 _ => VkbBackend::Qemu,
@@ -107,7 +107,7 @@ impl Listed for DeviceVkb {
             multi_touch_num_contacts: size("multi-touch-num-contacts")?,
             width: size("width")?,
             height: size("height")?,
-            ..Self::default()
+            ..on_record!(record)
         })
     }
 

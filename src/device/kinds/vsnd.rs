@@ -6,7 +6,7 @@ use crate::device::guest::Guest;
 use crate::device::kind::{Device, DeviceKind};
 use crate::device::nodes::{Entries, Nodes};
 use crate::device::record::Record;
-use crate::device::traits::{Kind, Listed, Step, When, listed_by_number, numbered};
+use crate::device::traits::{Kind, Listed, Step, When, listed_by_number, numbered, on_record};
 use crate::device::view::{View, info};
 use crate::engine::Op;
 use crate::log::Logger;
@@ -88,11 +88,7 @@ impl Listed for DeviceVsnd {
     }
 
     fn read(record: &Record) -> Result<Self> {
-        Ok(Self {
-            backend_domid: record.device.backend_domid,
-            devid: record.device.devid,
-            ..Self::default()
-        })
+        Ok(on_record!(record))
     }
 
     async fn look(&mut self, op: &Op, domid: Domid) -> Result<()> {

@@ -5,7 +5,7 @@ use crate::device::kind::{Device, DeviceKind};
 use crate::device::list;
 use crate::device::nodes::Nodes;
 use crate::device::record::Record;
-use crate::device::traits::{Kind, Listed, Step, When, listed_by_number, numbered};
+use crate::device::traits::{Kind, Listed, Step, When, listed_by_number, numbered, on_record};
 use crate::device::view::{View, info};
 use crate::log::Logger;
 use crate::types::{DeviceVtpm, Uuid, Vtpminfo};
@@ -51,14 +51,12 @@ impl Listed for DeviceVtpm {
     fn read(record: &Record) -> Result<Self> {
         let uuid = record.text("uuid").map(Uuid::parse);
         Ok(Self {
-            backend_domid: record.device.backend_domid,
-            devid: record.device.devid,
             uuid: match uuid {
                 None => Uuid::default(),
                 Some(Some(uuid)) => uuid,
                 Some(None) => return Err(record.bad("has no UUID in uuid")),
             },
-            ..Self::default()
+            ..on_record!(record)
         })
     }
 
