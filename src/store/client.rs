@@ -16,10 +16,15 @@ use crate::{Boxed, Domid, Error, Result};
 /// so that even hundreds of concurrent creations end.
 const ATTEMPTS: u32 = 1000;
 
-/// How often a transaction is begun anew that failed by what others removed meanwhile. xenstored copies nodes into it one by
-/// one, so that a parent in there can name a child which is gone, as when QEMU removes its backends: EIO. And it ends with
-/// ENOMEM when the owner of a node that it removes has left the hypervisor.
+/// How often a transaction is begun anew that failed by what others removed meanwhile.
 const TORN: u32 = 5;
+
+/// Whether a transaction failed by what others removed meanwhile, as QEMU does with its backends. xenstored copies nodes into it one
+/// by one, so that a parent in there can name a child which is gone (EIO), or a child can be there without its parent, which cannot
+/// be removed (EINVAL). And it ends with ENOMEM when the owner of a node that it removes has left the hypervisor.
+fn is_torn(error: &Error) -> bool {
+    matches!(error.errno(), Some(libc::EIO | libc::EINVAL | libc::ENOMEM))
+}
 
 /// A handle on the connection to xenstored, cheap to clone. Many requests may be under way at once. A request that was
 /// sent is always waited for, aborted or not, so that the caller knows whether it took effect.
@@ -142,17 +147,14 @@ impl Store {
         let mut torn = 0;
         for _ in 0..ATTEMPTS {
             let mut running = Running::start(self).await?;
-            let value = match body(running.tx.clone()).await {
-                Err(error) if torn < TORN && error.errno() == Some(libc::EIO) => {
-                    torn += 1;
-                    continue;
-                }
-                result => result?,
+            let ended = match body(running.tx.clone()).await {
+                Ok(value) => running.commit().await.map(|done| done.then_some(value)),
+                Err(error) => Err(error),
             };
-            match running.commit().await {
-                Ok(true) => return Ok(value),
-                Ok(false) => {}
-                Err(error) if torn < TORN && error.errno() == Some(libc::ENOMEM) => torn += 1,
+            match ended {
+                Ok(Some(value)) => return Ok(value),
+                Ok(None) => {}
+                Err(error) if torn < TORN && is_torn(&error) => torn += 1,
                 Err(error) => return Err(error),
             }
         }

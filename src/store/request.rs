@@ -156,15 +156,9 @@ pub(super) async fn mkdir(session: &impl Session, path: &str) -> Result<()> {
 
 pub(super) async fn rm(session: &impl Session, path: &str) -> Result<()> {
     match session.send_path(Kind::Rm, path, b"")?.await? {
-        Err(errno) if is_gone(errno) => Ok(()),
+        Err(libc::ENOENT) => Ok(()),
         answer => done("removing", path, answer),
     }
-}
-
-/// Whether a node that is to be removed is gone already. EINVAL says so as well: somebody has removed it together with its parent
-/// since this transaction looked at it, and xenstored finds a node without a parent. It will refuse to commit, and all runs again.
-fn is_gone(errno: i32) -> bool {
-    matches!(errno, libc::ENOENT | libc::EINVAL)
 }
 
 pub(super) async fn get_perms(session: &impl Session, path: &str) -> Result<Option<Perms>> {
@@ -208,7 +202,7 @@ pub(super) async fn apply(session: &impl Session, batch: &Batch) -> Result<()> {
     }
     for (may_be_absent, doing, path, request) in requests {
         match request.await? {
-            Err(errno) if may_be_absent && is_gone(errno) => {}
+            Err(libc::ENOENT) if may_be_absent => {}
             answer => done(doing, path, answer)?,
         }
     }
