@@ -6,6 +6,7 @@ use xenlight::domain::create::create;
 use xenlight::domain::history::History;
 use xenlight::domain::make::INVALID_DOMID;
 use xenlight::domain::power::{self, Request};
+use xenlight::domain::soft_reset::soft_reset;
 use xenlight::domain::{destroy, dump, rename, retrieve};
 use xenlight::engine::Op;
 use xenlight::types::DomainBuildInfoU;
@@ -43,6 +44,26 @@ export! {
             place.replace(&config);
             domid.set(outcome.domid.unwrap_or(INVALID_DOMID));
             outcome.result
+        })
+    }
+}
+
+export! {
+    /// Makes all around an HVM guest anew that is down for a soft reset, and leaves it paused: it goes on in its memory. What was left
+    /// open in `d_config` is filled in. `ERROR_INVAL` for a guest of another type, or one that is not down.
+    fn libxl_domain_soft_reset(
+        _this,
+        d_config: AoInOut<libxl_domain_config>,
+        domid: u32,
+        how: AoHow,
+        console: Progress,
+    ) {
+        let mut config = d_config.native()?;
+        let (place, console) = (d_config.place()?, console.take());
+        how.start(domid, async move |op: Op| {
+            let done = soft_reset(&op, domid, &mut config, &console).await;
+            place.replace(&config);
+            done
         })
     }
 }

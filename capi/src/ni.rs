@@ -65,15 +65,6 @@ macro_rules! not_built {
 }
 
 not_built! {
-    "destroy the domain and create it again" {
-        libxl_domain_soft_reset(
-            ctx,
-            *mut libxl_domain_config,
-            u32,
-            *const libxl_asyncop_how,
-            *const libxl_asyncprogress_how
-        ) -> c_int;
-    }
     "a guest cannot be saved or moved: shut it down (xl shutdown) and create it again where it shall run" {
         libxl_domain_create_restore(
             ctx,

@@ -19,6 +19,7 @@ mod serve;
 mod state;
 mod user;
 
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::time::Duration;
 
@@ -131,6 +132,23 @@ pub async fn unpause(op: &Op, domid: Domid) -> Result<()> {
         }
     };
     op.timeout(START_TIMEOUT, "letting the device model go on", work)
+        .await
+        .map_err(|error| error.domain(domid))
+}
+
+/// Stops the devices of an HVM guest's QEMU in dom0, and has it write their state into `file`.
+///
+/// [`Code::Timedout`](crate::Code::Timedout) after a minute.
+pub async fn save(op: &Op, domid: Domid, file: BorrowedFd<'_>) -> Result<()> {
+    let work = async {
+        let mut client = connect(op, domid).await?;
+        client.stop().await?;
+        let set = client.add_fd(file, "saved state").await?;
+        let saved = client.save_devices(&format!("/dev/fdset/{set}")).await;
+        let removed = client.remove_fdset(set).await;
+        saved.and(removed)
+    };
+    op.timeout(START_TIMEOUT, "saving the device model's state", work)
         .await
         .map_err(|error| error.domain(domid))
 }

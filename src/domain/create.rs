@@ -1,6 +1,7 @@
 //! Making a domain, from a configuration to a guest that waits to be unpaused.
 
-use super::build::{Built, Channels};
+use std::path::PathBuf;
+
 use super::{config, defaults, destroy, make, passthrough, refuse, stubdom, userdata};
 use crate::device::{self, Console, DeviceKind, Guest, Ring, Step, When, every};
 use crate::dm;
@@ -35,7 +36,7 @@ pub async fn create(op: &Op, config: &mut DomainConfig, console: &ProgressHow) -
             format!("destroy domain {domid}"),
             move |op: Op| async move { destroy::destroy(&op, domid).await },
         );
-        let furnished = furnish(op, domid, config, console).await;
+        let furnished = furnish(op, domid, config, console, None).await;
         let furnished = match furnished {
             // The caller wants to look at what there is.
             Err(error) if error.code() == Code::Aborted => Err(error),
@@ -57,7 +58,11 @@ pub async fn create(op: &Op, config: &mut DomainConfig, console: &ProgressHow) -
 }
 
 /// Fills in what the configuration leaves open, and refuses what no domain could be made for.
-async fn complete(op: &Op, given: &DomainConfig, config: &mut DomainConfig) -> Result<()> {
+pub(super) async fn complete(
+    op: &Op,
+    given: &DomainConfig,
+    config: &mut DomainConfig,
+) -> Result<()> {
     refuse::devices(config)?;
     defaults::complete(op, config).await?;
     refuse::others(config)?;
@@ -67,26 +72,46 @@ async fn complete(op: &Op, given: &DomainConfig, config: &mut DomainConfig) -> R
     Ok(())
 }
 
-/// Everything between a bare domain and a complete one.
-async fn furnish(
+/// What a guest has that keeps its memory over a soft reset.
+pub(super) struct Kept {
+    /// The file with the state of its device model.
+    pub(super) state: PathBuf,
+    /// The terminal of its first console, which xenconsoled goes on with.
+    pub(super) tty: String,
+}
+
+/// Everything between a bare domain and a complete one; `kept` is for one that is not bare.
+pub(super) async fn furnish(
     op: &Op,
     domid: Domid,
     config: &mut DomainConfig,
     console: &ProgressHow,
+    kept: Option<&Kept>,
 ) -> Result<()> {
     make::store(op, domid, config).await?;
     make::dm_version(op, domid, config).await?;
     let guest = Guest::read(op, domid).await?;
     every::complete_named(op, &guest, config).await?;
-    let boot = make::boot_files(config);
-    let (channels, built) = make::populate(op, domid, config, &boot).await?;
+    let boot = kept.is_none().then(|| make::boot_files(config));
+    let (channels, built) = make::populate(op, domid, config, boot.as_ref()).await?;
     // The width of a PV guest, which its devices' protocol depends on, is known only now.
     let guest = Guest::read(op, domid).await?;
     let opened = every::place(op, &guest, config, Step::Opened).await?;
     passthrough::grant(op, domid, &config.b_info)?;
-    announced(op, &guest, config, &channels, &built).await?;
+    let ring = Ring {
+        port: channels.console_port,
+        frame: built.console_frame,
+        tty: kept.map(|kept| kept.tty.clone()),
+    };
+    let first = Console::primary(channels.daemons.console, ring);
+    announced(op, &guest, config, first).await?;
     let connected = Box::pin(device::connect_all(op, &opened));
-    device_model(op, domid, config, connected).await?;
+    let request = dm::Request {
+        domid,
+        config,
+        saved_state: kept.map(|kept| &*kept.state),
+    };
+    device_model(op, request, connected).await?;
     for kind in every::at(Step::Added) {
         // What serves shared directories may have to be started for the first of them.
         if kind.kind == DeviceKind::P9 {
@@ -107,18 +132,11 @@ async fn announced(
     op: &Op,
     guest: &Guest,
     config: &mut DomainConfig,
-    channels: &Channels,
-    built: &Built,
+    mut console: Console,
 ) -> Result<()> {
     for step in [Step::Announced, Step::AnnouncedLast] {
         every::place(op, guest, config, step).await?;
     }
-    let ring = Ring {
-        port: channels.console_port,
-        frame: built.console_frame,
-        tty: None,
-    };
-    let mut console = Console::primary(channels.daemons.console, ring);
     device::place(op, guest, &mut console, When::Creation).await?;
     if let Some(mut keyboard) = device::late_keyboard(config) {
         device::place(op, guest, &mut keyboard, When::Creation).await?;
@@ -129,18 +147,13 @@ async fn announced(
 /// Connects the guest's disks, and starts its device model if it has one.
 async fn device_model(
     op: &Op,
-    domid: Domid,
-    config: &DomainConfig,
+    request: dm::Request<'_>,
     disks: Boxed<'_, Result<()>>,
 ) -> Result<()> {
+    let config = request.config;
     if config.c_info.type_ != DomainType::Hvm && !dm::needed(config) {
         return disks.await;
     }
-    let request = dm::Request {
-        domid,
-        config,
-        saved_state: None,
-    };
     start_device_model(op, request, disks).await
 }
 
@@ -166,7 +179,7 @@ pub(super) async fn start_device_model(
 }
 
 /// Stores the configuration as the caller gave it, with what only the creation could decide.
-async fn remember(
+pub(super) async fn remember(
     op: &Op,
     domid: Domid,
     mut given: DomainConfig,

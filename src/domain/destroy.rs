@@ -53,6 +53,22 @@ async fn stubdom_of(op: &Op, guest: Domid) -> Result<Option<Victim>> {
     }
 }
 
+/// Takes away all around a guest that is down for a soft reset, and has the hypervisor forget what the guest shared. Its memory and
+/// vCPUs go on when the guest is unpaused, once; its device model's state stays in its file.
+pub(super) async fn all_but_memory(op: &Op, domid: Domid) -> Result<()> {
+    let op = &op.shielded();
+    let guest = Victim {
+        keeps_state: true,
+        ..Victim::find(op, domid).await?
+    };
+    // Nobody serves the guest's store any more, and backends let go.
+    op.store()?.release(domid).await?;
+    guest.empty(op).await.outcome?;
+    let reset = move |work: &Work| work.xen().soft_reset(domid);
+    op.blocking("soft-reset", reset).await?;
+    guest.remove_nodes(op).await
+}
+
 /// As [`destroy`], for an undo that may find the work done.
 pub(super) async fn destroy_if_there(op: &Op, domid: Domid) -> Result<()> {
     match destroy(op, domid).await {
@@ -67,6 +83,8 @@ struct Victim {
     /// Whether the hypervisor still has it; otherwise this is what an earlier attempt has left.
     alive: bool,
     files: Option<Userdata>,
+    /// Whether the state of its device model stays.
+    keeps_state: bool,
     /// The path of its VM node.
     vm: Option<String>,
 }
@@ -99,6 +117,7 @@ impl Victim {
                     domid,
                     alive: true,
                     files: Some(files),
+                    keeps_state: false,
                     vm,
                 });
             }
@@ -116,6 +135,7 @@ impl Victim {
             domid,
             alive: false,
             files: uuid.map(|uuid| Userdata::of_former(domid, uuid)),
+            keeps_state: false,
             vm: vm.filter(|_| !succeeded),
         })
     }
@@ -202,11 +222,9 @@ impl Victim {
         }
         let domid = self.domid;
         // The scripts of an empty CD drive have run.
-        for path in [
-            dm::saved_state_file(domid),
-            dm::resume_file(domid),
-            device::empty_cdrom(domid),
-        ] {
+        let state = (!self.keeps_state).then(|| dm::saved_state_file(domid));
+        let others = [dm::resume_file(domid), device::empty_cdrom(domid)];
+        for path in state.into_iter().chain(others) {
             match std::fs::remove_file(&path) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => {
                     first = first.and(Err(Error::io(path, &e)));

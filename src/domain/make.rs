@@ -114,12 +114,13 @@ pub(super) fn boot_files(config: &DomainConfig) -> Boot {
     }
 }
 
-/// Gives the domain memory and an image, beside the context, and tells xenstored of it.
+/// Gives the domain memory and an image, beside the context, and tells xenstored of it. Without `boot` it has both, as a guest after
+/// a soft reset.
 pub(super) async fn populate(
     op: &Op,
     domid: Domid,
     config: &mut DomainConfig,
-    boot: &Boot,
+    boot: Option<&Boot>,
 ) -> Result<(Channels, Built)> {
     let store = op.store()?;
     let daemons = Daemons {
@@ -128,17 +129,23 @@ pub(super) async fn populate(
     };
     let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let building = {
-        let (mut config, boot) = (config.clone(), boot.clone());
+        let (mut config, boot) = (config.clone(), boot.cloned());
         op.blocking("build-guest", move |work: &Work| {
             let (log, xen) = (work.log(), work.xen());
-            let channels = build::pre(log, xen, domid, &mut config, daemons, false)?;
-            let built = build::image(log, xen, domid, &mut config, &boot, &channels)?;
+            let kept = boot.is_none();
+            let channels = build::pre(log, xen, domid, &mut config, daemons, kept)?;
+            let built = match boot {
+                Some(boot) => build::image(log, xen, domid, &mut config, &boot, &channels)?,
+                None => build::kept(xen, domid, &channels)?,
+            };
             let more = build::post(log, xen, domid, &config)?;
             Ok((config, channels, built, more))
         })
     };
     let (noted, channels, built, more) = building.await?;
     *config = noted;
+    let new = boot.is_some();
+    let boot = boot.cloned().unwrap_or_default();
     let path = |file: &Option<BootFile>| file.as_ref().map(|file| file.path().to_owned());
     let mut batch = nodes::after_build(
         domid,
@@ -150,6 +157,7 @@ pub(super) async fn populate(
             kernel: path(&boot.kernel),
             ramdisk: path(&boot.ramdisk),
             cmdline: boot.cmdline.clone(),
+            new,
             start_time: started.unwrap_or_default(),
         },
     );

@@ -23,6 +23,7 @@ mod refuse;
 pub mod rename;
 pub mod retrieve;
 pub mod sched;
+pub mod soft_reset;
 mod stubdom;
 pub mod userdata;
 pub mod vcpus;

@@ -104,6 +104,8 @@ pub(super) struct Image {
     pub(super) ramdisk: Option<String>,
     /// The guest kernel's command line (PV).
     pub(super) cmdline: Option<String>,
+    /// Whether firmware will run, which reads what it is to tell the guest.
+    pub(super) new: bool,
     /// Time since the epoch at which building began.
     pub(super) start_time: Duration,
 }
@@ -137,7 +139,12 @@ pub(super) fn after_build(
         };
         put(format!("cpu/{vcpu}/availability"), online.into());
     }
-    for (key, value) in platform(info) {
+    let platform = if image.new {
+        platform(info)
+    } else {
+        Vec::new()
+    };
+    for (key, value) in platform {
         put(format!("platform/{key}"), value);
     }
     let vm = layout::vm(uuid);
@@ -290,6 +297,7 @@ mod tests {
             kernel: None,
             ramdisk: None,
             cmdline: None,
+            new: true,
             start_time: Duration::from_millis(1_700_000_000_056),
         };
         let batch = after_build(7, &config.c_info.uuid, &config.b_info, &image);
@@ -306,5 +314,15 @@ mod tests {
         let vm = "/vm/abababab-abab-abab-abab-abababababab";
         let start = outcome(&batch, &format!("{vm}/start_time")).0;
         assert_eq!(start.as_deref(), Some("1700000000.05"));
+
+        // No firmware runs once more.
+        let image = Image {
+            new: false,
+            ..image
+        };
+        let batch = after_build(7, &config.c_info.uuid, &config.b_info, &image);
+        let told = |key: &str| outcome(&batch, &format!("/local/domain/7/{key}")).0;
+        assert_eq!(told("memory/target").as_deref(), Some("122880"));
+        assert_eq!(told("platform/acpi"), None);
     }
 }

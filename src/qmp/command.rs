@@ -85,6 +85,13 @@ impl Client {
         self.execute("stop", None).await.map(drop)
     }
 
+    /// Writes the state of the emulated devices to `path`, of a guest that does not go on here.
+    pub async fn save_devices(&mut self, path: &str) -> Result<()> {
+        let arguments = object([("filename", path.into()), ("live", false.into())]);
+        let saved = self.execute("xen-save-devices-state", Some(arguments));
+        saved.await.map(drop)
+    }
+
     /// The numbers of the vCPUs that QEMU has, plugged in later or from the start. `query-cpus` is for QEMU before 2.12.
     pub async fn query_cpus(&mut self) -> Result<Vec<usize>> {
         match self.execute("query-cpus-fast", None).await {

@@ -456,6 +456,22 @@ fn a_list_of_descriptors_is_bounded_and_strict() {
 }
 
 #[test]
+fn the_devices_state_goes_into_a_file_of_a_guest_that_ends_here() {
+    converse(
+        |qemu| {
+            qemu.negotiate();
+            let command = qemu.hear();
+            assert_eq!(command["execute"], "xen-save-devices-state");
+            let arguments = json!({"filename": "/dev/fdset/3", "live": false});
+            assert_eq!(command["arguments"], arguments);
+            qemu.answer(&command, json!({}));
+        },
+        async |client| client.save_devices("/dev/fdset/3").await,
+    )
+    .expect("all well");
+}
+
+#[test]
 fn a_device_is_unplugged_and_looked_for_on_all_buses() {
     let bus = |ids: &[&str]| {
         let devices: Vec<_> = ids.iter().map(|id| json!({"qdev_id": id})).collect();

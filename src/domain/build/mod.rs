@@ -32,7 +32,7 @@ use self::kernel::Contents;
 use super::sched;
 use crate::log::Logger;
 use crate::types::{DomainBuildInfoU, DomainConfig};
-use crate::xen::Xen;
+use crate::xen::{HvmParam, Xen};
 use crate::{Domid, Error, Result};
 
 pub use create::create_config;
@@ -187,6 +187,21 @@ fn typed_image(job: &image::Job<'_>, config: &mut DomainConfig) -> Result<Built>
         DomainBuildInfoU::Pvh(pvh) => hvm::pvh(job, &config.b_info, pvh),
         DomainBuildInfoU::Invalid => Err(Error::inval("the domain's type is not set")),
     }
+}
+
+/// What the store has to know of an HVM guest that has its image, and goes on with these channels.
+pub fn kept(xen: &Xen, domid: Domid, channels: &Channels) -> Result<Built> {
+    for (param, port) in [
+        (HvmParam::StoreEvtchn, channels.store_port),
+        (HvmParam::ConsoleEvtchn, channels.console_port),
+    ] {
+        xen.hvm_param_set(domid, param, port.into())?;
+    }
+    Ok(Built {
+        store_frame: xen.hvm_param_get(domid, HvmParam::StorePfn)?,
+        console_frame: xen.hvm_param_get(domid, HvmParam::ConsolePfn)?,
+        keys: Vec::new(),
+    })
 }
 
 /// Soft affinity of virtual nodes, scheduler parameters, generation id. Returns keys below the domain's path.

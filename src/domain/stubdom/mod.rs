@@ -185,7 +185,7 @@ async fn make(op: &Op, undo: &Rollback, config: &mut DomainConfig) -> Result<(Do
     );
     make::store(op, domid, config).await?;
     let boot = make::boot_files(config);
-    let (channels, built) = make::populate(op, domid, config, &boot).await?;
+    let (channels, built) = make::populate(op, domid, config, Some(&boot)).await?;
     let ring = Ring {
         port: channels.console_port,
         frame: built.console_frame,
