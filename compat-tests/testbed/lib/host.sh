@@ -45,7 +45,9 @@ content_key() {
 # Each cached thing lives in a directory named after what it is made from.
 root_key() { echo "$xen_version-$(content_key "$bed_dir/lib/build-root.sh" "$repo_dir/stubdom/debian.sh" "$bed_dir/dom0/modules")"; }
 root_dir() { echo "$cache_dir/root-$(root_key)"; }
-park_dir() { echo "$cache_dir/park-$(root_key)-$(content_key "$bed_dir/lib/machine.sh" "$bed_dir/dom0/init")"; }
+# A parked machine goes on with the QEMU that has parked it, and with no other.
+park_dir() { echo "$cache_dir/park-$(root_key)-$(content_key "$bed_dir/lib/machine.sh" "$bed_dir/dom0/init")-$(qemu_version)"; }
+qemu_version() { qemu-system-x86_64 --version | sed -n '1s/.* version \([0-9.]*\).*/\1/p'; }
 guests_dir() { echo "$cache_dir/guests-$(root_key)-$(content_key "$bed_dir/guests" "$bed_dir/lib/build-guests.sh" "$bed_dir/dom0/look.c")"; }
 
 # One bed per machine: two emulated Xens starve each other into time-outs.
