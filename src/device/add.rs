@@ -11,6 +11,7 @@ use super::state::{self, Seen, XenbusState};
 use super::traits::{Devices, Kind, Listed, When, each};
 use crate::engine::{Op, Rollback};
 use crate::log::Level;
+use crate::store::Batch;
 use crate::{Code, DOM0, Error, Result, log_line};
 
 /// How long a backend may take to get ready for the hotplug script.
@@ -135,6 +136,26 @@ pub async fn place_recorded(
     config: &dyn Kind,
     record: &(dyn Fn() -> Result<()> + Send + Sync),
 ) -> Result<Device> {
+    write(op, guest, config, record, &Batch::new()).await
+}
+
+/// The same; `note` is written in that transaction.
+pub async fn place_noted(
+    op: &Op,
+    guest: &Guest,
+    config: &dyn Kind,
+    note: &Batch,
+) -> Result<Device> {
+    write(op, guest, config, &|| Ok(()), note).await
+}
+
+async fn write(
+    op: &Op,
+    guest: &Guest,
+    config: &dyn Kind,
+    record: &(dyn Fn() -> Result<()> + Send + Sync),
+    note: &Batch,
+) -> Result<Device> {
     let device = config
         .device(guest.domid)
         .map_err(|e| e.domain(guest.domid))?;
@@ -149,7 +170,8 @@ pub async fn place_recorded(
             return Err(Error::new(Code::DeviceExists, what));
         }
         record()?;
-        tx.apply(batch).await
+        tx.apply(batch).await?;
+        tx.apply(note).await
     });
     written.await.map_err(|e| e.domain(guest.domid))?;
     log_line!(
@@ -160,6 +182,15 @@ pub async fn place_recorded(
         device.record()
     );
     Ok(device)
+}
+
+/// Waits until the backend serves its frontend; [`Code::Timedout`] after `limit`.
+pub async fn connected(op: &Op, device: &Device, limit: Duration) -> Result<()> {
+    let dir = device.backend();
+    match state::wait(op, &dir, XenbusState::Connected, limit).await? {
+        Seen::Reached => Ok(()),
+        Seen::Gone => Err(Error::fail(format!("{dir} is gone"))),
+    }
 }
 
 /// Waits for the backend and runs the script.

@@ -30,7 +30,7 @@ pub mod vdev;
 mod view;
 
 pub use add::{
-    add, add_all, complete, connect, connect_all, place, place_all, place_recorded, prepare,
+    add, add_all, complete, connect, connect_all, connected, place, place_all, place_noted, place_recorded, prepare,
     set_defaults, undo_placement,
 };
 pub use disk_backend::empty_cdrom;

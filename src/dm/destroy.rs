@@ -47,7 +47,7 @@ pub(super) async fn local(op: &Op, domid: Domid) -> Result<()> {
     let kill_uid = op.store()?.read_str(&kill_uid).await?;
     let ended = match kill_uid {
         // By user where it has its own: a hostile QEMU may have left, and its process id may be somebody else's.
-        Some(uid) => end_user(op, domid, &uid).await,
+        Some(uid) => end_recorded_user(op, domid, &uid).await,
         None => end_qemu(op, domid).await,
     };
     ended
@@ -91,8 +91,7 @@ pub(super) fn serves(domid: Domid) -> impl Fn(&[Vec<u8>]) -> bool {
     }
 }
 
-/// Kills all processes of a user, and makes sure that none is left.
-async fn end_user(op: &Op, domid: Domid, uid: &str) -> Result<()> {
+async fn end_recorded_user(op: &Op, domid: Domid, uid: &str) -> Result<()> {
     let path = layout::dm_kill_uid(domid);
     let uid = layout::parse_number(uid)
         .filter(|uid| *uid != 0)
@@ -102,6 +101,11 @@ async fn end_user(op: &Op, domid: Domid, uid: &str) -> Result<()> {
             ))
             .domain(domid)
         })?;
+    end_user(op, domid, uid).await
+}
+
+/// Kills all processes of a user, who is the domain's own, and makes sure that none is left.
+pub(crate) async fn end_user(op: &Op, domid: Domid, uid: u32) -> Result<()> {
     log_line!(
         op.log(),
         Level::Debug,

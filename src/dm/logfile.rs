@@ -18,13 +18,19 @@ pub fn rotate(name: &str) -> Result<PathBuf> {
 
 /// Rotates, then opens the new file for a process to write into.
 pub(super) fn open(name: &str) -> Result<File> {
-    let path = rotate(name)?;
-    OpenOptions::new()
+    open_in(Path::new(XEN_LOGDIR), name).map(|(file, _)| file)
+}
+
+/// The same in any directory; gives the path as well.
+pub fn open_in(directory: &Path, name: &str) -> Result<(File, PathBuf)> {
+    let path = rotate_in(directory, name)?;
+    let file = OpenOptions::new()
         .append(true)
         .create(true)
         .mode(0o644)
         .open(&path)
-        .map_err(|error| Error::io(format_args!("cannot open {}", path.display()), &error))
+        .map_err(|error| Error::io(format_args!("cannot open {}", path.display()), &error))?;
+    Ok((file, path))
 }
 
 fn rotate_in(directory: &Path, name: &str) -> Result<PathBuf> {

@@ -17,15 +17,16 @@ mod proxy;
 mod restrict;
 mod serve;
 mod state;
-mod user;
+pub(crate) mod user;
 
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::time::Duration;
 
+pub(crate) use destroy::end_user;
 pub(crate) use for_stubdom::{Served, serve_stubdom, stubdom_arguments};
 pub(crate) use local::allow_memory_relocate;
-pub use logfile::rotate as rotate_log;
+pub use logfile::{open_in as open_log, rotate as rotate_log};
 pub(crate) use pair::{Pair, is_linux, is_up, stubdom_name};
 pub use pair::{stubdom_of, target_of};
 pub(crate) use process::{first, wait_for_state};

@@ -23,13 +23,22 @@ pub(super) struct RunAs {
 }
 
 /// Who the users of the host are; a table in tests.
-pub(super) struct Users<'a> {
-    pub(super) by_name: &'a dyn Fn(&str) -> io::Result<Option<User>>,
-    pub(super) by_uid: &'a dyn Fn(u32) -> io::Result<Option<User>>,
+pub(crate) struct Users<'a> {
+    pub(crate) by_name: &'a dyn Fn(&str) -> io::Result<Option<User>>,
+    pub(crate) by_uid: &'a dyn Fn(u32) -> io::Result<Option<User>>,
+}
+
+/// A user of the host for programs that work on what a guest made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Confined {
+    /// The domain's own: all its processes belong to this domain.
+    Own(User),
+    /// One for all domains.
+    Shared(User),
 }
 
 /// The host's own users.
-pub(super) const HOST: Users<'static> = Users {
+pub(crate) const HOST: Users<'static> = Users {
     by_name: &passwd::by_name,
     by_uid: &passwd::by_uid,
 };
@@ -50,26 +59,36 @@ pub(super) fn of(users: &Users<'_>, domid: Domid, config: &DomainConfig) -> Resu
     if !super::args::is(build.dm_restrict) {
         return Ok(None);
     }
-    if let Some(base) = named(users, RANGE_BASE)? {
-        let uid = base.uid.checked_add(domid).ok_or_else(|| {
-            Error::inval(format!(
-                "{RANGE_BASE} is too large a number for domain {domid}"
-            ))
-        })?;
-        let clash = (users.by_uid)(uid).map_err(|error| failed(&uid.to_string(), &error))?;
-        if clash.is_some() {
-            let what = format!("user {uid} ({RANGE_BASE} and {domid}) is somebody already");
-            return Err(Error::inval(what).hint("move the range of QEMU's users"));
+    match confined(users, domid)? {
+        Some(Confined::Own(user)) => {
+            run_as(format!("{}:{}", user.uid, user.gid), user.uid, true).map(Some)
         }
-        return run_as(format!("{uid}:{}", base.gid), uid, true).map(Some);
+        Some(Confined::Shared(user)) => run_as(SHARED.into(), user.uid, false).map(Some),
+        None => Err(no_user().hint("dm_restrict=1 needs one of them")),
     }
-    match named(users, SHARED)? {
-        Some(user) => run_as(SHARED.into(), user.uid, false).map(Some),
-        None => {
-            let what = format!("there is neither a user {RANGE_BASE} nor {SHARED}");
-            Err(Error::inval(what).hint("dm_restrict=1 needs one of them"))
-        }
+}
+
+/// The host's user for confined programs of domain `domid`; nothing where it has none.
+pub(crate) fn confined(users: &Users<'_>, domid: Domid) -> Result<Option<Confined>> {
+    let Some(base) = named(users, RANGE_BASE)? else {
+        return Ok(named(users, SHARED)?.map(Confined::Shared));
+    };
+    let uid = base.uid.checked_add(domid).ok_or_else(|| {
+        Error::inval(format!(
+            "{RANGE_BASE} is too large a number for domain {domid}"
+        ))
+    })?;
+    let clash = (users.by_uid)(uid).map_err(|error| failed(&uid.to_string(), &error))?;
+    if clash.is_some() {
+        let what = format!("user {uid} ({RANGE_BASE} and {domid}) is somebody already");
+        return Err(Error::inval(what).hint("move the range of QEMU's users"));
     }
+    Ok(Some(Confined::Own(User { uid, gid: base.gid })))
+}
+
+/// That the host has no user for confined programs.
+pub(crate) fn no_user() -> Error {
+    Error::inval(format!("there is neither a user {RANGE_BASE} nor {SHARED}"))
 }
 
 /// A user for a process that serves `domid` and needs no privileges; `None` when the host has none for such.
@@ -94,7 +113,8 @@ pub(super) fn reaper(users: &Users<'_>) -> Result<Option<u32>> {
     Ok(None)
 }
 
-fn named(users: &Users<'_>, name: &str) -> Result<Option<User>> {
+/// The user of that name.
+pub(crate) fn named(users: &Users<'_>, name: &str) -> Result<Option<User>> {
     (users.by_name)(name).map_err(|error| failed(name, &error))
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{config, defaults, destroy, make, passthrough, refuse, stubdom, userdata};
+use super::{bootloader, config, defaults, destroy, make, passthrough, refuse, stubdom, userdata};
 use crate::device::{self, Console, DeviceKind, Guest, Ring, Step, When, every};
 use crate::dm;
 use crate::engine::{Op, ProgressHow};
@@ -92,7 +92,13 @@ pub(super) async fn furnish(
     make::dm_version(op, domid, config).await?;
     let guest = Guest::read(op, domid).await?;
     every::complete_named(op, &guest, config).await?;
-    let boot = kept.is_none().then(|| make::boot_files(config));
+    let boot = match (kept, bootloader::of(config)) {
+        (Some(_), _) => None,
+        (None, Some(name)) => {
+            Some(Box::pin(bootloader::run(op, domid, config, name, console)).await?)
+        }
+        (None, None) => Some(make::boot_files(config)),
+    };
     let (channels, built) = make::populate(op, domid, config, boot.as_ref()).await?;
     // The width of a PV guest, which its devices' protocol depends on, is known only now.
     let guest = Guest::read(op, domid).await?;

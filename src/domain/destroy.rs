@@ -4,6 +4,7 @@
 
 use std::io;
 
+use super::bootloader;
 use super::history::History;
 use super::pci;
 use super::userdata::Userdata;
@@ -151,12 +152,14 @@ impl Victim {
         }
         let ended = dm::destroy(op, self.domid).await;
         let devices = device::remove_all(op, self.domid, Force::On).await;
+        let boot = bootloader::remove_rest(op, self.domid).await;
         let files = self.remove_files(op).await;
         // A device that did not close in time is gone nevertheless.
         let devices_gone = devices.is_ok() || device::none_on_record(op, self.domid).await;
-        let nothing_left = ended.is_ok() && devices_gone && files.is_ok();
+        let nothing_left = ended.is_ok() && devices_gone && boot.is_ok() && files.is_ok();
         failures.note("stopping its device model", ended);
         failures.note("removing its devices", devices);
+        failures.note("removing what its bootloader left", boot);
         failures.note("removing its files", files);
         Progress {
             outcome: failures.first,

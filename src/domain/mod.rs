@@ -1,6 +1,7 @@
 //! Domains: create, build, destroy, query, power.
 
 pub mod attach;
+mod bootloader;
 pub mod build;
 pub mod cdrom;
 pub mod config;

@@ -29,7 +29,7 @@ pub(super) fn others(config: &DomainConfig) -> Result<()> {
         return Err(Error::fail(what).hint("leave it out"));
     }
     let DomainBuildInfoU::Hvm(hvm) = &info.u else {
-        return bootloader(info);
+        return Ok(());
     };
     if info.device_model_stubdomain != Some(true) {
         return Ok(());
@@ -66,15 +66,6 @@ fn unserved(config: &DomainConfig) -> Result<()> {
     Err(Error::ni(what).hint(format!(
         "mend that, or leave out {STUB_DOMAIN}=; QEMU serves none since its version 8.2"
     )))
-}
-
-fn bootloader(info: &DomainBuildInfo) -> Result<()> {
-    let Some(bootloader) = &info.bootloader else {
-        return Ok(());
-    };
-    let what = format!("bootloader={bootloader:?}: bootloaders are not implemented");
-    Err(Error::ni(what)
-        .hint("give kernel= and ramdisk=, for instance copied out of the guest's disk"))
 }
 
 /// The screen of a QEMU in a Linux stub domain is shown by VNC, if at all. MiniOS has a framebuffer.
@@ -124,7 +115,7 @@ mod tests {
     use super::*;
     use crate::Code;
     use crate::types::{
-        DevicePci, DeviceUsbctrl, DeviceUsbdev, DomainBuildInfoPv, DomainBuildInfoPvh,
+        DevicePci, DeviceUsbctrl, DeviceUsbdev,
     };
 
     fn said(refused: Result<()>, code: Code, words: &[&str]) {
@@ -178,22 +169,6 @@ mod tests {
         );
         config.b_info.llc_colors.clear();
         assert!(others(&config).is_ok());
-    }
-
-    #[test]
-    fn bootloaders() {
-        let pv = DomainBuildInfoU::Pv(DomainBuildInfoPv::default());
-        let pvh = DomainBuildInfoU::Pvh(DomainBuildInfoPvh::default());
-        for u in [pv, pvh] {
-            let mut config = DomainConfig::default();
-            config.b_info.u = u;
-            assert!(others(&config).is_ok());
-            config.b_info.bootloader = Some("pygrub".into());
-            said(others(&config), Code::Ni, &["pygrub", "kernel="]);
-        }
-        // Nobody runs one for an HVM guest.
-        let hvm = guest(false, |info, _| info.bootloader = Some("pygrub".into()));
-        assert!(others(&hvm).is_ok());
     }
 
     #[test]

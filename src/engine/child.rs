@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::Ctx;
 use super::core::{ChildEntry, Target};
@@ -40,6 +40,8 @@ pub struct Command {
     pub fds: Vec<(i32, OwnedFd)>,
     /// Makes it the leader of a session of its own.
     pub setsid: bool,
+    /// Makes its standard input the controlling terminal of that session.
+    pub terminal: bool,
     /// Makes it a grandchild, so that nobody has to wait for it; its exit status then stays unknown.
     pub double_fork: bool,
     /// Namespaces it leaves (`CLONE_NEW*`).
@@ -108,6 +110,7 @@ impl Command {
             work,
             fds,
             setsid: self.setsid,
+            terminal: self.terminal,
             double_fork: self.double_fork,
             unshare: self.unshare,
             limits: self.limits,
@@ -236,6 +239,24 @@ impl Child {
             Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
             Err(errno) => {
                 let what = format!("sending signal {} to process {}", signal.as_raw(), self.pid);
+                Err(Error::io(what, &errno.into()))
+            }
+        }
+    }
+
+    /// Sends a signal to the process group that it leads, as one with a session of its own does. Once it has ended there is
+    /// nothing to signal: the group's number may be another's.
+    pub fn kill_group(&self, signal: i32) -> Result<()> {
+        let (Some(pidfd), Some(pid)) = (&self.pidfd, Pid::from_raw(self.pid)) else {
+            return Ok(());
+        };
+        let (Some(signal), false) = (Signal::from_named_raw(signal), pidfd::has_ended(pidfd)) else {
+            return Ok(());
+        };
+        match kill_process_group(pid, signal) {
+            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+            Err(errno) => {
+                let what = format!("sending signal {} to process group {pid}", signal.as_raw());
                 Err(Error::io(what, &errno.into()))
             }
         }

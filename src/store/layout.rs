@@ -183,6 +183,11 @@ pub fn console(domid: Domid) -> String {
     domain_sub(domid, "console")
 }
 
+/// `/libxl/N/bootloader-disk`, the number of the disk that dom0 has for guest N's bootloader.
+pub fn bootloader_disk(domid: Domid) -> String {
+    libxl_sub(domid, "bootloader-disk")
+}
+
 /// The terminal of console `number` of a paravirtual console (0 is the first).
 pub fn console_tty(domid: Domid, number: u32) -> String {
     match number {

@@ -3,9 +3,12 @@
 //! makes by itself cannot be led around.
 
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal};
+
+use super::poll::{PollFd, poll};
 
 /// A process's pidfd; `None` when there is none of that number (any more).
 pub fn open(pid: Pid, flags: PidfdFlags) -> Result<Option<OwnedFd>, Errno> {
@@ -36,6 +39,16 @@ pub fn send_signal(pidfd: impl AsFd, signal: Signal) -> Result<(), Errno> {
     check(sent).map(drop)
 }
 
+/// Whether the process has ended, collected or not.
+pub fn has_ended(pidfd: &OwnedFd) -> bool {
+    let mut fds = [PollFd {
+        fd: pidfd.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    }];
+    poll(&mut fds, Some(Duration::ZERO)).is_ok_and(|ready| ready != 0)
+}
+
 fn check(result: libc::c_long) -> Result<libc::c_long, Errno> {
     if result >= 0 {
         return Ok(result);
@@ -55,8 +68,10 @@ mod tests {
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         let pid = Pid::from_child(&child);
         let pidfd = open(pid, PidfdFlags::NONBLOCK).unwrap().unwrap();
+        assert!(!has_ended(&pidfd));
         send_signal(&pidfd, Signal::KILL).unwrap();
         child.wait().unwrap();
+        assert!(has_ended(&pidfd));
         assert_eq!(send_signal(&pidfd, Signal::KILL), Err(Errno::SRCH));
         assert!(open(pid, PidfdFlags::empty()).unwrap().is_none());
     }

@@ -46,6 +46,8 @@ pub struct Spec {
     pub fds: Vec<(OwnedFd, RawFd)>,
     /// Whether it leads a session of its own.
     pub setsid: bool,
+    /// Whether its standard input becomes the session's controlling terminal.
+    pub terminal: bool,
     /// Whether it becomes a grandchild, adopted by init.
     pub double_fork: bool,
     /// Namespaces to leave (`CLONE_NEW*`).
@@ -70,7 +72,7 @@ pub struct Held {
 pub type Fork<'a> = &'a dyn Fn() -> c_int;
 
 /// Where a child failed, told to the parent through a pipe.
-const STAGES: [&str; 8] = [
+const STAGES: [&str; 9] = [
     "fork",
     "setsid",
     "unshare",
@@ -79,6 +81,7 @@ const STAGES: [&str; 8] = [
     "setresuid",
     "kill",
     "exec",
+    "ioctl",
 ];
 const STAGE_PID: u8 = 0xff;
 /// The one byte after which a new process works.

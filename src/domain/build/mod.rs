@@ -59,7 +59,7 @@ pub struct Channels {
 }
 
 /// The C library's limit of kernels and ramdisks.
-const MAX_BOOT_FILE: u64 = 1 << 30;
+pub(super) const MAX_BOOT_FILE: u64 = 1 << 30;
 
 /// A kernel or ramdisk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub enum BootFile {
         /// Where it was.
         path: String,
         /// What it held.
-        bytes: Arc<[u8]>,
+        bytes: Arc<Vec<u8>>,
     },
 }
 

@@ -72,7 +72,7 @@ pub(super) fn fill(info: &mut DomainBuildInfo, host: &Host<'_>) -> Result<()> {
     grant_version(info, host)
 }
 
-/// A bootloader that has a user of its own is confined.
+/// A bootloader that has a user of its own is confined. Where nobody says anything, the host decides when it is started.
 fn bootloader(info: &mut DomainBuildInfo) {
     let user = std::env::var("LIBXL_BOOTLOADER_USER").ok();
     let confined = user.is_some() || std::env::var_os("LIBXL_BOOTLOADER_RESTRICT").is_some();
@@ -80,8 +80,9 @@ fn bootloader(info: &mut DomainBuildInfo) {
         info.bootloader_restrict = Some(true);
     }
     info.bootloader_user = user.or_else(|| info.bootloader_user.take());
-    let has_user = info.bootloader_user.is_some();
-    info.bootloader_restrict.get_or_insert(has_user);
+    if info.bootloader_user.is_some() {
+        info.bootloader_restrict.get_or_insert(true);
+    }
 }
 
 fn per_type(info: &mut DomainBuildInfo, host: &Host<'_>) -> Result<()> {

@@ -129,6 +129,10 @@ unsafe fn run(prepared: &Prepared<'_>) -> u8 {
                 return 4;
             }
         }
+        if spec.terminal && libc::ioctl(0, libc::TIOCSCTTY, 0) < 0 {
+            report(report_fd, 8, *libc::__errno_location());
+            libc::_exit(127);
+        }
         let stage = match &spec.work {
             Work::Exec { file, .. } => {
                 let mut none = std::mem::zeroed();

@@ -23,6 +23,7 @@ fn spec(program: &str, args: &[&str]) -> Spec {
         work: Work::exec(OsStr::new(program), &args, &[]).unwrap(),
         fds: Vec::new(),
         setsid: false,
+        terminal: false,
         double_fork: false,
         unshare: 0,
         limits: Vec::new(),
