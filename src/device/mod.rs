@@ -30,8 +30,8 @@ pub mod vdev;
 mod view;
 
 pub use add::{
-    add, add_all, complete, connect, connect_all, connected, place, place_all, place_noted, place_recorded, prepare,
-    set_defaults, undo_placement,
+    add, add_all, complete, connect, connect_all, connected, place, place_all, place_noted,
+    place_recorded, prepare, set_defaults, undo_placement,
 };
 pub use disk_backend::empty_cdrom;
 pub use guest::{Guest, called, domid_of};

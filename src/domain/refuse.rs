@@ -114,9 +114,7 @@ pub(super) fn missing_screen(given: &DomainConfig, config: &DomainConfig) -> Opt
 mod tests {
     use super::*;
     use crate::Code;
-    use crate::types::{
-        DevicePci, DeviceUsbctrl, DeviceUsbdev,
-    };
+    use crate::types::{DevicePci, DeviceUsbctrl, DeviceUsbdev};
 
     fn said(refused: Result<()>, code: Code, words: &[&str]) {
         let error = refused.expect_err("refused");

@@ -250,7 +250,8 @@ impl Child {
         let (Some(pidfd), Some(pid)) = (&self.pidfd, Pid::from_raw(self.pid)) else {
             return Ok(());
         };
-        let (Some(signal), false) = (Signal::from_named_raw(signal), pidfd::has_ended(pidfd)) else {
+        let (Some(signal), false) = (Signal::from_named_raw(signal), pidfd::has_ended(pidfd))
+        else {
             return Ok(());
         };
         match kill_process_group(pid, signal) {

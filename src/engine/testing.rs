@@ -37,6 +37,11 @@ impl Bench {
         Self { ctx, store, lines }
     }
 
+    /// How many processes are looked after.
+    pub(crate) fn children(&self) -> usize {
+        self.ctx.shared.lock().borrow().children.len()
+    }
+
     /// A `How` that puts the result into a list.
     pub(crate) fn how(key: u64, results: &Arc<Mutex<Vec<(u64, i32)>>>) -> Option<How> {
         let results = Arc::clone(results);

@@ -54,7 +54,7 @@ impl Files {
     /// Makes the directory and an empty file, after it has removed those of an earlier run.
     pub(super) fn make(&self) -> Result<()> {
         self.remove()?;
-        let made = DirBuilder::new().mode(0o600).create(&self.directory);
+        let made = DirBuilder::new().mode(0o700).create(&self.directory);
         made.map_err(|error| failed("make", &self.directory, &error))?;
         let mut file = OpenOptions::new();
         let made = file.write(true).create_new(true).mode(0o600);

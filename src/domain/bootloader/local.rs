@@ -46,7 +46,8 @@ pub(super) async fn attach(
     devices: &Path,
 ) -> Result<Local> {
     let path = disk.pdev_path.clone().filter(|path| !path.is_empty());
-    let path = path.ok_or_else(|| Error::fail("the first disk is empty, so nothing boots from it"))?;
+    let path =
+        path.ok_or_else(|| Error::fail("the first disk is empty, so nothing boots from it"))?;
     if is_direct(disk) {
         return Ok(Local { path, device: None });
     }
@@ -111,9 +112,10 @@ async fn place(
             Err(error) if error.code() == Code::DeviceExists => continue,
             placed => placed?,
         };
-        undo.push(format!("remove {}", device.record()), move |op: Op| async move {
-            remove(&op, domid, &device, Force::On).await
-        });
+        undo.push(
+            format!("remove {}", device.record()),
+            move |op: Op| async move { remove(&op, domid, &device, Force::On).await },
+        );
         return Ok(device);
     }
     Err(Error::fail("dom0 has no name left for another disk"))

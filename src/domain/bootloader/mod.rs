@@ -138,7 +138,14 @@ impl Order<'_> {
         let (log, domid) = (op.log(), self.domid);
         let meta = fs::metadata(disk).ok();
         let (environment, info) = (&self.environment, self.info);
-        let terms = restrict::terms(&user::HOST, environment, domid, info, program, meta.as_ref())?;
+        let terms = restrict::terms(
+            &user::HOST,
+            environment,
+            domid,
+            info,
+            program,
+            meta.as_ref(),
+        )?;
         let outdated = args::outdated(self.configured);
         for warning in outdated.iter().chain(&terms.warning) {
             log_line!(log, Level::Warn, domid, "{warning}");
@@ -218,10 +225,11 @@ impl Order<'_> {
                 let log = work.log();
                 log_line!(log, Level::Warn, domid, "the bootloader's result: {oddity}");
             }
-            let taken = files.take(&found, reach)?;
-            if taken.kernel.is_none() {
+            let taken = files.take(&found, reach);
+            if found.kernel.is_none() {
                 return Err(Error::fail("it ended well and found no kernel"));
             }
+            let taken = taken?;
             Ok(Boot {
                 kernel: taken.kernel,
                 ramdisk: taken.ramdisk,
@@ -243,7 +251,10 @@ async fn aborted<T>(op: &Op) -> Result<T> {
 async fn end(op: &Op, child: &mut Child, gently: bool) -> Result<()> {
     if gently {
         child.kill_group(libc::SIGTERM)?;
-        match op.timeout(ENDS, "ending the bootloader", child.wait()).await {
+        match op
+            .timeout(ENDS, "ending the bootloader", child.wait())
+            .await
+        {
             Err(error) if error.code() == Code::Timedout => {}
             ended => return ended.map(drop),
         }

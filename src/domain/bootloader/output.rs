@@ -131,7 +131,8 @@ mod tests {
 
     #[test]
     fn what_pygrub_says() {
-        let said = b"kernel /d/boot_kernel.x\0ramdisk /d/boot_ramdisk.y\0args root=/dev/xvda1 ro\0\0";
+        let said =
+            b"kernel /d/boot_kernel.x\0ramdisk /d/boot_ramdisk.y\0args root=/dev/xvda1 ro\0\0";
         let found = parse(said).unwrap();
         let expected = Found {
             kernel: text("/d/boot_kernel.x"),
@@ -161,7 +162,8 @@ mod tests {
 
     #[test]
     fn words_without_sense_are_passed_over_and_counted() {
-        let found = parse(b"kernel\0kernels /k\0 kernel /k\0Kernel /k\0ramdisk  \0\xff\x1b[2J\0a\0b");
+        let found =
+            parse(b"kernel\0kernels /k\0 kernel /k\0Kernel /k\0ramdisk  \0\xff\x1b[2J\0a\0b");
         let found = found.unwrap();
         assert_eq!((&found.kernel, &found.ramdisk), (&None, &None));
         assert_eq!(found.oddities.len(), QUOTED + 1);
@@ -180,7 +182,10 @@ mod tests {
             record
         };
         let longest = parse(&record(LONGEST_RECORD)).unwrap();
-        assert_eq!(longest.kernel.map(|path| path.len()), Some(LONGEST_RECORD - 7));
+        assert_eq!(
+            longest.kernel.map(|path| path.len()),
+            Some(LONGEST_RECORD - 7)
+        );
         let longer = parse(&record(LONGEST_RECORD + 1)).unwrap();
         assert_eq!(longer.kernel, None);
         assert!(longer.oddities[0].starts_with("a record that is too long: \"kernel /x"));

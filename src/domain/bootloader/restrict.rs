@@ -68,8 +68,9 @@ pub(super) fn terms(
     let user = match info.bootloader_restrict {
         Some(true) => Some(asked_for(users, domid, info)?),
         None if pygrub && environment.by_default.as_deref() != Some("0") => {
-            let user = user::confined(users, domid)
-                .map_err(|error| error.hint("XENLIGHT_BOOTLOADER_RESTRICT=0 runs pygrub as root"))?;
+            let user = user::confined(users, domid).map_err(|error| {
+                error.hint("XENLIGHT_BOOTLOADER_RESTRICT=0 runs pygrub as root")
+            })?;
             let (can, cannot): (Option<Confined>, _) = match user {
                 Some(user) if readable(number(user), disk) => (Some(user), None),
                 other => (None, other),
@@ -90,7 +91,11 @@ pub(super) fn terms(
             own_user: None,
             time_limit: None,
             // Others may keep their files where they like, and are root.
-            reach: if pygrub { Reach::Directory } else { Reach::Host },
+            reach: if pygrub {
+                Reach::Directory
+            } else {
+                Reach::Host
+            },
             limits: if pygrub { limits() } else { Vec::new() },
             warning,
         });
@@ -153,4 +158,144 @@ fn time_limit(timeout: Option<&str>) -> Result<Option<Duration>> {
         ))
     })?;
     Ok((seconds != 0).then(|| Duration::from_secs(seconds.into())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PYGRUB: &str = "/usr/lib/xen-4.17/bin/pygrub";
+    const BASE: (&str, u32) = ("xen-qemuuser-range-base", 1000);
+    const SHARED: (&str, u32) = ("xen-qemuuser-shared", 500);
+
+    /// The terms of domain 5 on a host with these users.
+    fn on(table: &[(&str, u32)], edit: impl FnOnce(&mut Case)) -> Result<Terms> {
+        let user = |uid| User { uid, gid: 9 };
+        let by_name = |name: &str| {
+            let found = table.iter().find(|(known, _)| *known == name);
+            Ok(found.map(|(_, uid)| user(*uid)))
+        };
+        let by_uid = |uid| {
+            let found = table.iter().find(|(_, known)| *known == uid);
+            Ok(found.map(|(_, uid)| user(*uid)))
+        };
+        let users = Users {
+            by_name: &by_name,
+            by_uid: &by_uid,
+        };
+        let mut case = Case {
+            environment: Environment::default(),
+            info: DomainBuildInfo::default(),
+            program: PYGRUB,
+            mode: 0o644,
+        };
+        edit(&mut case);
+        let disk = tempfile::NamedTempFile::new().unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(case.mode);
+        disk.as_file().set_permissions(mode).unwrap();
+        let disk = disk.as_file().metadata().unwrap();
+        terms(
+            &users,
+            &case.environment,
+            5,
+            &case.info,
+            case.program,
+            Some(&disk),
+        )
+    }
+
+    struct Case {
+        environment: Environment,
+        info: DomainBuildInfo,
+        program: &'static str,
+        mode: u32,
+    }
+
+    fn who(terms: Result<Terms>) -> (Option<u32>, Option<u32>) {
+        let terms = terms.unwrap();
+        (terms.run_as, terms.own_user)
+    }
+
+    #[test]
+    fn pygrub_is_confined_where_the_host_has_a_user() {
+        assert_eq!(who(on(&[BASE, SHARED], |_| {})), (Some(1005), Some(1005)));
+        assert_eq!(who(on(&[SHARED], |_| {})), (Some(500), None));
+        assert_eq!(who(on(&[], |_| {})), (None, None));
+        let terms = on(&[BASE], |_| {}).unwrap();
+        assert_eq!(terms.time_limit, Some(TIME_LIMIT));
+        assert_eq!((terms.reach, terms.warning), (Reach::Directory, None));
+        assert_eq!(terms.limits, limits());
+        // The user of its number must be nobody.
+        assert!(on(&[BASE, ("alice", 1005)], |_| {}).is_err());
+    }
+
+    #[test]
+    fn pygrub_as_root_is_kept_to_its_directory_all_the_same() {
+        let off = |case: &mut Case| case.environment.by_default = Some("0".into());
+        let said = |case: &mut Case| case.info.bootloader_restrict = Some(false);
+        for terms in [on(&[BASE], off), on(&[BASE], said), on(&[], |_| {})] {
+            let terms = terms.unwrap();
+            assert_eq!((terms.run_as, terms.time_limit), (None, None));
+            assert_eq!((terms.reach, terms.limits), (Reach::Directory, limits()));
+            assert_eq!(terms.warning, None);
+        }
+    }
+
+    #[test]
+    fn a_disk_that_the_user_cannot_read_is_read_as_root_unless_somebody_asks() {
+        let terms = on(&[BASE], |case| case.mode = 0o640).unwrap();
+        assert_eq!(terms.run_as, None);
+        assert!(terms.warning.unwrap().contains("user 1005"));
+        let terms = on(&[BASE], |case| {
+            case.mode = 0o640;
+            case.info.bootloader_restrict = Some(true);
+        });
+        assert_eq!(terms.unwrap().run_as, Some(1005));
+    }
+
+    #[test]
+    fn other_bootloaders_are_confined_when_somebody_asks() {
+        let terms = on(&[BASE], |case| case.program = "/opt/loader").unwrap();
+        assert_eq!((terms.run_as, terms.reach), (None, Reach::Host));
+        assert_eq!(terms.limits, []);
+        let terms = on(&[BASE], |case| {
+            case.program = "/opt/loader";
+            case.info.bootloader_restrict = Some(true);
+        });
+        let terms = terms.unwrap();
+        assert_eq!((terms.run_as, terms.reach), (Some(1005), Reach::Directory));
+    }
+
+    #[test]
+    fn who_is_asked_for_must_be_there_and_not_root() {
+        let named = |name: &'static str| {
+            move |case: &mut Case| {
+                case.info.bootloader_restrict = Some(true);
+                case.info.bootloader_user = Some(name.into());
+            }
+        };
+        let table = [BASE, ("loader", 77), ("toor", 0)];
+        // Other processes may have a user that the configuration names.
+        assert_eq!(who(on(&table, named("loader"))), (Some(77), None));
+        for terms in [
+            on(&table, named("nobody")),
+            on(&table, named("toor")),
+            on(&[], |case| case.info.bootloader_restrict = Some(true)),
+            on(&[("xen-qemuuser-shared", 0)], |case| {
+                case.info.bootloader_restrict = Some(true);
+            }),
+        ] {
+            assert_eq!(terms.unwrap_err().code(), crate::Code::Inval);
+        }
+    }
+
+    #[test]
+    fn the_time_limit_is_a_number_of_seconds() {
+        assert_eq!(time_limit(None).unwrap(), Some(TIME_LIMIT));
+        assert_eq!(time_limit(Some("7")).unwrap(), Some(Duration::from_secs(7)));
+        assert_eq!(time_limit(Some("0")).unwrap(), None);
+        for text in ["", "soon", "-1", "1.5", "4294967296"] {
+            assert!(time_limit(Some(text)).is_err(), "{text}");
+        }
+    }
 }

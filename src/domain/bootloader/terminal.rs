@@ -96,10 +96,7 @@ impl Terminal {
         let (mut display, mut keys) = (Queue::new(DISPLAY), Queue::new(KEYS));
         loop {
             let read = first(op.readable(program), op.readable(viewer));
-            let write = first(
-                writable(op, viewer, &display),
-                writable(op, program, &keys),
-            );
+            let write = first(writable(op, viewer, &display), writable(op, program, &keys));
             first(read, write).await?;
             let goes_on = self.pass(log, &mut display, &mut keys, op)?;
             if !goes_on {
