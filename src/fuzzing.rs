@@ -121,6 +121,11 @@ fn disk(vdev: &str) -> DeviceDisk {
     }
 }
 
+/// What a bootloader says that it found on a guest's disk.
+pub fn bootloader_output(data: &[u8]) {
+    domain::fuzzing_output(data);
+}
+
 /// Numbers and states as domains write them.
 pub fn numbers(data: &[u8]) {
     if let Some(state) = XenbusState::parse(data) {

@@ -30,4 +30,6 @@ pub mod userdata;
 pub mod vcpus;
 
 #[cfg(feature = "fuzzing")]
+pub(crate) use bootloader::fuzzing_output;
+#[cfg(feature = "fuzzing")]
 pub(crate) use stubdom::fuzzing_complaint;

@@ -14,8 +14,9 @@ use crate::{Cost, Target, agent, mux, serve, store, vchans};
 
 /// All targets by name, each with the milliseconds and MiB that one input may cost. The times are for slow machines and
 /// for builds that nothing is optimised in; what goes wrong here takes a hundred times as long.
-pub const TARGETS: [Target; 27] = [
+pub const TARGETS: [Target; 28] = [
     target("agent_relay", agent::relay, 5000, 48),
+    target("bootloader_output", fuzzing::bootloader_output, 1000, 1),
     target("console_ring", vchans::console_ring, 2000, 1),
     target("cpuid", cpuid, 1000, 1),
     target("guest_frames", fuzzing::guest_frames, 1000, 8),

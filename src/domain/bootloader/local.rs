@@ -147,3 +147,120 @@ async fn remove(op: &Op, domid: Domid, device: &Device, force: Force) -> Result<
     device::remove(op, device, force).await?;
     op.store()?.rm(&layout::bootloader_disk(domid)).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing::Bench;
+    use crate::types::DomainType;
+
+    const GUEST: Domid = 7;
+
+    /// A disk that a script serves; its removal runs the script again.
+    fn scripted() -> DeviceDisk {
+        DeviceDisk {
+            pdev_path: Some("/dev/vg/disk".into()),
+            format: DiskFormat::Raw,
+            script: Some("/bin/true".into()),
+            vdev: Some("hda".into()),
+            ..DeviceDisk::default()
+        }
+    }
+
+    fn dom0() -> Guest {
+        Guest {
+            domid: DOM0,
+            type_: DomainType::Pv,
+            protocol: None,
+        }
+    }
+
+    #[test]
+    fn a_raw_disk_without_a_script_is_there_already() {
+        let bench = Bench::new();
+        let mut disk = scripted();
+        disk.script = None;
+        let attached = |disk: &DeviceDisk| {
+            bench.ctx.block_on(async |op: &Op| {
+                op.with_rollback(|undo| async move {
+                    let local = attach(op, &undo, GUEST, disk, "xvda", Path::new("/dev")).await?;
+                    detach(op, GUEST, &local).await?;
+                    Ok(local.path)
+                })
+                .await
+            })
+        };
+        assert_eq!(attached(&disk).unwrap(), "/dev/vg/disk");
+        assert_eq!(bench.store.log(), []);
+        disk.pdev_path = None;
+        assert_eq!(attached(&disk).unwrap_err().code(), Code::Fail);
+    }
+
+    #[test]
+    fn it_takes_the_first_free_name_of_dom0_and_is_found_again() {
+        let bench = Bench::new();
+        bench.store.set("/libxl/0/device/vbd/51712/backend", "");
+        let placed = bench.ctx.block_on(async |op: &Op| {
+            op.with_rollback(|undo| async move {
+                place(op, &undo, GUEST, &scripted(), "xvda", &dom0()).await
+            })
+            .await
+        });
+        let device = placed.unwrap();
+        assert_eq!(device.devid, 51728);
+        let get = |path: &str| {
+            let value = bench.store.get(path)?;
+            Some(String::from_utf8(value).unwrap())
+        };
+        assert_eq!(get("/libxl/7/bootloader-disk").as_deref(), Some("51728"));
+        let node = |key| get(&format!("/local/domain/0/backend/vbd/0/51728/{key}"));
+        assert_eq!(node("dev").as_deref(), Some("xvdb"));
+        assert_eq!(node("params").as_deref(), Some("/dev/vg/disk"));
+
+        // The backend has let go.
+        bench
+            .store
+            .set("/local/domain/0/backend/vbd/0/51728/state", "6");
+        let removed = bench.ctx.block_on(async |op: &Op| {
+            remove_rest(op, 8).await?;
+            assert!(get("/libxl/7/bootloader-disk").is_some());
+            remove_rest(op, GUEST).await
+        });
+        removed.unwrap();
+        let paths = bench.store.paths();
+        let left = paths
+            .iter()
+            .filter(|path| path.contains("51728") || path.contains("disk"));
+        assert_eq!(left.count(), 0, "{paths:?}");
+        assert!(get("/libxl/0/device/vbd/51712/backend").is_some());
+    }
+
+    #[test]
+    fn a_failure_takes_it_back() {
+        let bench = Bench::new();
+        let failed = bench.ctx.block_on(async |op: &Op| {
+            let store = bench.store.clone();
+            op.with_rollback(|undo| async move {
+                place(op, &undo, GUEST, &scripted(), "xvdc", &dom0()).await?;
+                store.set("/local/domain/0/backend/vbd/0/51744/state", "6");
+                Err::<(), _>(Error::fail("a later step"))
+            })
+            .await
+        });
+        assert!(failed.is_err());
+        let paths = bench.store.paths();
+        assert!(
+            !paths.iter().any(|path| path.contains("51744")),
+            "{paths:?}"
+        );
+        for start in ["xvda1", "51712", "nonsense"] {
+            let refused = bench.ctx.block_on(async |op: &Op| {
+                op.with_rollback(|undo| async move {
+                    place(op, &undo, GUEST, &scripted(), start, &dom0()).await
+                })
+                .await
+            });
+            assert_eq!(refused.unwrap_err().code(), Code::Inval, "{start}");
+        }
+    }
+}

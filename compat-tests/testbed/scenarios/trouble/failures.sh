@@ -105,7 +105,6 @@ if [ "$bed_lib" = ours ]; then
     guest before pvh 'cmdline="idle"'
     create before
     destroy before
-    guest ask-pygrub linux-pv 'bootloader="pygrub"'
     guest ask-pci hvm 'pci=["00:1f.0"]'
     guest ask-dtdev hvm 'dtdev=["/soc/uart"]'
     guest ask-usbctrl hvm 'usbctrl=["type=devicemodel,version=2"]'
@@ -125,7 +124,6 @@ if [ "$bed_lib" = ours ]; then
         expect_error "$regex" xl create "$work/ask-$name.cfg"
         same "logs of $name" "" "$(find /var/log/xen -name "*ask-$name*")"
     done <<'END'
-pygrub bootloader="pygrub": bootloaders are not implemented .*kernel=
 pci pci= is not implemented .leave it out
 dtdev dtdev= is not implemented .leave it out
 usbctrl usbctrl= is not implemented .*usbdevice=
