@@ -119,11 +119,16 @@ impl Order<'_> {
             let mut command = terminal.give_to(Command::new(&program).args(args))?;
             command = command.env("TERM", "vt100");
             command.limits = terms.limits.clone();
-            let status = self.watched(op, command, &terms, &terminal, &mut log).await;
+            op.check()?;
+            // An abort ends it in order, and is noticed by what is waited for beside it.
+            let child = op.shielded().spawn(command);
+            let child =
+                child.map_err(|error| error.hint("check bootloader= in the configuration"))?;
+            let status = self.watched(op, child, &terms, &terminal, &mut log).await;
             // Nobody is to change what is read now.
             let swept = self.sweep(op, &terms).await;
             let about = |error: Error| error.hint(format!("its log is {}", log.path().display()));
-            succeeded(status?).map_err(about)?;
+            status.and_then(succeeded).map_err(about)?;
             swept?;
 
             let boot = self.take(op, files.clone(), &terms).await.map_err(about)?;
@@ -161,18 +166,15 @@ impl Order<'_> {
         }
     }
 
-    /// Starts the bootloader, serves its terminal, and gives how it has ended. When this returns there is no such process.
+    /// Serves the bootloader's terminal, and gives how it has ended. When this returns there is no such process.
     async fn watched(
         &self,
         op: &Op,
-        command: Command,
+        mut child: Child,
         terms: &Terms,
         terminal: &Terminal,
         log: &mut Log,
     ) -> Result<ExitStatus> {
-        op.check()?;
-        // An abort ends it in order, and is noticed by what is waited for beside it.
-        let mut child = op.shielded().spawn(command)?;
         let watched = {
             let served = async {
                 terminal.copy(op, log).await?;

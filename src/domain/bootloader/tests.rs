@@ -251,7 +251,7 @@ fn an_end_that_is_no_success_is_named_with_the_log() {
 fn what_cannot_be_started_leaves_nothing() {
     let mut host = Host::new("");
     host.info.bootloader = Some("no such loader".into());
-    host.refused(&["starting no such loader"]);
+    host.refused(&["starting no such loader", "check bootloader="]);
     let mut host = Host::new("");
     host.disk.pdev_path = Some(String::new());
     host.refused(&["first disk is empty"]);
@@ -402,7 +402,7 @@ fn a_confined_one_has_a_time_limit_and_is_told_its_user() {
     host.info.bootloader_restrict = Some(true);
     host.info.bootloader_user = Some("nobody".into());
     host.environment = Some("1".into());
-    let error = host.refused(&["took more than 1 s"]);
+    let error = host.refused(&["took more than 1 s", "bootloader.5.log"]);
     assert_eq!(error.code(), Code::Timedout);
     let nobody = crate::sys::passwd::by_name("nobody").unwrap().unwrap();
     let seen = host.text("seen");
