@@ -1,10 +1,10 @@
 //! The files of a run: one for the bootloader's result, a directory for what it takes out of the disk. All of them are gone
 //! when the run is over, and at the latest when the domain is destroyed.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
@@ -157,14 +157,9 @@ fn unless_missing(removed: io::Result<()>) -> io::Result<()> {
 }
 
 /// Opens a file that ends; nothing else is waited for.
-fn open(directory: impl std::os::fd::AsFd, path: &OsStr, more: OFlags) -> io::Result<File> {
+fn open(directory: impl AsFd, path: &OsStr, more: OFlags) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | more;
-    let file = File::from(OwnedFd::from(openat(
-        directory,
-        path.as_bytes(),
-        flags,
-        Mode::empty(),
-    )?));
+    let file = File::from(openat(directory, path.as_bytes(), flags, Mode::empty())?);
     match file.metadata()?.is_file() {
         true => Ok(file),
         false => Err(io::Error::other("it is no file")),
@@ -193,9 +188,7 @@ fn mounted_below(directory: &Path) -> Vec<PathBuf> {
     let table = fs::read("/proc/self/mountinfo").unwrap_or_default();
     let points = table.split(|byte| *byte == b'\n').filter_map(|line| {
         let field = line.split(|byte| *byte == b' ').nth(4)?;
-        Some(PathBuf::from(std::ffi::OsString::from_vec(unescaped(
-            field,
-        ))))
+        Some(PathBuf::from(OsString::from_vec(unescaped(field))))
     });
     let mut below: Vec<_> = points
         .filter(|point| point != directory && point.starts_with(directory))
@@ -223,4 +216,20 @@ fn unescaped(field: &[u8]) -> Vec<u8> {
         }
     }
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_mount_points_are_read_back() {
+        assert_eq!(unescaped(b"/a\\040b\\134c\\x"), b"/a b\\c\\x");
+        assert_eq!(unescaped(b"\\04"), b"\\04");
+        assert!(mounted_below(Path::new("/")).contains(&PathBuf::from("/proc")));
+        assert_eq!(
+            mounted_below(Path::new("/proc/self/nothing")),
+            [""; 0].map(PathBuf::from)
+        );
+    }
 }
