@@ -132,8 +132,9 @@ impl Order<'_> {
             swept?;
 
             let boot = self.take(op, files.clone(), &terms).await.map_err(about)?;
-            files.remove()?;
             local::detach(&op.shielded(), domid, &local).await?;
+            // Last, for they say that there may be more to remove.
+            files.remove()?;
             Ok(boot)
         })
         .await
@@ -277,13 +278,14 @@ fn succeeded(status: ExitStatus) -> Result<()> {
 /// Removes what an interrupted run has left of a domain's bootloader: processes, a disk of dom0's, files.
 pub(super) async fn remove_rest(op: &Op, domid: Domid) -> Result<()> {
     let files = Files::of(Path::new(HOST.state), domid);
-    let mut outcome = Ok(());
-    if files.any()
-        && let Ok(Some(user::Confined::Own(user))) = user::confined(&user::HOST, domid)
-    {
-        outcome = dm::end_user(op, domid, user.uid).await;
+    if !files.any() {
+        return Ok(());
     }
-    outcome
+    let ended = match user::confined(&user::HOST, domid) {
+        Ok(Some(user::Confined::Own(user))) => dm::end_user(op, domid, user.uid).await,
+        _ => Ok(()),
+    };
+    ended
         .and(local::remove_rest(op, domid).await)
         .and(files.remove())
 }

@@ -55,8 +55,8 @@ log_of() { cat "/var/log/xen/bootloader.${domid_of[$1]}.log"; }
 for type in pv pvh; do
     boots found-$type "$type" find
     create found-$type
-    record_tree found-$type
-    record args-$type cat "$work/args"
+    record_boot found-$type
+    record args-$type plainly cat "$work/args"
     record surroundings-$type cat "$work/disk"
     record log-$type log_of found-$type
     no_rest found-$type
@@ -66,12 +66,12 @@ done
 step "what is given along"
 boots given pv bare "kernel=\"$guests/pvh\"" "ramdisk=\"$work/disk.img\"" 'cmdline="one two"'
 create given -p
-record_tree given
-record given-args cat "$work/args"
+record_boot given
+record given-args plainly cat "$work/args"
 destroy given
 boots last pv last
 create last -p
-record_tree last
+record_boot last
 destroy last
 # A file elsewhere is removed as well.
 boots away pvh away
@@ -84,10 +84,10 @@ boots qcow2 pv find "disk=[\"format=qcow2,vdev=xvda,access=w,target=$work/disk.q
 create qcow2 -p
 record qcow2-disk cat "$work/disk"
 record qcow2-log log_of qcow2
-record_tree qcow2
+record_boot qcow2
 no_rest qcow2
 destroy qcow2
-boots script pv find "disk=[\"format=raw,vdev=xvda,access=w,script=block,target=file:$work/disk.img\"]"
+boots script pv find "disk=[\"format=raw,vdev=xvda,access=w,script=block,target=$work/disk.img\"]"
 create script -p
 record script-disk cat "$work/disk"
 record script-log log_of script
@@ -118,14 +118,14 @@ await_text "$bed_out/console.key" 'which\?' 60
 printf 2 >"$work/console.key.in"
 await 30 "the guest" has_state key '[r-][b-]----'
 domid_of[key]=$(domid key)
-record_tree key
+record_boot key
 close_consoles
 destroy key
 
 step "a user of its own"
 boots user pv find
 LIBXL_BOOTLOADER_USER=nobody create user -p
-record user-args cat "$work/args"
+record user-args plainly cat "$work/args"
 destroy user
 boots late pv stay
 status=0

@@ -25,12 +25,12 @@ runs_linux() {
 for type in pv pvh; do
     grubbed raw-$type $type "$raw"
     create raw-$type -p
-    record_tree raw-$type
+    record_boot raw-$type
     runs_linux raw-$type
 done
 grubbed thin pv "$thin"
 create thin -p
-record_tree thin
+record_boot thin
 runs_linux thin
 
 step "its menu, and keys"
@@ -42,7 +42,7 @@ await_text "$bed_out/console.menu" 'Second' 60
 printf 'j\r' >"$work/console.menu.in"
 await_text "$bed_out/console.menu" 'linux guest ready' 120
 domid_of[menu]=$(domid menu)
-record_tree menu
+record_boot menu
 expect 'entry=second' xenstore-read "$(xenstore-read "/local/domain/${domid_of[menu]}/vm")/image/cmdline"
 type_line menu "typed after the menu"
 await_text "$bed_out/console.menu" 'guest heard: typed after the menu'
@@ -53,7 +53,7 @@ destroy menu
 step "as a user without rights"
 grubbed confined pv "$raw"
 LIBXL_BOOTLOADER_USER=nobody create confined -p
-record_tree confined
+record_boot confined
 runs_linux confined
 grubbed locked pv "$raw"
 chmod 600 "$work/disk.img"
