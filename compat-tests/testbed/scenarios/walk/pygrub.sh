@@ -38,8 +38,10 @@ grubbed menu pv "$raw"
 on_terminal menu xl create -c "$work/menu.cfg"
 await_text "$bed_out/console.menu" 'pyGRUB' 120
 await_text "$bed_out/console.menu" 'Second' 60
-# Down, and go.
-printf 'j\r' >"$work/console.menu.in"
+# Down, as a terminal of that kind says it, and go.
+printf '\033OB' >"$work/console.menu.in"
+nap 2
+printf '\r' >"$work/console.menu.in"
 await_text "$bed_out/console.menu" 'linux guest ready' 120
 domid_of[menu]=$(domid menu)
 record_boot menu
