@@ -273,13 +273,13 @@ test-reference: prerequisites all bed-images c-programs $(BED_TOOLS) ## the scen
 
 # Scenarios as those of make test; and those that want their own surroundings, on both libraries.
 LONG := $(basename $(notdir $(wildcard $(BED)/scenarios/long/*.sh))) $(if $(OTHERS),$(ONCE))
-WALKS := linux-hvm stubdom-save dump-all hostile-serve pvh-stubdom libvirt pygrub
+WALKS := linux-hvm stubdom-save dump-all hostile-serve pvh-stubdom libvirt pygrub libvirt-guests
 .PHONY: test-long
 test-long: prerequisites all $(FAULTS_LIB) bed-images c-programs $(BED_TOOLS) ## what takes long: QEMU's arguments, takeovers, kills and hostile stub domains; Linux as HVM guest, save and restore, core dumps, libvirt, pygrub
 	$(ON_BED)/run --noted --timeout 3300 $(LONG)
 	$(BED)/libvirt/build $(CURDIR)/$(BUILD)/libvirt
 	$(BED)/bootloader/build $(CURDIR)/$(BUILD)/bootloader
-	XENLIGHT_BED_ADD=$(CURDIR)/$(BUILD)/libvirt:$(CURDIR)/$(BUILD)/bootloader $(ON_BED)/run --lib both --timeout 3000 $(WALKS)
+	XENLIGHT_BED_ADD=$(CURDIR)/$(BUILD)/libvirt:$(CURDIR)/$(BUILD)/bootloader $(ON_BED)/run --lib both --timeout 3300 $(WALKS)
 
 # Neither library nor image is the bed's: the packages bring both.
 .PHONY: test-packages

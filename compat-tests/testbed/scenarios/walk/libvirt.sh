@@ -1,24 +1,8 @@
 # libvirt runs a guest whose QEMU is in a stub domain. Its driver has no word for that, so that libvirtd's environment says it for
 # all HVM guests. The guest is watched and typed into through VNC, its CD is changed, and it is destroyed.
-# Needs XENLIGHT_BED_ADD=build/libvirt, which testbed/libvirt/build makes.
 [ "$bed_lib" = ours ] || skip "the C library has no such switch, and no screen for such a guest"
 [ -f "$xen_dir/boot/qemu-stubdom-linux-rootfs" ] || skip "no stub domain image; make stubdom builds it"
-[ -x /job/add/usr/sbin/libvirtd ] || skip "no libvirt; testbed/libvirt/build makes it"
-libs=/job/add/usr/lib/x86_64-linux-gnu
-map=/usr/share/libvirt/cpu_map
-
-# libvirt looks for its models of processors there, and knows none as small as the emulated one.
-models() {
-    mkdir -p $map
-    mount -t tmpfs models $map
-    cp /job/add$map/x86_vendors.xml /job/add$map/x86_features.xml $map/
-    echo "<cpus><arch name='x86'><include filename='x86_vendors.xml'/><include filename='x86_features.xml'/>" \
-        "<include filename='x86_emulated.xml'/></arch></cpus>" >$map/index.xml
-    echo "<cpus><model name='emulated'><decode host='on' guest='on'/><feature name='fpu'/><feature name='lm'/></model></cpus>" \
-        >$map/x86_emulated.xml
-}
-virsh() { LD_LIBRARY_PATH=$LD_LIBRARY_PATH:$libs /job/add/usr/bin/virsh -q -c xen:///system "$@"; }
-answers() { virsh version; }
+. /job/scenarios/include/libvirt.inc
 
 cp "$guests/screen.img" "$work/disk.img"
 for letter in a b; do head -c 64K /dev/zero | tr '\0' "$letter" >"$work/$letter.iso"; done
@@ -40,14 +24,7 @@ cat >"$work/virt.xml" <<XML
 </domain>
 XML
 
-step "libvirtd"
-models
-echo 'auth_unix_rw = "none"' >"$work/libvirtd.conf"
-LD_LIBRARY_PATH=$LD_LIBRARY_PATH:$libs LIBVIRT_DRIVER_DIR=$libs/libvirt/connection-driver XENLIGHT_STUBDOM=1 \
-    /job/add/usr/sbin/libvirtd -f "$work/libvirtd.conf" >"$bed_out/libvirtd" 2>&1 &
-daemon=$!
-await 60 "libvirtd to answer" answers
-expect_library "$daemon" libvirtd
+start_libvirtd XENLIGHT_STUBDOM=1
 step "define and start"
 expect '' virsh define "$work/virt.xml"
 expect '' virsh start virt
@@ -67,8 +44,5 @@ step "destroy and undefine"
 expect '' virsh destroy virt
 await 10 "the stub domain to be gone" gone "$stub"
 expect '' virsh undefine virt
-kill "$daemon"
-wait "$daemon" || true
-umount $map
-rmdir -p --ignore-fail-on-non-empty $map
-rm -rf /run/libvirt /var/lib/libvirt /etc/libvirt /var/log/libvirt /var/cache/libvirt
+stop_libvirtd
+remove_libvirt
