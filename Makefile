@@ -273,7 +273,7 @@ test-reference: prerequisites all bed-images c-programs $(BED_TOOLS) ## the scen
 
 # Scenarios as those of make test; and those that want their own surroundings, on both libraries.
 LONG := $(basename $(notdir $(wildcard $(BED)/scenarios/long/*.sh))) $(if $(OTHERS),$(ONCE))
-WALKS := linux-hvm stubdom-save dump-all hostile-serve pvh-stubdom libvirt pygrub libvirt-guests
+WALKS := linux-hvm stubdom-save dump-all hostile-serve pvh-stubdom libvirt pygrub libvirt-guests host-programs
 .PHONY: test-long
 test-long: prerequisites all $(FAULTS_LIB) bed-images c-programs $(BED_TOOLS) ## what takes long: QEMU's arguments, takeovers, kills and hostile stub domains; Linux as HVM guest, save and restore, core dumps, libvirt, pygrub
 	$(ON_BED)/run --noted --timeout 3300 $(LONG)
