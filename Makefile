@@ -93,7 +93,7 @@ SHARING   := $(if $(findstring n,$(firstword -$(MAKEFLAGS))),,+)
 INSTALLING := prerequisites check demo test test-as-well test-without-xen compare test-reference test-long test-packages bench faults valgrind tsan deb
 STEPS     := build $(if $(filter $(INSTALLING),$(MAKECMDGOALS)),check) \
     $(if $(filter-out check tsan deb,$(filter $(INSTALLING),$(MAKECMDGOALS))),bed test) $(filter tsan,$(MAKECMDGOALS)) \
-    $(if $(filter deb test-packages,$(MAKECMDGOALS)),deb)
+    $(if $(filter deb test-packages,$(MAKECMDGOALS)),deb) $(if $(filter test-long,$(MAKECMDGOALS)),bindings)
 
 .PHONY: all
 all: $(LIB)/$(REALNAME) $(INSPECT) $(SERVE) $(BUILD)/xenlight.pc ## build the library (build/lib), xenlight-inspect and xenlight-serve (build/bin), xenlight.pc
@@ -273,13 +273,14 @@ test-reference: prerequisites all bed-images c-programs $(BED_TOOLS) ## the scen
 
 # Scenarios as those of make test; and those that want their own surroundings, on both libraries.
 LONG := $(basename $(notdir $(wildcard $(BED)/scenarios/long/*.sh))) $(if $(OTHERS),$(ONCE))
-WALKS := linux-hvm stubdom-save dump-all hostile-serve pvh-stubdom libvirt pygrub libvirt-guests host-programs
+WALKS := linux-hvm stubdom-save dump-all hostile-serve pvh-stubdom host-programs libvirt libvirt-guests bindings pygrub
 .PHONY: test-long
-test-long: prerequisites all $(FAULTS_LIB) bed-images c-programs $(BED_TOOLS) ## what takes long: QEMU's arguments, takeovers, kills and hostile stub domains; Linux as HVM guest, save and restore, core dumps, libvirt, pygrub
+test-long: prerequisites all $(FAULTS_LIB) bed-images c-programs $(BED_TOOLS) ## what takes long: QEMU's arguments, takeovers, kills, hostile stub domains, driver domains; Linux as HVM guest, save and restore, core dumps, libvirt, pygrub, Go and OCaml
 	$(ON_BED)/run --noted --timeout 3300 $(LONG)
 	$(BED)/libvirt/build $(CURDIR)/$(BUILD)/libvirt
 	$(BED)/bootloader/build $(CURDIR)/$(BUILD)/bootloader
-	XENLIGHT_BED_ADD=$(CURDIR)/$(BUILD)/libvirt:$(CURDIR)/$(BUILD)/bootloader $(ON_BED)/run --lib both --timeout 3300 $(WALKS)
+	$(BED)/bindings/build $(CURDIR)/$(BUILD)/bindings
+	XENLIGHT_BED_ADD=$(CURDIR)/$(BUILD)/libvirt:$(CURDIR)/$(BUILD)/bootloader:$(CURDIR)/$(BUILD)/bindings $(ON_BED)/run --lib both --timeout 3300 $(WALKS)
 
 # Neither library nor image is the bed's: the packages bring both.
 .PHONY: test-packages
