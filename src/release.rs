@@ -30,5 +30,8 @@ pub const QEMU_9: bool = cfg!(since_4_20);
 /// QEMU in dom0 serves the consoles of a Linux stub domain. It does until 8.1.
 pub const QEMU_SERVES_STUB_DOMAINS: bool = !QEMU_9;
 
+/// The QEMU that serves a guest's disks in a driver domain serves its shared directories as well.
+pub const DRIVER_DOMAINS_SHARE_DIRECTORIES: bool = cfg!(since_4_20);
+
 /// A shared directory says who serves it, and must be described in full.
 pub const SHARED_DIRECTORIES_HAVE_A_SERVER: bool = cfg!(since_4_19);

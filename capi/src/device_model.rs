@@ -2,6 +2,7 @@
 
 use std::ffi::{c_char, c_int};
 
+use xenlight::domain::driver;
 use xenlight::engine::Op;
 use xenlight::{Domid, Error, dm};
 
@@ -31,6 +32,12 @@ export! {
         let Some(target) = target else { return Ok(0) };
         target_domid.offer(|| target);
         Ok(1)
+    }
+
+    /// Serves the devices that guests have from this domain, until the operation is aborted; `xl devd` calls it in a driver
+    /// domain.
+    fn libxl_device_events_handler(_this, ao_how: AoHow) {
+        ao_how.start(0, async move |op: Op| driver::serve(&op).await)
     }
 
     /// Runs a command of the human monitor of the domain's QEMU; `output` gets a malloc'd string.

@@ -81,9 +81,6 @@ not_built! {
         libxl_domain_suspend(ctx, u32, c_int, c_int, *const libxl_asyncop_how) -> c_int;
         libxl_domain_suspend_only(ctx, u32, *const libxl_asyncop_how) -> c_int;
     }
-    "driver domains are served by the C library only" {
-        libxl_device_events_handler(ctx, *const libxl_asyncop_how) -> c_int;
-    }
     "PCI devices cannot be passed through: leave pci= out of the configuration" {
         libxl_device_pci_add(ctx, u32, *mut libxl_device_pci, *const libxl_asyncop_how) -> c_int;
         libxl_device_pci_assignable_add(ctx, *mut libxl_device_pci, c_int) -> c_int;

@@ -12,7 +12,7 @@ use super::traits::{Devices, Kind, Listed, When, each};
 use crate::engine::{Op, Rollback};
 use crate::log::Level;
 use crate::store::Batch;
-use crate::{Code, DOM0, Error, Result, log_line};
+use crate::{Code, Error, Result, log_line};
 
 /// How long a backend may take to get ready for the hotplug script.
 const READY: Duration = Duration::from_secs(10);
@@ -207,7 +207,7 @@ pub async fn connect(op: &Op, device: &Device) -> Result<()> {
             return Err(fail(Error::inval("the backend was removed meanwhile")));
         }
     }
-    if device.backend_domid != DOM0 {
+    if device.backend_domid != op.own_domid().await? {
         let (record, backend) = (device.record(), device.backend_domid);
         log_line!(
             op.log(),
@@ -217,7 +217,5 @@ pub async fn connect(op: &Op, device: &Device) -> Result<()> {
         );
         return Ok(());
     }
-    let facts = record::script_facts(op, device).await?;
-    let runs = scripts::runs(device, Action::Add, &facts)?;
-    scripts::execute(op, device, Action::Add, &runs).await
+    scripts::run_all(op, device, Action::Add).await
 }

@@ -21,7 +21,7 @@ pub struct AnyKind {
     devices: fn(&mut DomainConfig) -> Devices<'_>,
     number: fn(&mut DomainConfig),
     adopt: fn(&mut DomainConfig, &DomainConfig),
-    needs_qemu: fn(&DomainConfig) -> bool,
+    needs_qemu: fn(&DomainConfig, Domid) -> bool,
 }
 
 /// A kind whose list in the stored configuration follows what is added and removed.
@@ -51,7 +51,7 @@ impl AnyKind {
                     saved.adopt(used);
                 }
             },
-            needs_qemu: |config| K::list(config).iter().any(K::needs_qemu),
+            needs_qemu: |config, me| K::list(config).iter().any(|device| device.needs_qemu(me)),
         }
     }
 
@@ -134,8 +134,8 @@ pub async fn refresh(op: &Op, domid: Domid, config: &mut DomainConfig) -> Result
 }
 
 /// Whether it takes a QEMU in this domain to serve a device of a PV or PVH guest.
-pub fn need_qemu(config: &DomainConfig) -> bool {
-    KINDS.iter().any(|kind| (kind.needs_qemu)(config))
+pub fn need_qemu(config: &DomainConfig, me: Domid) -> bool {
+    KINDS.iter().any(|kind| (kind.needs_qemu)(config, me))
 }
 
 #[cfg(test)]

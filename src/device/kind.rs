@@ -47,7 +47,7 @@ macro_rules! kinds {
 for_each_kind!(kinds);
 
 /// One device: who has it, which one it is, and who serves it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Device {
     /// The domain that has the device.
     pub domid: Domid,
@@ -106,21 +106,35 @@ impl Device {
     ///
     /// `None` unless the path has exactly the form that the toolstack writes.
     pub fn from_record(domid: Domid, kind: DeviceKind, devid: i32, backend: &str) -> Option<Self> {
-        let mut parts = backend.strip_prefix("/local/domain/")?.split('/');
-        let backend_domid = decimal(parts.next()?)?;
-        if parts.next()? != "backend" {
-            return None;
-        }
-        let backend_kind = DeviceKind::from_name(parts.next()?)?;
         let found = Self {
-            domid: decimal(parts.next()?)?,
             kind,
-            devid: parts.next()?.parse().ok()?,
-            backend_domid,
-            backend_kind,
+            ..Self::from_backend(backend)?
         };
-        let whole = parts.next().is_none() && found.domid == domid && found.devid == devid;
-        whole.then_some(found)
+        (found.domid == domid && found.devid == devid).then_some(found)
+    }
+
+    /// The device that has its backend at `path`. What the guest sees of it is known to dom0 alone: the frontend's kind is a guess.
+    ///
+    /// `None` unless the path has exactly the form that the toolstack writes.
+    pub fn from_backend(path: &str) -> Option<Self> {
+        let parts: Vec<_> = path.strip_prefix("/local/domain/")?.split('/').collect();
+        let &[backend_domid, "backend", kind, domid, devid] = parts.as_slice() else {
+            return None;
+        };
+        let backend_kind = DeviceKind::from_name(kind)?;
+        Some(Self {
+            domid: decimal(domid)?,
+            kind: match backend_kind {
+                DeviceKind::Qdisk => DeviceKind::Vbd,
+                DeviceKind::Vinput => DeviceKind::Vkbd,
+                DeviceKind::Xen9pfs => DeviceKind::P9,
+                DeviceKind::Qusb => DeviceKind::Vusb,
+                same => same,
+            },
+            devid: decimal(devid)?.try_into().ok()?,
+            backend_domid: decimal(backend_domid)?,
+            backend_kind,
+        })
     }
 }
 
@@ -162,6 +176,7 @@ mod tests {
             "/local/domain/-1/backend/qdisk/5/51712",
             "/local/domain/0/backend/nosuch/5/51712",
             "/local/domain/00/backend/qdisk/5/51712",
+            "/local/domain/0/backend/qdisk/5/+51712",
         ] {
             assert_eq!(parse(path), None, "{path}");
         }

@@ -21,9 +21,10 @@ mod record;
 mod remove;
 mod running;
 mod scripts;
+pub mod serve;
 mod state;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod traits;
 pub mod tty;
 pub mod vdev;

@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use super::kind::{Device, DeviceKind, decimal};
-use super::scripts::Facts;
 use crate::engine::Op;
 use crate::store::{Store, layout};
-use crate::types::NicType;
 use crate::{Domid, Error, Result};
 
 /// All recorded devices of `domid`; entries that no toolstack writes are skipped.
@@ -68,26 +66,6 @@ pub async fn next_devid(op: &Op, domid: Domid, kind: DeviceKind) -> Result<i32> 
         let what = format!("no {} number is left", kind.name());
         Error::fail(what).domain(domid)
     })
-}
-
-/// What the hotplug scripts of `device` need to know.
-pub(super) async fn script_facts(op: &Op, device: &Device) -> Result<Facts> {
-    if !matches!(device.backend_kind, DeviceKind::Vbd | DeviceKind::Vif) {
-        return Ok(Facts::default());
-    }
-    let record = device.record();
-    let store = op.store()?;
-    let mut facts = Facts {
-        script: store.read_str(&format!("{record}/script")).await?,
-        ..Facts::default()
-    };
-    if device.backend_kind == DeviceKind::Vif {
-        let nic_type = store.read_str(&format!("{record}/type")).await?;
-        facts.nic_type = nic_type.as_deref().and_then(NicType::from_name);
-        facts.gatewaydev = store.read_str(&format!("{record}/gatewaydev")).await?;
-        facts.stubdom = stubdom_of(&store, device.domid).await?.is_some();
-    }
-    Ok(facts)
 }
 
 /// The stub domain that runs the device model of `domid`, if one does.

@@ -127,11 +127,14 @@ async fn close(op: &Op, device: &Device, force: Force) -> Result<()> {
     if device.backend_kind.served() == Served::Nobody {
         return Ok(());
     }
-    if device.backend_kind.served() == Served::Qemu && !guest_runs(op, device.domid)? {
+    // Only dom0 may ask the hypervisor about a guest.
+    let by_qemu = device.backend_kind.served() == Served::Qemu && op.own_domid().await? == DOM0;
+    if by_qemu && !guest_runs(op, device.domid)? {
         return close_after_qemu(op, device).await;
     }
     let dir = device.backend();
-    let frontend = (force == Force::On).then(|| device.frontend());
+    let forced = force == Force::On && op.own_domid().await? == DOM0;
+    let frontend = forced.then(|| device.frontend());
     let store = op.store()?;
     let there = store.transaction(|tx| start_closing(tx, frontend.as_deref(), &dir));
     if !there.await? {
@@ -236,10 +239,8 @@ async fn detach(op: &Op, device: &Device) -> Result<()> {
     if device.backend_kind.served() == Served::Nobody {
         return Ok(());
     }
-    if device.backend_domid == DOM0 {
-        let facts = record::script_facts(op, device).await?;
-        let runs = scripts::runs(device, Action::Remove, &facts)?;
-        return scripts::execute(op, device, Action::Remove, &runs).await;
+    if device.backend_domid == op.own_domid().await? {
+        return scripts::run_all(op, device, Action::Remove).await;
     }
     let dir = device.backend();
     let watch = op.watch(&dir).await?;
@@ -253,11 +254,24 @@ async fn detach(op: &Op, device: &Device) -> Result<()> {
     gone.await.map_err(|error| error.domain(device.domid))
 }
 
-/// Takes the device's nodes away, and the directories that this leaves empty.
-async fn erase(op: &Op, device: &Device) -> Result<()> {
-    let mut paths = vec![device.record()];
-    if device.backend_kind.served() != Served::Nobody {
-        paths.splice(..0, [device.frontend(), device.backend()]);
+/// Takes away those of the device's nodes that this domain is in charge of, and the directories that this leaves empty.
+///
+/// Dom0 removes all. A driver domain removes its backend alone: the rest is not its own, and neither are the parents, so that it
+/// leaves them to dom0.
+pub(super) async fn erase(op: &Op, device: &Device) -> Result<()> {
+    let (me, served) = (
+        op.own_domid().await?,
+        device.backend_kind.served() != Served::Nobody,
+    );
+    let mut paths = Vec::new();
+    if me == DOM0 && served {
+        paths.push(device.frontend());
+    }
+    if served && (me == DOM0 || me == device.backend_domid) {
+        paths.push(device.backend());
+    }
+    if me == DOM0 {
+        paths.push(device.record());
     }
     let (store, paths) = (op.store()?, &paths);
     let erased = store.transaction(|tx| async move {
@@ -279,7 +293,10 @@ async fn cleanup(tx: &Tx, path: &str) -> Result<()> {
             if !value.is_empty() || !tx.list(parent).await?.is_empty() {
                 break;
             }
-            tx.rm(parent).await?;
+            match tx.rm(parent).await {
+                Err(error) if error.errno() == Some(libc::EACCES) => break,
+                removed => removed?,
+            }
         }
         dir = parent;
     }

@@ -23,7 +23,7 @@ use crate::log::Level;
 use crate::store::layout;
 use crate::sys::pidfd;
 use crate::types::Uuid;
-use crate::{Code, Error, Result, log_line};
+use crate::{Code, DOM0, Error, Result, log_line};
 
 /// The number under which a script has its lock. Xen's own scripts use small ones, and those from 200.
 const LOCK_FD: i32 = 99;
@@ -55,7 +55,11 @@ impl Recorded {
     /// Puts on record that `command`, a script of `device`, is about to run.
     pub(super) async fn new(op: &Op, device: &Device, command: &mut Command) -> Result<Self> {
         static LAST: AtomicU32 = AtomicU32::new(0);
-        let vm = op.store()?.read_str(&layout::vm_link(device.domid)).await?;
+        // A driver domain may not look there, and has no userdata that somebody else would have to find.
+        let vm = match op.own_domid().await? {
+            DOM0 => op.store()?.read_str(&layout::vm_link(device.domid)).await?,
+            _ => None,
+        };
         let uuid = vm.as_deref().and_then(|vm| vm.strip_prefix("/vm/"));
         let uuid = uuid.and_then(Uuid::parse).unwrap_or_default();
         let Names { before, after } = Names::of(device);

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::kind::{Device, DeviceKind};
+use super::record::stubdom_of;
 use super::running::{self, Recorded};
 use crate::engine::{Command, ExitStatus, Op};
 use crate::log::Level;
@@ -128,9 +129,47 @@ fn run(
     Ok(Run { program, args, env })
 }
 
+/// Runs the scripts of `action` on `device`, which this domain serves.
+pub(super) async fn run_all(op: &Op, device: &Device, action: Action) -> Result<()> {
+    if !has_scripts(device.backend_kind) {
+        return Ok(());
+    }
+    let facts = facts(op, device).await?;
+    let runs = runs(device, action, &facts)?;
+    execute(op, device, action, &runs).await
+}
+
+/// Where the toolstack's words about a device's scripts are read. Dom0 has its own record; a driver domain cannot see that, and
+/// has the backend's directory, which belongs to it.
+async fn directory(op: &Op, device: &Device) -> Result<String> {
+    Ok(match op.own_domid().await? {
+        DOM0 => device.record(),
+        _ => device.backend(),
+    })
+}
+
+/// What the hotplug scripts of `device` need to know.
+async fn facts(op: &Op, device: &Device) -> Result<Facts> {
+    let (store, directory) = (op.store()?, directory(op, device).await?);
+    let mut facts = Facts {
+        script: store.read_str(&format!("{directory}/script")).await?,
+        ..Facts::default()
+    };
+    if device.backend_kind == DeviceKind::Vif {
+        let nic_type = store.read_str(&format!("{directory}/type")).await?;
+        facts.nic_type = nic_type.as_deref().and_then(NicType::from_name);
+        let gatewaydev = format!("{directory}/gatewaydev");
+        facts.gatewaydev = store.read_str(&gatewaydev).await?;
+        // A driver domain may not ask, and its C library takes that for a no.
+        let in_dom0 = op.own_domid().await? == DOM0;
+        facts.stubdom = in_dom0 && stubdom_of(&store, device.domid).await?.is_some();
+    }
+    Ok(facts)
+}
+
 /// Runs the scripts of `action`. Adding stops at the first failure; removing logs failures, goes on, and returns the
 /// first.
-pub(super) async fn execute(op: &Op, device: &Device, action: Action, runs: &[Run]) -> Result<()> {
+async fn execute(op: &Op, device: &Device, action: Action, runs: &[Run]) -> Result<()> {
     let mut outcome = Ok(());
     for run in runs {
         let Err(error) = execute_one(op, device, run).await else {
@@ -211,13 +250,17 @@ async fn execute_one(op: &Op, device: &Device, run: &Run) -> Result<()> {
 
 /// Waits for scripts of `device` that still run, of a toolstack that was killed or of another that is at work.
 pub(super) async fn settle(op: &Op, device: &Device) -> Result<()> {
-    let scripts = matches!(device.backend_kind, DeviceKind::Vbd | DeviceKind::Vif);
-    if !scripts || device.backend_domid != DOM0 {
+    if !has_scripts(device.backend_kind) || device.backend_domid != op.own_domid().await? {
         return Ok(());
     }
-    let program = format!("{}/script", device.record());
+    let program = format!("{}/script", directory(op, device).await?);
     let program = op.store()?.read_str(&program).await?;
     running::none(op, device, program.as_deref(), LIMIT).await
+}
+
+/// Whether devices with such a backend have scripts.
+pub(super) fn has_scripts(backend_kind: DeviceKind) -> bool {
+    matches!(backend_kind, DeviceKind::Vbd | DeviceKind::Vif)
 }
 
 /// What the script itself left in the store about its failure; shown, never acted on.

@@ -122,8 +122,8 @@ pub trait Listed: Clone + Default + Send + Sync + 'static {
     /// Numbers those of a new domain that have no number, where that cannot wait for the nodes.
     fn number(_devices: &mut [Self]) {}
 
-    /// Whether it takes a QEMU in this domain to serve the device of a PV or PVH guest.
-    fn needs_qemu(&self) -> bool {
+    /// Whether it takes a QEMU in this domain, which is `me`, to serve the device of a PV or PVH guest.
+    fn needs_qemu(&self, _me: Domid) -> bool {
         false
     }
 

@@ -54,7 +54,7 @@ pub(crate) struct Served<'a> {
 /// a QMP proxy, side by side. Returns when they serve; each leaves its end on `undo`.
 pub(crate) async fn serve_stubdom(op: &Op, undo: &Rollback, served: Served<'_>) -> Result<()> {
     let pair = served.pair;
-    if served.consoles.is_none() || needed(served.stubdom) {
+    if served.consoles.is_none() || needed(served.stubdom, op.own_domid().await?) {
         serve_by_qemu(op, undo, served).await?;
     }
     // A QEMU that starts sets all consoles' backends back, also those that it then leaves alone.

@@ -233,7 +233,7 @@ pub(crate) fn allow_memory_relocate(batch: &mut Batch, domid: Domid, config: &Do
     );
 }
 
-fn trace(op: &Op, domid: Domid, line: &CommandLine) {
+pub(super) fn trace(op: &Op, domid: Domid, line: &CommandLine) {
     let log = op.log();
     log_line!(log, Level::Debug, domid, "starting {} with:", line.program);
     for arg in &line.args {
@@ -244,7 +244,7 @@ fn trace(op: &Op, domid: Domid, line: &CommandLine) {
     }
 }
 
-fn command(line: &CommandLine, log: File, state: Option<File>) -> Result<Command> {
+pub(super) fn command(line: &CommandLine, log: File, state: Option<File>) -> Result<Command> {
     let copy = log
         .try_clone()
         .map_err(|error| Error::io("cannot share the log file", &error))?;

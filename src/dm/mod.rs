@@ -3,6 +3,7 @@
 
 pub mod args;
 mod attendant;
+pub mod backend;
 mod destroy;
 pub mod directories;
 mod for_stubdom;
@@ -76,11 +77,11 @@ pub fn why_unserved(config: &DomainConfig) -> Option<String> {
     serve::nobody_else(config)
 }
 
-/// Whether a PV or PVH guest needs a QEMU in this domain, for its framebuffers, its file systems, or those of its
+/// Whether a PV or PVH guest needs a QEMU in this domain, which is `me`, for its framebuffers, its file systems, or those of its
 /// disks, keyboards, USB controllers and channels that this domain serves.
-pub fn needed(config: &DomainConfig) -> bool {
-    let usb = |usb: &DeviceUsbctrl| usb.type_ == UsbctrlType::Qusb && usb.backend_domid == DOM0;
-    every::need_qemu(config) || config.usbctrls.iter().any(usb)
+pub fn needed(config: &DomainConfig, me: Domid) -> bool {
+    let usb = |usb: &DeviceUsbctrl| usb.type_ == UsbctrlType::Qusb && usb.backend_domid == me;
+    every::need_qemu(config, me) || config.usbctrls.iter().any(usb)
 }
 
 /// A conversation with a guest's device model, in dom0 or in a stub domain. Where the proxy to a stub domain has ended, it is
@@ -200,6 +201,7 @@ mod tests {
 
     #[test]
     fn a_guest_needs_qemu_for_what_qemu_serves() {
+        let needed = |config: &DomainConfig| super::needed(config, DOM0);
         assert!(!needed(&DomainConfig::default()));
         let mut config = DomainConfig::default();
         let keyboard = |backend_type, backend_domid| DomainConfig {
@@ -223,8 +225,10 @@ mod tests {
             }],
             ..DomainConfig::default()
         };
+        let elsewhere = disk(DiskBackend::Qdisk, 3);
         assert!(needed(&disk(DiskBackend::Qdisk, DOM0)));
-        assert!(!needed(&disk(DiskBackend::Qdisk, 3)));
+        assert!(!needed(&elsewhere));
         assert!(!needed(&disk(DiskBackend::Phy, DOM0)));
+        assert!(super::needed(&elsewhere, 3), "asked in domain 3");
     }
 }

@@ -156,8 +156,8 @@ async fn device_model(
     request: dm::Request<'_>,
     disks: Boxed<'_, Result<()>>,
 ) -> Result<()> {
-    let config = request.config;
-    if config.c_info.type_ != DomainType::Hvm && !dm::needed(config) {
+    let (config, me) = (request.config, op.own_domid().await?);
+    if config.c_info.type_ != DomainType::Hvm && !dm::needed(config, me) {
         return disks.await;
     }
     start_device_model(op, request, disks).await

@@ -9,6 +9,7 @@ pub mod create;
 pub mod death;
 pub mod defaults;
 pub mod destroy;
+pub mod driver;
 pub mod dump;
 pub mod history;
 pub mod inspect;

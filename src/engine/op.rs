@@ -8,7 +8,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll};
 
 use super::Ctx;
@@ -20,7 +20,7 @@ use crate::gate::Gate;
 use crate::log::{Level, Logger};
 use crate::store::{Store, Watch};
 use crate::xen::Xen;
-use crate::{Boxed, Result};
+use crate::{Boxed, DOM0, Domid, Result};
 
 /// What all handles of one operation share.
 struct OpInner {
@@ -114,6 +114,21 @@ impl Op {
     /// Watches a store path and everything below.
     pub async fn watch(&self, path: &str) -> Result<Watch> {
         self.store()?.watch(path).await
+    }
+
+    /// The number of the domain that this process runs in. It is asked for once.
+    ///
+    /// Every domain that libxl makes finds it in its own part of xenstore, so where it is missing this is a dom0 that was not
+    /// told about itself.
+    pub async fn own_domid(&self) -> Result<Domid> {
+        let known = self.ctx().shared_state(OnceLock::<Domid>::new);
+        if let Some(domid) = known.get() {
+            return Ok(*domid);
+        }
+        let Some(domid) = self.store()?.own_domid().await? else {
+            return Ok(DOM0);
+        };
+        Ok(*known.get_or_init(|| domid))
     }
 
     /// Runs `body`; when it fails (or is dropped), what it pushed onto the rollback runs in reverse order.

@@ -116,6 +116,11 @@ impl Store {
         self.gate.as_ref().map_or(Ok(()), |gate| gate.check())
     }
 
+    /// The number of the domain that this process runs in; `None` when xenstore does not say it.
+    pub async fn own_domid(&self) -> Result<Option<Domid>> {
+        request::own_domid(self).await
+    }
+
     /// Makes all changes of `batch` at once, or none.
     pub async fn apply(&self, batch: &Batch) -> Result<()> {
         match batch.changes() {

@@ -26,6 +26,7 @@ struct State {
     writes: Vec<(String, String)>,
     faults: VecDeque<(u32, Fault)>,
     events: VecDeque<(String, String, usize)>,
+    denied: Vec<String>,
 }
 
 /// What the daemon does wrong with the next request of a type.
@@ -98,6 +99,11 @@ impl Fake {
         let mut state = self.state();
         state.fire(path);
         self.send_events(&mut state);
+    }
+
+    /// Lets nobody remove this node.
+    pub(crate) fn deny_removal(&self, path: &str) {
+        self.state().denied.push(path.to_owned());
     }
 
     /// A value of the tree.
@@ -360,6 +366,7 @@ impl State {
                 }
                 Ok(ok)
             }
+            13 if self.denied.contains(&path) => Err("EACCES"),
             13 => {
                 let there = self.tree(tx).contains_key(&path);
                 self.rm(tx, &path);

@@ -113,6 +113,16 @@ pub fn backend_relative(kind: &str, domid: Domid, devid: impl Display) -> String
     format!("backend/{kind}/{domid}/{devid}")
 }
 
+/// `/local/domain/B/libxl/N`, what the toolstack of driver domain B keeps of guest N.
+pub fn driver_libxl(backend_domid: Domid, domid: Domid) -> String {
+    format!("/local/domain/{backend_domid}/libxl/{domid}")
+}
+
+/// `/local/domain/B/libxl/N/qdisk-backend-pid`: the process of B's QEMU that serves disks of guest N.
+pub fn backend_qemu_pid(backend_domid: Domid, domid: Domid) -> String {
+    format!("{}/qdisk-backend-pid", driver_libxl(backend_domid, domid))
+}
+
 /// `/local/domain/B/device-model/N`: what the device model in B says about guest N.
 pub fn dm(dm_domid: Domid, domid: Domid) -> String {
     format!("/local/domain/{dm_domid}/device-model/{domid}")

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use store_wire::Kind;
 
 use super::conn::{Answer, Conn, Request};
+use super::layout::parse_domid;
 use super::{Batch, Change, Perms};
-use crate::{Error, Result};
+use crate::{Domid, Error, Result};
 
 const NUL: &[u8] = b"\0";
 /// Parts of a directory that are fetched at most, restarts included; 1000 parts hold 100,000 domains.
@@ -56,7 +57,7 @@ fn domain_of(path: &str) -> Option<u32> {
     let rest = path
         .strip_prefix("/local/domain/")
         .or_else(|| path.strip_prefix("/libxl/"))?;
-    super::layout::parse_domid(rest.split('/').next()?)
+    parse_domid(rest.split('/').next()?)
 }
 
 fn present(doing: &str, path: &str, answer: Answer) -> Result<Option<Vec<u8>>> {
@@ -85,6 +86,20 @@ fn names(path: &str, payload: &[u8]) -> Result<Vec<String>> {
 pub(super) async fn read(session: &impl Session, path: &str) -> Result<Option<Vec<u8>>> {
     let answer = session.send_path(Kind::Read, path, b"")?.await?;
     present("reading", path, answer)
+}
+
+/// The number of the domain that asks, as the toolstack wrote it for that domain; `None` when nobody did. The one path here that
+/// xenstored completes, since only it knows which domain's it is.
+pub(super) async fn own_domid(session: &impl Session) -> Result<Option<Domid>> {
+    const OWN: &str = "domid";
+    session.check_gate()?;
+    let answer = session.send(Kind::Read, &[OWN.as_bytes(), NUL])?.await?;
+    let Some(text) = present("reading", OWN, answer)? else {
+        return Ok(None);
+    };
+    let domid = std::str::from_utf8(&text).ok().and_then(parse_domid);
+    let unknown = || Error::fail("xenstore does not hold this domain's number in its node domid");
+    domid.map(Some).ok_or_else(unknown)
 }
 
 pub(super) async fn read_str(session: &impl Session, path: &str) -> Result<Option<String>> {

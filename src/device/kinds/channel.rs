@@ -17,7 +17,7 @@ use crate::types::{
     ChannelConnection, Channelinfo, ChannelinfoPty, ChannelinfoU, DeviceChannel,
     DeviceChannelSocket, DeviceChannelU, DomainConfig,
 };
-use crate::{Code, DOM0, Domid, Error, Result};
+use crate::{Code, Domid, Error, Result};
 
 /// A channel of a new domain, and the number of the console that it becomes.
 struct Channel<'a> {
@@ -102,8 +102,8 @@ impl Listed for DeviceChannel {
         self.name == other.name
     }
 
-    fn needs_qemu(&self) -> bool {
-        self.backend_domid == DOM0
+    fn needs_qemu(&self, me: Domid) -> bool {
+        self.backend_domid == me
     }
 
     /// The console one above its number.

@@ -147,8 +147,8 @@ impl Listed for DeviceDisk {
         self.vdev == other.vdev
     }
 
-    fn needs_qemu(&self) -> bool {
-        self.backend == DiskBackend::Qdisk && self.backend_domid == DOM0
+    fn needs_qemu(&self, me: Domid) -> bool {
+        self.backend == DiskBackend::Qdisk && self.backend_domid == me
     }
 
     fn kind_on_record(op: &Op, domid: Domid) -> Boxed<'_, Result<DeviceKind>> {

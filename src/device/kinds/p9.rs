@@ -9,7 +9,7 @@ use crate::device::view::View;
 use crate::log::Logger;
 use crate::release;
 use crate::types::{DeviceP9, P9Type};
-use crate::{DOM0, Domid, Error, Result};
+use crate::{Domid, Error, Result};
 
 impl Kind for DeviceP9 {
     numbered!();
@@ -88,9 +88,9 @@ impl Listed for DeviceP9 {
 
     listed_by_number!(p9s);
 
-    fn needs_qemu(&self) -> bool {
+    fn needs_qemu(&self, me: Domid) -> bool {
         match release::SHARED_DIRECTORIES_HAVE_A_SERVER {
-            true => self.type_ != P9Type::Xen9pfsd && self.backend_domid == DOM0,
+            true => self.type_ != P9Type::Xen9pfsd && self.backend_domid == me,
             false => true,
         }
     }

@@ -1,6 +1,5 @@
 //! Framebuffers, which QEMU shows over VNC or SDL.
 
-use crate::Result;
 use crate::device::guest::Guest;
 use crate::device::kind::{Device, DeviceKind};
 use crate::device::nodes::Nodes;
@@ -11,6 +10,7 @@ use crate::device::traits::{
 use crate::device::view::View;
 use crate::log::Logger;
 use crate::types::{DeviceVfb, DomainConfig, DomainType};
+use crate::{Domid, Result};
 
 impl Kind for DeviceVfb {
     numbered!(plain);
@@ -62,7 +62,7 @@ impl Listed for DeviceVfb {
         }
     }
 
-    fn needs_qemu(&self) -> bool {
+    fn needs_qemu(&self, _me: Domid) -> bool {
         true
     }
 

@@ -11,7 +11,7 @@ use crate::device::view::{View, info};
 use crate::log::Logger;
 use crate::release;
 use crate::types::{DeviceVkb, DomainBuildInfoU, DomainConfig, DomainType, VkbBackend, Vkbinfo};
-use crate::{DOM0, Domid, Error, Result};
+use crate::{Domid, Error, Result};
 
 impl Kind for DeviceVkb {
     numbered!();
@@ -85,8 +85,8 @@ impl Listed for DeviceVkb {
         }
     }
 
-    fn needs_qemu(&self) -> bool {
-        self.backend_type == VkbBackend::Qemu && self.backend_domid == DOM0
+    fn needs_qemu(&self, me: Domid) -> bool {
+        self.backend_type == VkbBackend::Qemu && self.backend_domid == me
     }
 
     fn read(record: &Record) -> Result<Self> {

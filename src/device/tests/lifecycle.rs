@@ -64,10 +64,10 @@ impl Drop for Backend {
 }
 
 /// A script in a directory of its own, which also gets what it prints.
-pub(super) struct Script(pub(super) PathBuf);
+pub(crate) struct Script(pub(crate) PathBuf);
 
 impl Script {
-    pub(super) fn new(name: &str, body: &str) -> Self {
+    pub(crate) fn new(name: &str, body: &str) -> Self {
         let dir =
             std::env::temp_dir().join(format!("xenlight-script-{}-{name}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
@@ -84,7 +84,7 @@ impl Script {
         )
     }
 
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.0.join("log")).unwrap_or_default()
     }
 

@@ -2,7 +2,7 @@
 
 mod defaults;
 mod every;
-mod lifecycle;
+pub(crate) mod lifecycle;
 mod nodes;
 mod running;
 pub(super) mod sample;
