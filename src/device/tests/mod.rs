@@ -1,6 +1,7 @@
 //! Defaults of each kind, and node sets compared with what the C library wrote on real Xen.
 
 mod defaults;
+mod driver_domain;
 mod every;
 pub(crate) mod lifecycle;
 mod nodes;
