@@ -108,7 +108,7 @@ pub async fn none_on_record(op: &Op, domid: Domid) -> bool {
 }
 
 /// Whether it was this host's failure, and not that of a script, which would only repeat it.
-fn may_work_later(error: &Error) -> bool {
+pub(super) fn may_work_later(error: &Error) -> bool {
     let unusable = [libc::ENOENT, libc::ENOTDIR, libc::EACCES, libc::ENOEXEC];
     error
         .errno()

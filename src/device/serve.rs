@@ -100,6 +100,20 @@ pub async fn detach(op: &Op, device: &Device) -> Result<()> {
     settled.and(scripts::run_all(op, device, Action::Remove).await)
 }
 
+/// Does a step once more when it was this host that failed it: dom0 says only once what is to be done.
+pub async fn insist<T, F>(op: &Op, step: impl Fn() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    match step().await {
+        Err(error) if remove::may_work_later(&error) => {
+            op.log().failure(&error);
+            step().await
+        }
+        outcome => outcome,
+    }
+}
+
 /// Removes a backend's nodes, which tells dom0 that its device is gone.
 pub async fn erase(op: &Op, device: &Device) -> Result<()> {
     remove::erase(op, device).await

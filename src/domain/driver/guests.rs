@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::jobs::{About, Jobs};
 use crate::Domid;
+use crate::device::serve::insist;
 use crate::dm::backend::{self, Place};
 use crate::engine::Op;
 
@@ -86,12 +87,13 @@ impl Guests {
             (Qemu::Off, 1..) => {
                 guest.qemu = Qemu::Starting;
                 let place = place.clone();
-                let start = async move { backend::start(&op, me, domid, &place).await };
+                let start =
+                    async move { insist(&op, || backend::start(&op, me, domid, &place)).await };
                 jobs.add(About::Qemu(domid), Box::pin(start));
             }
             (Qemu::On, 0) => {
                 guest.qemu = Qemu::Ending;
-                let end = async move { backend::end(&op, me, domid).await };
+                let end = async move { insist(&op, || backend::end(&op, me, domid)).await };
                 jobs.add(About::Qemu(domid), Box::pin(end));
             }
             (Qemu::Failed, 0) => guest.qemu = Qemu::Off,

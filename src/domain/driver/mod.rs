@@ -140,7 +140,8 @@ impl<'a> Driver<'a> {
     }
 
     async fn scan(&mut self) {
-        match serve::all(self.op, self.me, self.most).await {
+        let found = serve::insist(self.op, || serve::all(self.op, self.me, self.most)).await;
+        match found {
             Ok((devices, more)) => {
                 self.too_many(more);
                 for device in devices {
@@ -154,7 +155,7 @@ impl<'a> Driver<'a> {
     /// Looks at a device and does what is due. One that is new here may have been connected by another run of this program, or
     /// have come and gone meanwhile.
     async fn consider(&mut self, device: Device) {
-        let look = match serve::look(self.op, &device).await {
+        let look = match self.look(&device).await {
             Ok(look) => look,
             Err(error) => return self.complain(error),
         };
@@ -169,6 +170,10 @@ impl<'a> Driver<'a> {
             }
         }
         self.advance(device, look).await;
+    }
+
+    async fn look(&self, device: &Device) -> Result<Look> {
+        serve::insist(self.op, || serve::look(self.op, device)).await
     }
 
     async fn advance(&mut self, device: Device, look: Look) {
@@ -248,8 +253,8 @@ impl<'a> Driver<'a> {
         let op = self.op.clone();
         let scripts = async move {
             match attach {
-                true => serve::attach(&op, &device).await,
-                false => serve::detach(&op, &device).await,
+                true => serve::insist(&op, || serve::attach(&op, &device)).await,
+                false => serve::insist(&op, || serve::detach(&op, &device)).await,
             }
         };
         self.jobs
@@ -289,7 +294,7 @@ impl<'a> Driver<'a> {
 
     /// The scripts that let a device go have ended. Dom0 may have lost patience meanwhile, and made it anew.
     async fn detached(&mut self, device: Device) {
-        match serve::look(self.op, &device).await {
+        match self.look(&device).await {
             Ok(look) if look.is_leaving() => self.erase(device).await,
             Ok(_) => {
                 self.forget(device).await;
@@ -337,7 +342,7 @@ impl<'a> Driver<'a> {
     }
 
     async fn erase(&mut self, device: Device) {
-        let erased = serve::erase(self.op, &device).await;
+        let erased = serve::insist(self.op, || serve::erase(self.op, &device)).await;
         self.failed(erased);
         self.forget(device).await;
     }

@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::*;
 use crate::device::tests::lifecycle::Script;
 use crate::engine::testing::Bench;
+use crate::store::fake::Fault;
 
 const ME: &str = "/local/domain/3";
 /// A bound for what takes a moment.
@@ -321,6 +322,23 @@ fn a_thousand_rounds_leave_nothing() {
     let (jobs, guests, queue) = ended.unwrap();
     assert_eq!((jobs.len(), guests.len(), queue), (0, 0, 0));
     until("the watch ends", || bench.store.watches() == 0);
+}
+
+#[test]
+fn what_fails_once_leaves_nothing() {
+    let [read, start, end, remove] = [2, 6, 7, 13];
+    let devd = Devd::running();
+    let script = recording("devd-once");
+    for (test, kind) in [(26, read), (27, start), (28, end), (29, remove)] {
+        let disk = devd.place("vbd", number(test), &path(&script), "2");
+        let line = |verb| format!("{verb} vbd backend/vbd/7/{} ", number(test));
+        until("it is connected", || script.log().contains(&line("add")));
+        devd.bench.store.fault(kind, Fault::Error("ENOSPC"));
+        devd.close(&disk);
+        devd.gone(&disk);
+        assert!(script.log().contains(&line("remove")));
+    }
+    assert_eq!(devd.says("No space left"), 4);
 }
 
 /// A QEMU that only runs.
