@@ -155,7 +155,7 @@ impl<'a> Driver<'a> {
     /// Looks at a device and does what is due. One that is new here may have been connected by another run of this program, or
     /// have come and gone meanwhile.
     async fn consider(&mut self, device: Device) {
-        let look = match self.look(&device).await {
+        let look = match look(self.op, &device).await {
             Ok(look) => look,
             Err(error) => return self.complain(error),
         };
@@ -170,10 +170,6 @@ impl<'a> Driver<'a> {
             }
         }
         self.advance(device, look).await;
-    }
-
-    async fn look(&self, device: &Device) -> Result<Look> {
-        serve::insist(self.op, || serve::look(self.op, device)).await
     }
 
     async fn advance(&mut self, device: Device, look: Look) {
@@ -294,7 +290,7 @@ impl<'a> Driver<'a> {
 
     /// The scripts that let a device go have ended. Dom0 may have lost patience meanwhile, and made it anew.
     async fn detached(&mut self, device: Device) {
-        match self.look(&device).await {
+        match look(self.op, &device).await {
             Ok(look) if look.is_leaving() => self.erase(device).await,
             Ok(_) => {
                 self.forget(device).await;
@@ -396,6 +392,10 @@ impl<'a> Driver<'a> {
             self.op.log().failure(&error);
         }
     }
+}
+
+async fn look(op: &Op, device: &Device) -> Result<Look> {
+    serve::insist(op, || serve::look(op, device)).await
 }
 
 /// Whether a QEMU of this domain's serves the device.

@@ -110,6 +110,12 @@ impl Drop for Devd {
     }
 }
 
+#[allow(dead_code, reason = "it must only compile")]
+fn it_can_move_between_threads(op: &Op) {
+    fn send(_: impl Send) {}
+    send(serve(op));
+}
+
 fn path(script: &Script) -> String {
     script.0.join("script").display().to_string()
 }
