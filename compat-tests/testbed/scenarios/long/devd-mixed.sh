@@ -24,5 +24,5 @@ ask driver unserve
 serve $other
 keep_driver_log
 destroy tux
-all_given_back
+all_given_back "$other again"
 destroy driver

@@ -4,8 +4,8 @@
 
 start_driver "$bed_lib"
 start_guest linux-pv
-record_tree tux
 uses_devices
+record_devices
 
 step "the guest goes on without xl devd, and another one takes its devices away"
 ask driver unserve
@@ -18,10 +18,10 @@ becomes driver 0 ports
 expect '' xl block-detach tux xvdc
 becomes driver 1 loops
 destroy tux
-all_given_back
+all_given_back "$bed_lib again"
 
 step "the driver domain goes and comes back"
-ask driver fresh_disks
+says_there driver '' 'pkill -f "[x]en-attach"; fresh_disks'
 start_guest linux-pvh
 uses_devices
 keep_driver_log
@@ -33,5 +33,5 @@ start_driver "$bed_lib"
 start_guest linux-pvh
 uses_devices
 destroy tux
-all_given_back
+all_given_back "$bed_lib"
 destroy driver
