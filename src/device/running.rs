@@ -49,16 +49,17 @@ pub(super) fn xenbus_path(device: &Device) -> String {
 }
 
 /// A script that is on record; the record holds as long as any of its processes lives.
-pub(super) struct Recorded(PathBuf);
+pub(super) struct Recorded(Option<PathBuf>);
 
 impl Recorded {
     /// Puts on record that `command`, a script of `device`, is about to run.
     pub(super) async fn new(op: &Op, device: &Device, command: &mut Command) -> Result<Self> {
         static LAST: AtomicU32 = AtomicU32::new(0);
         // A driver domain may not look there, and has no userdata that somebody else would have to find.
-        let vm = match op.own_domid().await? {
-            DOM0 => op.store()?.read_str(&layout::vm_link(device.domid)).await?,
-            _ => None,
+        let in_dom0 = op.own_domid().await? == DOM0;
+        let vm = match in_dom0 {
+            true => op.store()?.read_str(&layout::vm_link(device.domid)).await?,
+            false => None,
         };
         let uuid = vm.as_deref().and_then(|vm| vm.strip_prefix("/vm/"));
         let uuid = uuid.and_then(Uuid::parse).unwrap_or_default();
@@ -67,8 +68,14 @@ impl Recorded {
             let number = LAST.fetch_add(1, Ordering::Relaxed);
             let run = format!("{}-{number}", std::process::id());
             let path = directory().join(format!("{before}{uuid}{after}{run}"));
-            if let Some(lock) = FileLock::try_acquire(&path)? {
-                break (path, lock);
+            match FileLock::try_acquire(&path) {
+                Ok(Some(lock)) => break (path, lock),
+                Ok(None) => {}
+                // Nothing but scripts needs that directory in a small driver domain.
+                Err(error) if !in_dom0 && error.errno() == Some(libc::ENOENT) => {
+                    return Ok(Self(None));
+                }
+                Err(error) => return Err(error),
             }
         };
         let failed = |error: std::io::Error| {
@@ -79,13 +86,15 @@ impl Recorded {
         let session = session("self").unwrap_or_default();
         write!(file, "{session}").map_err(failed)?;
         command.fds.push((LOCK_FD, file.into()));
-        Ok(Self(path))
+        Ok(Self(Some(path)))
     }
 
     /// The script has ended. Otherwise the record stays for whoever takes the device away.
     pub(super) fn ended(self) {
-        // It may be gone, with the guest.
-        let _ = fs::remove_file(&self.0);
+        if let Some(path) = self.0 {
+            // It may be gone, with the guest.
+            let _ = fs::remove_file(path);
+        }
     }
 }
 
