@@ -1,12 +1,25 @@
 //! A context for tests: a xenstored in a thread, log lines in a vector.
 
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use super::wake::lock;
 use super::{Ctx, How, Notify};
 use crate::log::{Level, Logger, Sink};
 use crate::store::fake::Fake;
 use crate::xen::Xen;
+
+/// A bound for what takes a moment.
+const SOON: Duration = Duration::from_secs(20);
+
+/// Waits for what happens in a moment.
+pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < SOON, "{what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
 
 /// What a test context is made of.
 pub(crate) struct Bench {

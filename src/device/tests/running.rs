@@ -3,27 +3,19 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::guest_of;
 use super::lifecycle::{Backend, Script, left, run};
 use crate::device::kind::Device;
 use crate::device::{Force, When, add, place, remove, running};
-use crate::engine::testing::Bench;
+use crate::engine::testing::{Bench, until};
 use crate::sys::elsewhere;
 use crate::types::{DeviceDisk, DiskFormat, DomainType};
 use crate::{Code, Domid};
 
 /// A bound for what takes a moment.
 const SOON: Duration = Duration::from_secs(20);
-
-fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !done() {
-        assert!(start.elapsed() < SOON, "{what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
 
 /// Adds a disk in another process, and kills that when the script has begun.
 fn toolstack_killed_in(script: &Script, domid: Domid) {

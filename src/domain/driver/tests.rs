@@ -3,25 +3,13 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use super::*;
 use crate::device::tests::lifecycle::Script;
-use crate::engine::testing::Bench;
+use crate::engine::testing::{Bench, until};
 use crate::store::fake::Fault;
 
 const ME: &str = "/local/domain/3";
-/// A bound for what takes a moment.
-const SOON: Duration = Duration::from_secs(20);
-
-fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !done() {
-        assert!(start.elapsed() < SOON, "{what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
 /// A number of one test of one run: scripts of a device are looked for all over the machine.
 fn number(test: u32) -> u32 {
     std::process::id() % 1_000_000 * 100 + test

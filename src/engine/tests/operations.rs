@@ -90,6 +90,21 @@ fn undos_run_in_reverse_and_failures_stop_none() {
 }
 
 #[test]
+fn a_domain_asks_once_who_it_is() {
+    let bench = Bench::new();
+    let asked = || bench.ctx.block_on(async |op: &Op| op.own_domid().await);
+    assert_eq!(asked().unwrap(), 0, "a dom0 that was not told");
+    for nonsense in ["", "3x", "-1", "32768"] {
+        bench.store.set("domid", nonsense);
+        assert_eq!(asked().unwrap_err().code(), Code::Fail, "{nonsense:?}");
+    }
+    bench.store.set("domid", "3");
+    assert_eq!(asked().unwrap(), 3);
+    bench.store.set("domid", "4");
+    assert_eq!(asked().unwrap(), 3);
+}
+
+#[test]
 fn success_discards_undos() {
     let bench = Bench::new();
     let value = bench.ctx.block_on(async |op: &Op| {
