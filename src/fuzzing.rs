@@ -5,13 +5,13 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use crate::device::{self, Listed, XenbusState, for_each_kind, info, list, tty};
+use crate::device::{self, Listed, XenbusState, for_each_kind, info, list, serve, tty};
 use crate::engine::testing::Bench;
 use crate::engine::{Ctx, Op};
 use crate::log::Logger;
 use crate::store::{self, layout};
 use crate::types::{ConsoleType, DeviceDisk, DeviceVkb, VkbBackend};
-use crate::{Domid, Error, dm, domain, log, qmp};
+use crate::{DOM0, Domid, Error, dm, domain, log, qmp};
 
 /// The domain that the nodes in a corpus are about.
 const GUEST: Domid = 3;
@@ -107,10 +107,25 @@ async fn read_everything(op: &Op) {
         drop(tty::path(op, console).await);
     }
     drop(tty::viewer(op, GUEST, true).await);
+    serve_everything(op).await;
     drop(dm::target_of(op, GUEST).await);
     drop(domain::query::start_time(op, GUEST).await);
     if let Some(words) = domain::fuzzing_complaint(op, GUEST).await {
         assert!(words.bytes().all(|b| b.is_ascii_graphic() || b == b' '));
+    }
+}
+
+/// What a driver domain reads of the devices that it serves.
+async fn serve_everything(op: &Op) {
+    const MOST: usize = 16;
+    for server in [DOM0, GUEST] {
+        let all = serve::all(op, server, MOST).await;
+        let (devices, more) = all.unwrap_or_default();
+        assert!(devices.len() <= MOST && (!more || devices.len() == MOST));
+        for device in devices {
+            assert_eq!(serve::at(server, &device.backend()), Some(device));
+            drop(serve::look(op, &device).await);
+        }
     }
 }
 
@@ -137,6 +152,9 @@ pub fn numbers(data: &[u8]) {
     }
     if layout::parse_number(&text).is_some() {
         assert!(text.bytes().all(|byte| byte.is_ascii_digit()));
+    }
+    if let Some(device) = serve::at(DOM0, &text) {
+        assert_eq!(device.backend(), text);
     }
     device::fuzzing_resolution(data);
     domain::history::fuzzing_history(&text);

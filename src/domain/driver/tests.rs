@@ -405,6 +405,14 @@ fn the_disks_of_a_guest_share_one_qemu_which_ends_with_the_last() {
 }
 
 #[test]
+fn shared_directories_count_where_that_qemu_serves_them() {
+    let of = |kind| serve::at(3, &format!("{ME}/backend/{kind}/7/0")).unwrap();
+    assert_eq!(takes_qemu(&of("9pfs")), cfg!(since_4_20));
+    assert!(takes_qemu(&of("qdisk")));
+    assert!(!takes_qemu(&of("vkbd")));
+}
+
+#[test]
 fn a_qemu_that_removes_its_own_backend_ends_as_well() {
     let mut devd = Devd::stopped();
     let _place = qemu(&mut devd);

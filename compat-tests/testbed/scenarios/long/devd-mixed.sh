@@ -25,4 +25,4 @@ serve $other
 keep_driver_log
 destroy tux
 all_given_back "$other again"
-destroy driver
+end_driver

@@ -34,4 +34,4 @@ start_guest linux-pvh
 uses_devices
 destroy tux
 all_given_back "$bed_lib"
-destroy driver
+end_driver
