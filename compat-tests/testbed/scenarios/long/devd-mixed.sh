@@ -7,7 +7,7 @@ esac
 [ $other = c ] || [ -f "/job/lib/libxenlight.so.$xen_release.0" ] || skip "without our library there is nothing to mix"
 
 start_driver $other
-start_guest linux-pvh
+start_guest pvh
 uses_devices
 step "devices come and go while it runs"
 expect '' xl block-attach tux "format=raw,vdev=xvdc,access=w,backend=driver,target=/run/third.img"

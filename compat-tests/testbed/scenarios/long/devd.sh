@@ -3,7 +3,7 @@
 . /job/scenarios/include/driver.inc
 
 start_driver "$bed_lib"
-start_guest linux-pv
+start_guest pv
 uses_devices
 record_devices
 
@@ -22,7 +22,7 @@ all_given_back "$bed_lib again"
 
 step "the driver domain goes and comes back"
 says_there driver '' 'pkill -f "[x]en-attach"; fresh_disks'
-start_guest linux-pvh
+start_guest pvh
 uses_devices
 keep_driver_log
 expect '' xl shutdown -w driver
@@ -30,7 +30,7 @@ await 30 "the driver domain to be gone" gone driver
 close_consoles
 destroy tux
 start_driver "$bed_lib"
-start_guest linux-pvh
+start_guest pvh
 uses_devices
 destroy tux
 all_given_back "$bed_lib"
