@@ -142,6 +142,7 @@ fn states_that_are_none_count_for_nothing() {
             );
         }
     };
+    lie(&bench);
     let waited = beside(&bench, lie, || {
         run(&bench, async |op| {
             let limit = Duration::from_millis(200);

@@ -23,25 +23,35 @@ use crate::log::Level;
 use crate::store::{Watch, layout};
 use crate::{Code, Domid, Error, Result, log_line, release};
 
-/// How long a backend may take to get ready for its script before that is worth a line in the log.
-const READY: Duration = Duration::from_secs(10);
-/// Devices that are looked after at most. Each has some ten nodes, and a domain owns a thousand, unless dom0 allows it more.
-const MOST_DEVICES: usize = 4096;
-/// Devices whose scripts run side by side; more of them wait.
-const MOST_SCRIPTS: usize = 64;
+/// How much is done at a time.
+#[derive(Clone, Copy)]
+struct Limits {
+    /// Devices that are looked after. Each has some ten nodes, and a domain owns a thousand, unless dom0 allows it more.
+    devices: usize,
+    /// Devices whose scripts run side by side; more of them wait.
+    scripts: usize,
+    /// How long a backend may take to get ready for its script before that is worth a line in the log.
+    ready: Duration,
+}
+
+const LIMITS: Limits = Limits {
+    devices: 4096,
+    scripts: 64,
+    ready: Duration::from_secs(10),
+};
 
 /// Serves the devices of guests until the operation is aborted: runs the scripts of those that come and go, keeps a QEMU for each
 /// guest that needs one, and removes the backends that are done.
 ///
 /// What fails for a device is logged. An error is xenstore's; scripts have ended then, and the guests' QEMUs run on.
 pub async fn serve(op: &Op) -> Result<()> {
-    serve_with(op, Place::default(), MOST_DEVICES, READY).await
+    serve_with(op, Place::default(), LIMITS).await
 }
 
-async fn serve_with(op: &Op, qemu: Place, most: usize, ready: Duration) -> Result<()> {
+async fn serve_with(op: &Op, qemu: Place, limits: Limits) -> Result<()> {
     let me = op.own_domid().await?;
     let watch = op.watch(&layout::backends(me)).await?;
-    let mut driver = Driver::new(op, me, qemu, most, ready);
+    let mut driver = Driver::new(op, me, qemu, limits);
     let outcome = driver.follow(&watch).await;
     driver.jobs.finish().await;
     outcome
@@ -64,8 +74,7 @@ struct Driver<'a> {
     op: &'a Op,
     me: Domid,
     qemu: Place,
-    most: usize,
-    ready: Duration,
+    limits: Limits,
     /// Whether it was said that there are too many devices.
     full: bool,
     devices: BTreeMap<Device, Stage>,
@@ -81,13 +90,12 @@ enum Event {
 }
 
 impl<'a> Driver<'a> {
-    fn new(op: &'a Op, me: Domid, qemu: Place, most: usize, ready: Duration) -> Self {
+    fn new(op: &'a Op, me: Domid, qemu: Place, limits: Limits) -> Self {
         Self {
             op,
             me,
             qemu,
-            most,
-            ready,
+            limits,
             full: false,
             devices: BTreeMap::new(),
             guests: Guests::default(),
@@ -125,13 +133,8 @@ impl<'a> Driver<'a> {
             let backend = device.backend();
             all || backend == path || backend.starts_with(&below)
         };
-        for device in self
-            .devices
-            .keys()
-            .filter(is_meant)
-            .copied()
-            .collect::<Vec<_>>()
-        {
+        let meant: Vec<_> = self.devices.keys().filter(is_meant).copied().collect();
+        for device in meant {
             self.consider(device).await;
         }
         if all {
@@ -140,7 +143,10 @@ impl<'a> Driver<'a> {
     }
 
     async fn scan(&mut self) {
-        let found = serve::insist(self.op, || serve::all(self.op, self.me, self.most)).await;
+        let found = serve::insist(self.op, || {
+            serve::all(self.op, self.me, self.limits.devices)
+        })
+        .await;
         match found {
             Ok((devices, more)) => {
                 self.too_many(more);
@@ -195,7 +201,7 @@ impl<'a> Driver<'a> {
 
     /// Begins to look after a device; false when there are too many.
     fn remember(&mut self, device: Device) -> bool {
-        if self.too_many(self.devices.len() >= self.most) {
+        if self.too_many(self.devices.len() >= self.limits.devices) {
             return false;
         }
         let stage = match serve::has_scripts(&device) {
@@ -211,7 +217,7 @@ impl<'a> Driver<'a> {
             device.backend()
         );
         if stage == Stage::Awaited {
-            let (op, ready) = (self.op.clone(), self.ready);
+            let (op, ready) = (self.op.clone(), self.limits.ready);
             let patience = async move { op.sleep(ready).await };
             self.jobs.add(About::Patience(device), Box::pin(patience));
         }
@@ -224,7 +230,7 @@ impl<'a> Driver<'a> {
         if more && !self.full {
             let error = Error::fail(format!(
                 "there are more than {} devices to serve",
-                self.most
+                self.limits.devices
             ));
             self.complain(error.hint("the others are left alone"));
         }
@@ -239,7 +245,7 @@ impl<'a> Driver<'a> {
 
     /// Starts the scripts of a device, or lets it wait for a place.
     fn run(&mut self, device: Device, attach: bool) {
-        if self.jobs.scripts() >= MOST_SCRIPTS {
+        if self.jobs.scripts() >= self.limits.scripts {
             if !self.queue.contains(&device) {
                 self.queue.push_back(device);
             }
@@ -272,7 +278,9 @@ impl<'a> Driver<'a> {
                     true => self.consider(device).await,
                     false => self.detached(device).await,
                 }
-                if let Some(next) = self.queue.pop_front() {
+                while self.jobs.scripts() < self.limits.scripts
+                    && let Some(next) = self.queue.pop_front()
+                {
                     self.consider(next).await;
                 }
             }

@@ -33,17 +33,16 @@ impl Devd {
         }
     }
 
-    fn start(&mut self, most: usize, ready: Duration) {
+    fn start(&mut self, limits: Limits) {
         let (ctx, qemu) = (self.bench.ctx.clone(), self.qemu.clone());
-        let serve =
-            move || ctx.block_on(async move |op: &Op| serve_with(op, qemu, most, ready).await);
+        let serve = move || ctx.block_on(async move |op: &Op| serve_with(op, qemu, limits).await);
         self.running = Some(std::thread::spawn(serve));
         until("the watch is set", || self.bench.store.watches() > 0);
     }
 
     fn running() -> Self {
         let mut devd = Self::stopped();
-        devd.start(MOST_DEVICES, READY);
+        devd.start(LIMITS);
         devd
     }
 
@@ -190,7 +189,7 @@ fn a_device_of_another_run_is_not_connected_again_and_can_go() {
     let closed = devd.place("vbd", number(6), &path(&script), "6");
     devd.set(&closed, "online", "0");
     let waiting = devd.place("vbd", number(7), &path(&script), "2");
-    devd.start(MOST_DEVICES, READY);
+    devd.start(LIMITS);
     devd.gone(&closed);
     until("one is connected", || script.log().contains("add"));
     devd.close(&connected);
@@ -209,7 +208,10 @@ fn a_device_of_another_run_is_not_connected_again_and_can_go() {
 #[test]
 fn a_backend_that_is_not_ready_is_named_and_may_still_be() {
     let mut devd = Devd::stopped();
-    devd.start(MOST_DEVICES, Duration::from_millis(20));
+    devd.start(Limits {
+        ready: Duration::from_millis(20),
+        ..LIMITS
+    });
     let script = recording("devd-late");
     let disk = devd.place("vbd", number(8), &path(&script), "1");
     until("it is named", || devd.says("does not get ready") == 1);
@@ -257,7 +259,10 @@ fn nonsense_runs_nothing() {
 #[test]
 fn devices_beyond_the_limit_are_left_alone() {
     let mut devd = Devd::stopped();
-    devd.start(2, READY);
+    devd.start(Limits {
+        devices: 2,
+        ..LIMITS
+    });
     let script = recording("devd-limit");
     let place = |test| devd.place("vbd", number(test), &path(&script), "2");
     let (first, _) = (place(14), place(15));
@@ -274,9 +279,36 @@ fn devices_beyond_the_limit_are_left_alone() {
 }
 
 #[test]
+fn scripts_beyond_the_limit_wait_for_a_place() {
+    let mut devd = Devd::stopped();
+    devd.start(Limits {
+        scripts: 1,
+        ..LIMITS
+    });
+    let script = Script::new(
+        "devd-place",
+        "echo \"$XENBUS_PATH \" >>log; until [ -e go ]; do sleep 0.02; done",
+    );
+    let place = |test| devd.place("vbd", number(test), &path(&script), "2");
+    place(30);
+    until("one runs", || !script.log().is_empty());
+    let disks = [31, 32].map(place);
+    // The first of them does not want its place any more when there is one.
+    devd.set(&disks[0], "state", "4");
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(script.log().lines().count(), 1);
+    fs::write(script.0.join("go"), "").unwrap();
+    until("another runs", || script.log().lines().count() == 2);
+    assert!(script.log().contains(&format!("/{} ", number(32))));
+}
+
+#[test]
 fn a_backend_that_vanishes_is_forgotten() {
     let mut devd = Devd::stopped();
-    devd.start(1, READY);
+    devd.start(Limits {
+        devices: 1,
+        ..LIMITS
+    });
     let script = recording("devd-vanishes");
     for test in [18, 19] {
         let disk = devd.place("vbd", number(test), &path(&script), "2");
@@ -295,7 +327,7 @@ fn a_thousand_rounds_leave_nothing() {
     let bench = &devd.bench;
     let ended = bench.ctx.block_on(async |op: &Op| {
         let watch = op.watch(&layout::backends(3)).await?;
-        let mut driver = Driver::new(op, 3, Place::default(), 4, READY);
+        let mut driver = Driver::new(op, 3, Place::default(), LIMITS);
         let rounds = async {
             for round in 0..1000_u32 {
                 let device = devd.place("pvcalls", number(round % 7), "", "4");
@@ -379,14 +411,15 @@ fn the_disks_of_a_guest_share_one_qemu_which_ends_with_the_last() {
     let place = qemu(&mut devd);
     // What a guest of the same number left.
     devd.bench.store.set(STATE, "running");
-    devd.start(MOST_DEVICES, READY);
+    devd.start(LIMITS);
     let first = devd.place("qdisk", number(20), "", "1");
     let process = started(&devd);
     let second = devd.place("qdisk", number(21), "", "1");
     devd.close(&first);
     devd.gone(&first);
     assert!(!has_ended(&process));
-    let log = || fs::read_to_string(place.path().join("log")).unwrap();
+    let log = || fs::read_to_string(place.path().join("log")).unwrap_or_default();
+    until("QEMU has begun", || log().ends_with('\n'));
     assert_eq!(
         log(),
         "-xen-domid 7 -xen-attach -name domain-7 -nographic -M xenpv -monitor /dev/null -serial /dev/null -parallel /dev/null\n"
@@ -394,7 +427,7 @@ fn the_disks_of_a_guest_share_one_qemu_which_ends_with_the_last() {
     assert!(fs::exists(place.path().join("qdisk-7.log")).unwrap());
     // It goes on without this program, and is found again.
     devd.stop();
-    devd.start(MOST_DEVICES, READY);
+    devd.start(LIMITS);
     devd.close(&second);
     devd.gone(&second);
     assert!(has_ended(&process), "QEMU has let go before the nodes go");
@@ -416,7 +449,7 @@ fn shared_directories_count_where_that_qemu_serves_them() {
 fn a_qemu_that_removes_its_own_backend_ends_as_well() {
     let mut devd = Devd::stopped();
     let _place = qemu(&mut devd);
-    devd.start(MOST_DEVICES, READY);
+    devd.start(LIMITS);
     let disk = devd.place("qdisk", number(22), "", "1");
     let process = started(&devd);
     devd.bench.store.remove(&disk);
@@ -428,7 +461,7 @@ fn a_qemu_that_removes_its_own_backend_ends_as_well() {
 fn a_qemu_that_is_about_to_start_ends_with_the_program() {
     let mut devd = Devd::stopped();
     let _place = qemu(&mut devd);
-    devd.start(MOST_DEVICES, READY);
+    devd.start(LIMITS);
     devd.place("qdisk", number(23), "", "1");
     until("QEMU is on record", || devd.has(PID));
     let pid = String::from_utf8(devd.bench.store.get(PID).unwrap()).unwrap();
@@ -441,7 +474,7 @@ fn a_qemu_that_is_about_to_start_ends_with_the_program() {
 fn a_guest_whose_qemu_cannot_start_can_go() {
     let mut devd = Devd::stopped();
     devd.qemu.program = "/nonexistent/qemu".into();
-    devd.start(MOST_DEVICES, READY);
+    devd.start(LIMITS);
     let disk = devd.place("qdisk", number(24), "", "1");
     until("that is said", || devd.says("cannot be executed") == 1);
     devd.close(&disk);
