@@ -67,7 +67,17 @@ async fn take_down(op: &Op, device: &Device, force: Force, patient: bool) -> Res
         _ => {}
     }
     // A backend that does not close must not keep its loop device or bridge port, too.
-    let detached = detach(op, device).await;
+    let mut detached = detach(op, device).await;
+    if let Err(error) = &detached
+        && patient
+        && force == Force::On
+        && error.code() == Code::Timedout
+        && device.backend_domid != op.own_domid().await?
+    {
+        // What the domain that serves leaves undone is its own loss.
+        log_line!(op.log(), Level::Warn, device.domid, "{error}");
+        detached = Ok(());
+    }
     if matches!(&detached, Err(error) if may_work_later(error)) {
         return closed.and(detached);
     }
@@ -186,19 +196,31 @@ async fn close_after_qemu(op: &Op, device: &Device) -> Result<()> {
     while waited < QEMU_LETS_GO && qemu.may_run() {
         match op.store()?.read(&path).await? {
             Some(state) if XenbusState::parse(&state) != Some(XenbusState::Closed) => {}
-            _ => return Ok(()),
+            _ => break,
         }
         op.sleep(QEMU_POLL).await?;
         waited += QEMU_POLL;
     }
-    let (store, path) = (op.store()?, &path);
+    let elsewhere = matches!(qemu, Qemu::Elsewhere);
+    close_in_place(op, &device.backend(), elsewhere).await
+}
+
+/// Closes a backend for its QEMU. A driver domain only takes it away when it is also told that the device is not wanted any more.
+async fn close_in_place(op: &Op, dir: &str, elsewhere: bool) -> Result<()> {
+    let (store, path) = (op.store()?, &format!("{dir}/state"));
     let close = |tx: Tx| async move {
-        match tx.read(path).await? {
-            Some(_) => {
+        let Some(state) = tx.read(path).await? else {
+            return Ok(());
+        };
+        if elsewhere {
+            tx.write(&format!("{dir}/online"), "0").await?;
+        }
+        match XenbusState::parse(&state) {
+            Some(XenbusState::Closed) => Ok(()),
+            _ => {
                 tx.write(path, XenbusState::Closed.number().to_string())
                     .await
             }
-            None => Ok(()),
         }
     };
     store.transaction(close).await
@@ -306,6 +328,24 @@ async fn cleanup(tx: &Tx, path: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::testing::Bench;
+
+    #[test]
+    fn a_driver_domain_hears_that_the_device_of_its_qemu_is_not_wanted() {
+        let bench = Bench::new();
+        let close = |elsewhere, state| {
+            bench.store.set("/b/online", "1");
+            bench.store.set("/b/state", state);
+            bench
+                .ctx
+                .block_on(async |op| close_in_place(op, "/b", elsewhere).await)
+                .unwrap();
+            ["online", "state"].map(|key| bench.store.get(&format!("/b/{key}")).unwrap())
+        };
+        assert_eq!(close(false, "4"), [b"1", b"6"]);
+        assert_eq!(close(true, "4"), [b"0", b"6"]);
+        assert_eq!(close(true, "6"), [b"0", b"6"]);
+    }
 
     #[test]
     fn only_a_failure_of_the_host_is_tried_again() {
