@@ -83,6 +83,8 @@ record stand-in-list xl list -l stand-in
 record stand-in-pid sed "s/${domid_of[stand-in]}/<stand-in>/" /run/xen/xenstored.pid
 record present-already ends connected --kernel "$guests/pvh" --memory 8
 destroy stand-in
+# On Xen 4.17 the program writes the console's nodes itself, so that no toolstack knows of them.
+xenstore-rm -t "/local/domain/0/backend/console/${domid_of[stand-in]}" 2>/dev/null || true
 [ -z "$daemon" ] || kill "$daemon"
 [ -z "$daemon" ] || await 5 "the daemon to end" test ! -d "/proc/$daemon"
 xenstore-rm /local/domain/0/libxl 2>/dev/null || true
