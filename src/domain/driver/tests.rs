@@ -316,6 +316,8 @@ fn a_backend_that_vanishes_is_forgotten() {
             script.log().contains(&format!("/{} ", number(test)))
         });
         devd.bench.store.remove(&disk);
+        let gone = format!("{disk} is gone");
+        until("it is forgotten", || devd.says(&gone) == 1);
     }
     // The second found a place, and nothing could be run for the first.
     assert_eq!(script.log().lines().count(), 2);
