@@ -202,7 +202,7 @@ fn ours_stays_small() {
         .map(|section| section.sh_size(endian))
         .sum();
     assert!(
-        text < 3_000_000,
+        text < 3_300_000,
         "{text} bytes; PROFILE=dev makes it large, and so does a second crate type in capi/Cargo.toml"
     );
 }

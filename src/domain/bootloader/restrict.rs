@@ -164,7 +164,7 @@ fn time_limit(timeout: Option<&str>) -> Result<Option<Duration>> {
 mod tests {
     use super::*;
 
-    const PYGRUB: &str = "/usr/lib/xen-4.17/bin/pygrub";
+    const PYGRUB: &str = "/somewhere/bin/pygrub";
     const BASE: (&str, u32) = ("xen-qemuuser-range-base", 1000);
     const SHARED: (&str, u32) = ("xen-qemuuser-shared", 500);
 
