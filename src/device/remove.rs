@@ -58,8 +58,9 @@ async fn take_down(op: &Op, device: &Device, force: Force, patient: bool) -> Res
         force = Force::On;
         closed = close(op, device, force).await;
     }
+    let is_borne = |error: &Error| patient && force == Force::On && error.code() == Code::Timedout;
     match &closed {
-        Err(error) if patient && force == Force::On && error.code() == Code::Timedout => {
+        Err(error) if is_borne(error) => {
             log_line!(op.log(), Level::Warn, device.domid, "{error}");
             closed = Ok(());
         }
@@ -69,9 +70,7 @@ async fn take_down(op: &Op, device: &Device, force: Force, patient: bool) -> Res
     // A backend that does not close must not keep its loop device or bridge port, too.
     let mut detached = detach(op, device).await;
     if let Err(error) = &detached
-        && patient
-        && force == Force::On
-        && error.code() == Code::Timedout
+        && is_borne(error)
         && device.backend_domid != op.own_domid().await?
     {
         // What the domain that serves leaves undone is its own loss.

@@ -116,7 +116,7 @@ impl Op {
         self.store()?.watch(path).await
     }
 
-    /// The number of the domain that this process runs in. It is asked for once.
+    /// The number of the domain that this process runs in. Once xenstore has told it, it is not asked again.
     ///
     /// Every domain that libxl makes finds it in its own part of xenstore, so where it is missing this is a dom0 that was not
     /// told about itself.

@@ -123,7 +123,7 @@ impl Files {
         })
     }
 
-    /// Opens a file of the directory, and no other, whatever its name says.
+    /// Opens a file of the directory. A name that leads elsewhere opens none.
     fn open_below(&self, path: &Path) -> io::Result<File> {
         let mut below = path
             .strip_prefix(&self.directory)

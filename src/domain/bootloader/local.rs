@@ -1,6 +1,7 @@
 //! Where dom0 finds the guest's disk while the bootloader looks for a kernel on it: the file or device itself, or a disk of
 //! dom0's own with the same image, which goes when the bootloader has ended.
 
+use std::fs;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::time::Duration;
@@ -51,37 +52,29 @@ pub(super) async fn attach(
     if is_direct(disk) {
         return Ok(Local { path, device: None });
     }
-    let guest = Guest::read(op, DOM0).await?;
-    attach_to(op, undo, domid, disk, start, devices, &guest)
-        .await
-        .map_err(|error| error.context(format_args!("giving {path} to dom0 for the bootloader")))
-}
-
-async fn attach_to(
-    op: &Op,
-    undo: &Rollback,
-    domid: Domid,
-    disk: &DeviceDisk,
-    start: &str,
-    devices: &Path,
-    dom0: &Guest,
-) -> Result<Local> {
-    let device = place(op, undo, domid, disk, start, dom0).await?;
-    device::connect(op, &device).await?;
-    device::connected(op, &device, CONNECTED).await?;
-    let path = devices.join(vdev::name_of(device.devid));
-    let waiting = format!("waiting for {}", path.display());
-    let there = async {
-        while !std::fs::metadata(&path).is_ok_and(|meta| meta.file_type().is_block_device()) {
-            op.sleep(LOOK).await?;
-        }
-        Ok(())
+    let attached = async {
+        let dom0 = Guest::read(op, DOM0).await?;
+        let device = place(op, undo, domid, disk, start, &dom0).await?;
+        device::connect(op, &device).await?;
+        device::connected(op, &device, CONNECTED).await?;
+        let shown = devices.join(vdev::name_of(device.devid));
+        let waiting = format!("waiting for {}", shown.display());
+        let is_disk = || fs::metadata(&shown).is_ok_and(|meta| meta.file_type().is_block_device());
+        let there = async {
+            while !is_disk() {
+                op.sleep(LOOK).await?;
+            }
+            Ok(())
+        };
+        op.timeout(CONNECTED, &waiting, there).await?;
+        Ok(Local {
+            path: shown.to_string_lossy().into_owned(),
+            device: Some(device),
+        })
     };
-    op.timeout(CONNECTED, &waiting, there).await?;
-    Ok(Local {
-        path: path.to_string_lossy().into_owned(),
-        device: Some(device),
-    })
+    let attached: Result<Local> = attached.await;
+    attached
+        .map_err(|error| error.context(format_args!("giving {path} to dom0 for the bootloader")))
 }
 
 /// Writes the nodes of a disk of dom0's under the first name that is free, and notes with the guest that it is for it.

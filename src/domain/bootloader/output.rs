@@ -107,7 +107,7 @@ fn quoted(record: &[u8]) -> String {
     text
 }
 
-/// For fuzzing: whatever comes, what is taken from it is bounded and has no NUL.
+/// For fuzzing: what is taken from any output is bounded and has no NUL.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzzing_output(data: &[u8]) {
     let Ok(found) = parse(data) else { return };

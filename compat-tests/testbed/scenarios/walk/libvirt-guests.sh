@@ -30,7 +30,7 @@ pvh() { echo "<type arch='x86_64' machine='xenpvh'>xenpvh</type><kernel>$1</kern
 # small NAME CMDLINE: with the vCPUs libvirt counts more room for its page tables, of which 16 MiB alone would have too little.
 small() { xml "$1" 16 3 "$(pvh "$guests/pvh" "$2")"; }
 
-# states: what libvirt says of all guests but for their numbers.
+# states: what libvirt says of all guests, without their numbers.
 states() { virsh list --all | awk '{ $1 = ""; print }' | sort; }
 state_is() { [ "$(virsh domstate "$1")" = "$2" ]; }
 # running PREFIX: how many guests run, as the hypervisor has it.
